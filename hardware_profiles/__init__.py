@@ -1,0 +1,1 @@
+"""Hardware profiles: data only, one YAML file per accelerator."""

@@ -1,0 +1,1 @@
+"""mtpsim: predict what an LLM serving engine delivers, without a GPU."""
