@@ -56,6 +56,7 @@ FlopsPerSecond = Annotated[float, *_dimension("FLOP/s")]
 Watts = Annotated[float, *_dimension("watts")]
 UsdPerHour = Annotated[float, *_dimension("USD/h")]
 Fraction = Annotated[float, *_dimension("fraction")]
+Count = Annotated[int, *_dimension("count")]
 
 
 class Spec(BaseModel):
@@ -77,7 +78,7 @@ class ScaleUp(Spec):
 
     topology: Literal["full_mesh", "switch"] = Field(description="full_mesh: one link per pair; switch: shared port")
     bandwidth: BytesPerSecond = Field(gt=0, description="one way, per link (full_mesh) or per GPU (switch)")
-    gpus: int = Field(gt=0, description="GPUs in one scale-up domain")
+    gpus: Count = Field(gt=0, description="GPUs in one scale-up domain")
 
 
 class Price(Spec):
@@ -98,7 +99,7 @@ class Hardware(Spec):
     peak_flops: PeakFlops
     scale_up: ScaleUp
     board_power: Watts = Field(gt=0, description="total board power (TBP/TDP)")
-    compute_units: int = Field(gt=0, description="CUs or SMs")
+    compute_units: Count = Field(gt=0, description="CUs or SMs")
     all_in_power: Watts | None = Field(default=None, gt=0, description="per GPU, with host, network and cooling")
     price: Price | None = None
 
@@ -207,6 +208,8 @@ class Engine(Spec):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     policy: Literal["prefill_first", "shared_budget"]
     chunk_tokens: int = Field(gt=0, description="prefill tokens per step; with shared_budget decode counts too")
+    split_prompts: bool = Field(description="a prefill batch may end inside a prompt")
+    lookahead: bool = Field(description="the next step is queued before the running one ends, so arrivals wait for it")
     memory_fraction: Fraction = Field(gt=0, le=1, description="of HBM for weights, caches and workspace")
     workspace: Bytes = Field(ge=0, description="activations, graphs and communication buffers, inside the fraction")
     kv_dtype: Format = Field(description="default KV-cache format")

@@ -1,0 +1,317 @@
+"""All compiled code: floats and arrays in, arrays out. Nothing else imports numba.
+
+numba's on-disk cache does not notice an edit in another file, so the kernels share this one file. Randomness never enters:
+lengths and rounds are drawn outside and passed in as arrays. Times are seconds, sizes are tokens.
+
+A plan of one configuration is a float vector ``c`` with the fields named below; ``target`` and ``draft`` are operator tables of
+shape (rows, 2 + 7): count, floor, then seconds per load (ONE, T, QK, L, KV, ST, D), see ``operators.py``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+# fields of the plan vector
+(VERIFY, SINGLE_DRAFTS, EXTEND, STATES, RELOAD, HOST_STEP, HOST_REQUEST, HOST_PREFILL, HOST_DRAFT) = range(9)
+(EXPERTS, TOP_K, SKEW, CORRELATION, CHUNK, SHARED, SPLIT, DELAY, DELAY_TOKEN, PREFILL_STATES) = range(9, 19)
+(LAUNCH, LOOKAHEAD, SERIAL, SERIAL_TOKEN, STREAM) = range(19, 24)
+PLAN_FIELDS = 24
+
+# counters returned by the discrete events
+(DECODE_TIME, PREFILL_TIME, ROUNDS, PREFILLS, BATCH_TIME, PREFILL_TOKENS) = range(6)
+COUNTERS = 6
+
+
+@njit(cache=True, nogil=True)
+def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -> float:
+    """Expected distinct experts touched by ``tokens`` independent tokens.
+
+    Uniform routing: ``E (1 - (1 - k/E)^T)`` (MoESD, arXiv 2505.19645). Expert popularity with squared coefficient of variation
+    ``skew``, gamma distributed: ``E (1 - (1 + skew x)^(-1/skew))`` with ``x = -T log(1 - k/E)``, which tends to the uniform case.
+    """
+    if top_k >= experts:
+        return experts
+    x = -tokens * math.log1p(-top_k / experts)
+    if skew < 1e-6:
+        return -experts * math.expm1(-x)
+    return -experts * math.expm1(-math.log1p(skew * x) / skew)
+
+
+@njit(cache=True, nogil=True)
+def pass_time(table, c, tokens, independent, qk, logits, kv, states):
+    """Seconds of one forward pass. ``independent``: tokens that route independently of one another."""
+    d = distinct_experts(c[EXPERTS], c[TOP_K], c[SKEW], independent)
+    total = 0.0
+    for i in range(table.shape[0]):
+        t = (
+            table[i, 2]
+            + tokens * table[i, 3]
+            + qk * table[i, 4]
+            + logits * table[i, 5]
+            + kv * table[i, 6]
+            + states * table[i, 7]
+            + d * table[i, 8]
+        )
+        total += table[i, 0] * max(table[i, 1], t)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def independent_tokens(c, tokens, sequences):
+    """Tokens of one sequence share experts: each token after the first counts ``1 - correlation``."""
+    return sequences + (tokens - sequences) * (1.0 - c[CORRELATION])
+
+
+@njit(cache=True, nogil=True)
+def drafting_time(draft, c, batch, context):
+    """Seconds of the draft passes of one round over ``batch`` requests with ``context`` cached tokens in all."""
+    if c[VERIFY] <= 1.0:
+        return 0.0
+    q = c[VERIFY]
+    total = c[SINGLE_DRAFTS] * (
+        c[HOST_DRAFT] + pass_time(draft, c, batch, batch, context, batch, context, 0.0)
+    )
+    if c[EXTEND] > 0.0:
+        spread = independent_tokens(c, batch * q, batch)
+        total += c[HOST_DRAFT] + pass_time(draft, c, batch * q, spread, context * q, batch, context, 0.0)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def round_time(target, draft, c, batch, context):
+    """Seconds of one decode round (plain step, or draft and verify) over ``batch`` requests."""
+    q = c[VERIFY]
+    kv = context * (1.0 + c[RELOAD] * (q - 1.0))
+    spread = independent_tokens(c, batch * q, batch)
+    verify = pass_time(target, c, batch * q, spread, context * q, batch * q, kv, batch * c[STATES])
+    return c[HOST_STEP] + c[HOST_REQUEST] * batch + verify + drafting_time(draft, c, batch, context)
+
+
+@njit(cache=True, nogil=True)
+def prefill_time(target, draft, c, tokens, prompts, qk, kv, batch, context):
+    """Seconds of one prefill pass over ``tokens`` of ``prompts`` prompts; with ``batch`` > 0 a decode round rides along."""
+    q = c[VERIFY]
+    all_tokens = tokens + batch * q
+    spread = independent_tokens(c, all_tokens, prompts + batch)
+    cached = kv + context * (1.0 + c[RELOAD] * (q - 1.0))
+    states = prompts * c[PREFILL_STATES] + batch * c[STATES]
+    device = pass_time(target, c, all_tokens, spread, qk + context * q, prompts + batch * q, cached, states)
+    if q > 1.0:
+        device += pass_time(draft, c, tokens, independent_tokens(c, tokens, prompts), qk, prompts, kv, 0.0)
+    total = c[HOST_PREFILL] + max(c[LAUNCH], device)
+    if batch > 0:
+        total += c[HOST_REQUEST] * batch + drafting_time(draft, c, batch, context)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _push(keys, ids, size, key, value):
+    """Insert into a binary min-heap ordered by (key, id)."""
+    i = size
+    while i > 0:
+        parent = (i - 1) >> 1
+        if keys[parent] < key or (keys[parent] == key and ids[parent] < value):
+            break
+        keys[i] = keys[parent]
+        ids[i] = ids[parent]
+        i = parent
+    keys[i] = key
+    ids[i] = value
+
+
+@njit(cache=True, nogil=True)
+def _pop(keys, ids, size):
+    """Remove the least entry of a heap of ``size`` entries and return its id."""
+    top = ids[0]
+    last = size - 1
+    key, value = keys[last], ids[last]
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= last:
+            break
+        right = child + 1
+        if right < last and (keys[right] < keys[child] or (keys[right] == keys[child] and ids[right] < ids[child])):
+            child = right
+        if keys[child] > key or (keys[child] == key and ids[child] > value):
+            break
+        keys[i] = keys[child]
+        ids[i] = ids[child]
+        i = child
+    keys[i] = key
+    ids[i] = value
+    return top
+
+
+@njit(cache=True, nogil=True)
+def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, finish, counters):
+    """Discrete events of one replica: arrivals, prefill batches, decode rounds, completions.
+
+    With ``clients`` > 0 the loop is closed: that many clients send the requests in order, each its next one when its last one
+    ends; ``send`` is filled in. With ``clients`` = 0 the ``send`` times are given (open loop). All arrays have one entry per
+    request; ``rounds`` are the decode rounds each request needs after its first token. At most ``cap`` requests run at once.
+    Fills ``first`` (first token) and ``finish``, and ``counters``.
+
+    Rounds between two events are summed in closed form: the batch does not change and the round time grows linearly with the
+    cached tokens, so the cost grows with the number of events, not with tokens.
+    """
+    n = send.shape[0]
+    slots = int(min(cap, n))
+    base = np.empty(slots + 1)
+    for b in range(slots + 1):
+        base[b] = -1.0
+    slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
+    q = c[VERIFY]
+
+    arrive_key = np.empty(n)
+    arrive_id = np.empty(n, np.int64)
+    arriving = 0
+    started = n
+    door = 0.0
+    if clients > 0:
+        started = min(clients, n)
+    for i in range(started):
+        if clients > 0:
+            send[i] = 0.0
+        door = max(door, send[i]) + c[SERIAL] + c[SERIAL_TOKEN] * prompt[i]
+        _push(arrive_key, arrive_id, arriving, door + c[DELAY] + c[DELAY_TOKEN] * prompt[i] + c[STREAM] * clients, i)
+        arriving += 1
+
+    run_key = np.empty(slots)
+    run_id = np.empty(slots, np.int64)
+    queue = np.empty(slots, np.int64)
+    done_prompt = np.zeros(slots)
+    batch_id = np.empty(slots, np.int64)
+    running = 0
+    queued = 0
+    t = 0.0
+    turn = 0.0
+    context = 0.0
+    growth = 0.0
+    finished = 0
+    seen = 0.0
+
+    while finished < n:
+        known = t
+        if c[LOOKAHEAD] > 0.0:
+            known = seen
+        seen = t
+        while arriving > 0 and running + queued < slots and arrive_key[0] <= known:
+            queue[queued] = _pop(arrive_key, arrive_id, arriving)
+            done_prompt[queued] = 0.0
+            arriving -= 1
+            queued += 1
+
+        if queued > 0:
+            mixed = c[SHARED] > 0.0 and running > 0
+            budget = c[CHUNK]
+            if mixed:
+                budget = max(1.0, budget - running * q)
+            tokens = 0.0
+            qk = 0.0
+            kv = 0.0
+            touched = 0
+            ready = 0
+            for j in range(queued):
+                left = prompt[queue[j]] - done_prompt[j]
+                room = budget - tokens
+                if room <= 0.0 or (left > room and tokens > 0.0 and c[SPLIT] == 0.0):
+                    break
+                take = min(left, room)
+                qk += take * (done_prompt[j] + 0.5 * take)
+                kv += done_prompt[j]
+                tokens += take
+                done_prompt[j] += take
+                touched += 1
+                if take == left:
+                    ready += 1
+                else:
+                    break
+            riders = 0.0
+            cached = 0.0
+            if mixed:
+                riders = float(running)
+                cached = context
+            dt = prefill_time(target, draft, c, tokens, float(touched), qk, kv, riders, cached)
+            t += dt
+            counters[PREFILL_TIME] += dt
+            counters[PREFILLS] += 1.0
+            counters[PREFILL_TOKENS] += tokens
+            for j in range(ready):
+                batch_id[j] = queue[j]
+            for j in range(queued - ready):
+                queue[j] = queue[j + ready]
+                done_prompt[j] = done_prompt[j + ready]
+            queued -= ready
+            if mixed:
+                turn += 1.0
+                context += growth
+                counters[ROUNDS] += 1.0
+                counters[BATCH_TIME] += riders * dt
+        elif running > 0:
+            b = running
+            if base[b] < 0.0:
+                base[b] = round_time(target, draft, c, float(b), 0.0)
+            step = base[b] + slope * context
+            steps = run_key[0] - turn
+            if arriving > 0 and running < slots:
+                gap = arrive_key[0] - t
+                accel = slope * growth
+                # least m with m step + accel m (m - 1) / 2 >= gap
+                half = step - 0.5 * accel
+                m = math.ceil(2.0 * gap / (half + math.sqrt(half * half + 2.0 * accel * gap)))
+                steps = max(1.0, min(steps, m))
+            dt = steps * step + slope * growth * steps * (steps - 1.0) * 0.5
+            seen = t + dt - (step + slope * growth * (steps - 1.0))
+            t += dt
+            turn += steps
+            context += growth * steps
+            counters[DECODE_TIME] += dt
+            counters[ROUNDS] += steps
+            counters[BATCH_TIME] += b * dt
+            ready = 0
+        else:
+            t = max(t, arrive_key[0])
+            seen = t
+            continue
+
+        leaving = 0
+        while running > 0 and run_key[0] <= turn:
+            i = _pop(run_key, run_id, running)
+            running -= 1
+            growth -= (output[i] - 1.0) / rounds[i]
+            context -= prompt[i] + output[i]
+            finish[i] = t
+            leaving += 1
+        for j in range(ready):
+            i = batch_id[j]
+            first[i] = t
+            if rounds[i] < 1.0:
+                finish[i] = t
+                leaving += 1
+            else:
+                _push(run_key, run_id, running, turn + rounds[i], i)
+                running += 1
+                context += prompt[i] + 1.0
+                growth += (output[i] - 1.0) / rounds[i]
+        if running == 0:
+            context = 0.0
+            growth = 0.0
+        finished += leaving
+        if clients > 0:
+            for _ in range(leaving):
+                if started < n:
+                    send[started] = t
+                    door = max(door, t) + c[SERIAL] + c[SERIAL_TOKEN] * prompt[started]
+                    _push(
+                        arrive_key,
+                        arrive_id,
+                        arriving,
+                        door + c[DELAY] + c[DELAY_TOKEN] * prompt[started] + c[STREAM] * clients,
+                        started,
+                    )
+                    arriving += 1
+                    started += 1

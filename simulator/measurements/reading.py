@@ -1,0 +1,194 @@
+"""CSV file -> :class:`Table`: strict, and every fault of the file at once."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from simulator.errors import InputError
+from simulator.measurements.cells import Faults, parse_row
+from simulator.measurements.rows import (
+    FRONTIER_COLUMNS,
+    METRICS,
+    POINT_COLUMNS,
+    Column,
+    FrontierPoint,
+    MeasuredPoint,
+    Row,
+)
+from simulator.measurements.wrong_units import wrong_units
+
+MISSPELT = 0.85
+"""Likeness (difflib) above which an unknown column is taken for a misspelt column of the schema."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A measurement file as read.
+
+    Attributes:
+        path: the file.
+        kind: ``points`` (runs) or ``frontier`` (interpolated points).
+        sha256: of the bytes of the file.
+        rows: in the order of the file, all of the one kind.
+    """
+
+    path: str
+    kind: Literal["points", "frontier"]
+    sha256: str
+    rows: tuple[Row, ...]
+
+    @property
+    def points(self) -> tuple[MeasuredPoint, ...]:
+        """The rows of a points file; of a frontier file none."""
+        return tuple(row for row in self.rows if isinstance(row, MeasuredPoint))
+
+    @property
+    def frontier(self) -> tuple[FrontierPoint, ...]:
+        """The rows of a frontier file; of a points file none."""
+        return tuple(row for row in self.rows if isinstance(row, FrontierPoint))
+
+
+def read_csv(path: str | Path) -> Table:
+    """Read a points or frontier file.
+
+    Column names are case-insensitive, their order is free, spaces are trimmed, other columns are kept in ``extras``. A
+    file with interactivity and throughput but neither ``tp`` nor a latency is a frontier file.
+
+    Raises:
+        InputError: the file cannot be read, or is not what the schema expects; all faults in one message.
+    """
+    name = str(path)
+    data = _bytes(name)
+    faults = Faults(name)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{name}, line {line}: byte {data[error.start]:#04x} is not UTF-8; expected a UTF-8 CSV file"
+        ) from None
+    lines = list(_lines(name, text))
+    if not lines:
+        raise InputError(f"{name}: empty file; expected a header with {_required(POINT_COLUMNS)}")
+    header = [cell.lower() for cell in lines[0][1]]
+    frontier = _is_frontier(header)
+    columns = FRONTIER_COLUMNS if frontier else POINT_COLUMNS
+    _check_header(header, columns, faults, frontier=frontier)
+    rows = _rows(lines[1:], header, columns, faults, frontier=frontier)
+    if not rows and not faults.found:
+        faults.add(f"no usable row among {len(lines) - 1}; expected a row with one of {', '.join(METRICS)}")
+    faults.raise_if_any()
+    return Table(name, "frontier" if frontier else "points", hashlib.sha256(data).hexdigest(), tuple(rows))
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror or error}; expected a CSV file") from None
+
+
+def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
+    """(line number of its first character, trimmed cells) of every line that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    start = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise InputError(f"{name}, line {reader.line_num}: {error}; expected comma-separated values") from None
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield start, [cell.strip() for cell in cells]
+        start = reader.line_num + 1
+
+
+def _required(columns: Mapping[str, Column]) -> str:
+    return ", ".join(name for name, column in columns.items() if column.required)
+
+
+def _is_frontier(header: Sequence[str]) -> bool:
+    latencies = {name for name in METRICS if name.endswith("_ms")}
+    has_both = {"interactivity_tok_s_user", "total_tok_s_gpu"} <= set(header)
+    return has_both and "tp" not in header and not latencies & set(header)
+
+
+def _check_header(header: Sequence[str], columns: Mapping[str, Column], faults: Faults, *, frontier: bool) -> None:
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        faults.add(f"found one column {header[0][:60]!r}; expected columns separated by commas", line=1)
+        return
+    for name in sorted({name for name in header if header.count(name) > 1}):
+        faults.add("found more than once, expected once", line=1, column=name)
+    unknown = [name for name in header if name and name not in columns]
+    absent = [name for name in columns if name not in header]
+    for name in absent:
+        cutoff = 0.6 if columns[name].required else MISSPELT
+        near = difflib.get_close_matches(name, unknown, n=1, cutoff=cutoff)
+        if near:
+            unknown.remove(near[0])
+            faults.add(f"found {near[0]!r}, expected {name!r}: misspelt column?", line=1)
+        elif columns[name].required:
+            faults.add(f"missing column {name!r} ({columns[name].meaning}; {columns[name].expected})", line=1)
+    if not frontier and not set(METRICS) & set(header):
+        faults.add(f"no metric; expected at least one of {', '.join(METRICS)}", line=1)
+    if faults.found:
+        need = _required(columns) + ("" if frontier else " and at least one metric")
+        faults.context = f"found columns {', '.join(header)}; expected {need}"
+
+
+def _rows(
+    lines: Sequence[tuple[int, list[str]]],
+    header: Sequence[str],
+    columns: Mapping[str, Column],
+    faults: Faults,
+    *,
+    frontier: bool,
+) -> list[Row]:
+    """The rows without a fault; the faults of the others are noted. Cells are not judged under a faulty header."""
+    if faults.found:
+        return []
+    rows: list[Row] = []
+    seen: dict[tuple[str, ...], int] = {}
+    for line, found in lines:
+        if len(found) != len(header):
+            faults.add(f"found {len(found)} cells, expected {len(header)} as in the header", line=line)
+            continue
+        if (first := seen.setdefault(tuple(found), line)) != line:
+            faults.add(f"duplicate of line {first}; expected each run once", line=line)
+            continue
+        cells = dict(zip(header, found, strict=True))
+        values = parse_row(columns, cells, line, faults)
+        if values is None:
+            continue
+        extras = {name: cell for name, cell in cells.items() if name and name not in columns and cell}
+        values |= {"file": faults.file, "line": line, "extras": extras}
+        if frontier:
+            rows.append(FrontierPoint(**values))
+            continue
+        point = MeasuredPoint(**values)
+        for column, what in wrong_units(point):
+            faults.add(f"found {what}", line=line, column=column)
+        rows.append(point)
+    if frontier and not faults.found:
+        _check_series([row for row in rows if isinstance(row, FrontierPoint)], faults)
+    return rows if any(getattr(row, name, None) is not None for row in rows for name in METRICS) else []
+
+
+def _check_series(rows: Sequence[FrontierPoint], faults: Faults) -> None:
+    series: defaultdict[tuple[object, ...], list[FrontierPoint]] = defaultdict(list)
+    for row in rows:
+        series[row.hardware, row.model, row.precision, row.engine, row.spec, row.isl, row.osl].append(row)
+    for members in series.values():
+        if len(members) == 1:
+            row = members[0]
+            label = f"{row.hardware} {row.model} {row.precision} {row.isl}/{row.osl} spec={row.spec}"
+            faults.add(f"the only point of its frontier ({label}); expected two or more", line=row.line)

@@ -1,0 +1,110 @@
+"""The closed-loop benchmark: draw lengths and rounds, run the discrete events, and reduce to the published metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import kernels as kn
+from simulator.plan import Plan
+from simulator.specs import Workload
+from simulator.speculation import Speculation, draw_rounds
+from simulator.units import KILO
+
+Array = NDArray[np.float64]
+
+REQUESTS_AVERAGED = 1280
+"""Low concurrencies have few requests per run, so that many are simulated in all, as independent runs, and averaged."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulated run: times in seconds and lengths in tokens, one entry per request, and the kernel's counters."""
+
+    send: Array
+    first: Array
+    finish: Array
+    prompt: Array
+    output: Array
+    rounds: Array
+    counters: Array
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first request sent to the last one finished."""
+        return float(self.finish.max() - self.send.min())
+
+    def ttft(self) -> Array:
+        """Time to first token, seconds."""
+        return self.first - self.send
+
+    def tpot(self) -> Array:
+        """Time per output token of requests with more than one, seconds: (E2E - TTFT) / (output - 1)."""
+        many = self.output > 1
+        return (self.finish - self.first)[many] / (self.output[many] - 1)
+
+
+def draw_lengths(rng: np.random.Generator, nominal: int, ratio: float, n: int) -> NDArray[np.int64]:
+    """Uniform integers in [ratio x nominal, nominal], shape (n,)."""
+    return rng.integers(max(1, int(nominal * ratio)), nominal, size=n, endpoint=True)
+
+
+def run_closed_loop(
+    plan: Plan, workload: Workload, spec: Speculation, concurrency: int, cap: int, rng: np.random.Generator
+) -> Run:
+    """One benchmark run by discrete events.
+
+    Assumptions: a prefill batch or decode step occupies the whole replica; all running requests advance one round per step;
+    front-end work delays a request but not the GPU; a request's tokens are spread evenly over its rounds.
+    """
+    n = concurrency * workload.requests_per_client
+    prompt = draw_lengths(rng, workload.isl, workload.range_ratio, n).astype(float)
+    output = draw_lengths(rng, workload.osl, workload.range_ratio, n)
+    rounds = draw_rounds(rng, output - 1, spec)
+    send, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
+    counters = np.zeros(kn.COUNTERS)
+    length = output.astype(float)
+    kn.serve(
+        plan.target, plan.draft, plan.vector, float(cap), send, prompt, length, rounds, concurrency, first, finish, counters
+    )
+    return Run(send, first, finish, prompt, length, rounds, counters)
+
+
+def runs_needed(concurrency: int, requests_per_client: int) -> int:
+    """Independent runs to average so that the mean is steady at low concurrency."""
+    return max(1, -(-REQUESTS_AVERAGED // (concurrency * requests_per_client)))
+
+
+def metrics(run: Run, gpus: int) -> dict[str, float]:
+    """The published metrics of one run; latencies in ms, throughput in tok/s/GPU over the whole duration."""
+    ttft, tpot, e2e = run.ttft() * KILO, run.tpot() * KILO, (run.finish - run.send) * KILO
+    out: dict[str, float] = {
+        "total_tok_s_gpu": float((run.prompt.sum() + run.output.sum()) / run.duration / gpus),
+        "output_tok_s_gpu": float(run.output.sum() / run.duration / gpus),
+        "requests_per_s": float(run.send.size / run.duration),
+    }
+    for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
+        if values.size == 0:
+            continue
+        p50, p90, p99 = np.percentile(values, (50, 90, 99))
+        out |= {
+            f"mean_{name}_ms": float(values.mean()),
+            f"median_{name}_ms": float(p50),
+            f"p90_{name}_ms": float(p90),
+            f"p99_{name}_ms": float(p99),
+        }
+    return out
+
+
+def simulate(
+    plan: Plan, workload: Workload, spec: Speculation, concurrency: int, cap: int, gpus: int, seed: int, runs: int | None = None
+) -> dict[str, float]:
+    """Expected metrics: the mean over independent runs seeded from ``seed``, see :func:`runs_needed`."""
+    count = runs or runs_needed(concurrency, workload.requests_per_client)
+    seeds = np.random.SeedSequence([seed, concurrency]).spawn(count)
+    results = [
+        metrics(run_closed_loop(plan, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus) for s in seeds
+    ]
+    return {key: float(np.mean([r[key] for r in results])) for key in results[0]}

@@ -1,0 +1,260 @@
+"""Every shipped profile loads and says where its numbers come from; every kind of fault is named."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.acceptance_profiles import length_faults, load_acceptance
+from simulator.errors import InputError
+from simulator.profiles import load_engine, load_hardware, load_model, names, read_mapping
+
+LOADERS: dict[str, Callable[[str], Any]] = {
+    "hardware": load_hardware,
+    "model": load_model,
+    "engine": load_engine,
+    "acceptance": load_acceptance,
+}
+SHIPPED = [(kind, name) for kind in LOADERS for name in names(kind)]
+
+
+def write(tmp_path: Path, raw: Any) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_text(raw if isinstance(raw, str) else yaml.safe_dump(raw))
+    return str(path)
+
+
+def quantities(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(key path, node) of every quantity, and of every bare number outside one."""
+    if isinstance(node, dict) and "value" in node:
+        yield path, node
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            yield from quantities(child, f"{path}.{key}")
+    elif isinstance(node, int | float) and not isinstance(node, bool):
+        yield path, node
+
+
+def test_what_is_shipped() -> None:
+    assert set(names("hardware")) == {"mi355x", "mi350x", "mi325x", "mi300x", "h100", "h200", "b200", "b300"}
+    assert {"sglang", "atom", "vllm"} <= set(names("engine"))
+    assert "qwen3.5-397b-a17b" in names("model")
+    assert {"qwen3.5-397b-a17b-thinking", "qwen3.5-397b-a17b-nonthinking"} <= set(names("acceptance"))
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+def test_shipped_profile_loads_under_its_own_name(kind: str, name: str) -> None:
+    assert LOADERS[kind](name).name == name
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+def test_every_number_has_a_source(kind: str, name: str) -> None:
+    raw = read_mapping(kind, name)
+    for path, node in quantities(raw):
+        if isinstance(node, dict):
+            assert str(node["source"]).strip(), path
+        else:
+            assert raw.get("source"), f"{path} is a bare number in a file without a source"
+
+
+@pytest.mark.parametrize("name", names("model"))
+def test_the_default_acceptance_of_a_model_exists(name: str) -> None:
+    model = load_model(name)
+    assert model.default_acceptance in names("acceptance")
+    assert all(checkpoint.source for checkpoint in model.checkpoints.values())
+
+
+def test_mi355x_figures() -> None:
+    mi355x = load_hardware("MI355X")
+    assert mi355x.hbm_capacity == 288e9
+    assert mi355x.hbm_bandwidth == 8e12
+    assert mi355x.peak("bf16") == 2516e12
+    assert mi355x.peak("fp8") == pytest.approx(256 * 8192 * 2.4e9, rel=1e-4)
+    assert mi355x.peak("mxfp4") == mi355x.peak("nvfp4") == 10066e12
+    assert (mi355x.scale_up.topology, mi355x.scale_up.bandwidth, mi355x.scale_up.gpus) == ("full_mesh", 76.8e9, 8)
+    assert mi355x.all_in_power == 2650
+    assert mi355x.board_power == 1400
+    assert mi355x.price is not None
+    assert (mi355x.price.hyperscaler, mi355x.price.neocloud, mi355x.price.rental) == (1.48, 1.90, 2.10)
+
+
+def test_the_unknown_is_absent() -> None:
+    assert load_hardware("mi350x").price is None
+    assert load_hardware("mi350x").all_in_power is None
+    assert all(load_hardware(name).peak("mxfp4") is None for name in ("mi300x", "mi325x", "h100", "h200"))
+
+
+def test_unit_of_the_file_decides(tmp_path: Path) -> None:
+    raw = read_mapping("hardware", "mi355x")
+    raw["hbm_capacity"] = {"value": 1, "unit": "GiB", "source": "test"}
+    assert load_hardware(write(tmp_path, raw)).hbm_capacity == 1_073_741_824
+
+
+GOOD = {"value": 1, "source": "test"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("hbm_size", 3, "hbm_size: unknown key"),
+        ("hbm_bandwidth", {**GOOD, "unit": "TFLOP/s"}, "hbm_bandwidth: unit 'TFLOP/s' is not a unit of bytes/s"),
+        (
+            "hbm_capacity",
+            {**GOOD, "unit": "GiB/s"},
+            "hbm_capacity: unit 'GiB/s' is not a unit of bytes; expected one of B",
+        ),
+        ("hbm_capacity", {**GOOD, "unit": ["GB"]}, "hbm_capacity: unit \"['GB']\" is not a unit"),
+        ("hbm_capacity", 288, "hbm_capacity: expected {value, unit, source} with a unit of bytes, found 288"),
+        ("hbm_capacity", {"value": 288, "unit": "GB"}, "missing ['source']"),
+        ("hbm_capacity", {**GOOD, "unit": "GB", "sauce": 1}, "unknown ['sauce']"),
+        ("hbm_capacity", {"value": "much", "unit": "GB", "source": "test"}, "value must be a number, found 'much'"),
+        ("hbm_capacity", {"value": True, "unit": "GB", "source": "test"}, "value must be a number, found True"),
+        ("hbm_capacity", {"value": -1, "unit": "GB", "source": "test"}, "hbm_capacity: input should be greater than 0"),
+        ("hbm_capacity", {"value": float("nan"), "unit": "GB", "source": "test"}, "hbm_capacity: input should be"),
+        (
+            "compute_units",
+            {"value": 256.5, "unit": "count", "source": "test"},
+            "compute_units: input should be a valid int",
+        ),
+        ("vendor", "intel", "vendor: input should be 'amd' or 'nvidia', found 'intel'"),
+        ("scale_up", 7, "scale_up: "),
+        ("name", ["mi355x"], "name: input should be a valid string"),
+    ],
+)
+def test_each_fault_is_named(tmp_path: Path, key: str, value: Any, expected: str) -> None:
+    path = write(tmp_path, read_mapping("hardware", "mi355x") | {key: value})
+    with pytest.raises(InputError) as caught:
+        load_hardware(path)
+    assert expected in str(caught.value)
+    assert path in str(caught.value)
+
+
+def test_missing_number(tmp_path: Path) -> None:
+    raw = read_mapping("hardware", "mi355x")
+    del raw["peak_flops"]["bf16"]
+    with pytest.raises(InputError, match=r"peak_flops\.bf16: missing; it is required"):
+        load_hardware(write(tmp_path, raw))
+
+
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
+    raw = read_mapping("hardware", "mi355x")
+    del raw["board_power"]
+    raw["hbm_capacity"]["unit"] = "TB/s"
+    raw["scale_up"]["topology"] = "ring"
+    raw["colour"] = "red"
+    with pytest.raises(InputError) as caught:
+        load_hardware(write(tmp_path, raw))
+    lines = str(caught.value).splitlines()[1:]
+    assert sorted(line.split(":")[0].strip() for line in lines) == [
+        "board_power", "colour", "hbm_capacity", "scale_up.topology",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(LOADERS))
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a: [1", "not valid YAML"), ("- 1", "found list"), ("", "found NoneType"), ("x", "found str")],
+)
+def test_not_a_mapping(tmp_path: Path, kind: str, text: str, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        LOADERS[kind](write(tmp_path, text))
+
+
+@pytest.mark.parametrize("kind", list(LOADERS))
+def test_missing_file(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        LOADERS[kind](str(tmp_path / "absent.yaml"))
+
+
+def test_binary_file(tmp_path: Path) -> None:
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_hardware(str(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "nearest"),
+    [
+        ("hardware", "MI335X", "mi355x"),
+        ("hardware", "h10", "h100"),
+        ("model", "qwen3.5", "qwen3.5-397b-a17b"),
+        ("engine", "sglan", "sglang"),
+        ("acceptance", "qwen3.5-397b-thinking", "qwen3.5-397b-a17b-thinking"),
+    ],
+)
+def test_nearest_match(kind: str, name: str, nearest: str) -> None:
+    with pytest.raises(InputError) as caught:
+        LOADERS[kind](name)
+    assert f"did you mean '{nearest}'" in str(caught.value)
+
+
+def test_model_faults_name_the_rule(tmp_path: Path) -> None:
+    raw = read_mapping("model", "qwen3.5-397b-a17b")
+    raw["moe"]["top_k"] = 1000
+    with pytest.raises(InputError, match=r"moe\.top_k: 1000 exceeds moe\.experts 512"):
+        load_model(write(tmp_path, raw))
+
+
+def test_profiles_are_frozen() -> None:
+    mi355x = load_hardware("mi355x")
+    with pytest.raises(ValueError, match="frozen"):
+        mi355x.hbm_capacity = 1.0
+
+
+def test_qwen_acceptance_lengths() -> None:
+    profile = load_acceptance("qwen3.5-397b-a17b-thinking")
+    assert profile.acceptance_length == {1: 1.93, 2: 2.73, 3: 3.39, 4: 3.97, 5: 4.41, 6: 4.80, 7: 5.04, 8: 5.21}
+    assert profile.thinking is True
+    other = load_acceptance("qwen3.5-397b-a17b-nonthinking")
+    assert (other.acceptance_length[3], other.left_out, other.thinking) == (3.33, {8: 4.71}, False)
+
+
+def test_acceptance_profiles_carry_every_measured_row() -> None:
+    table = resources.files("simulator") / "measured" / "acceptance_lengths.csv"
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    profiles = [load_acceptance(name) for name in names("acceptance")]
+    measured = {
+        (r["source"], r["thinking_mode"] == "on", int(r["num_speculative_tokens"]), float(r["acceptance_length"]))
+        for r in rows
+    }
+    shipped = {(p.source, p.thinking, k, v) for p in profiles for k, v in (p.acceptance_length | p.left_out).items()}
+    assert shipped == measured
+    assert len(shipped) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ({1: 1.9, 2: 1.8}, "acceptance_length: the length falls from 1.9 at k = 1 to 1.8 at k = 2"),
+        ({1: 2.1}, "the length 2.1 at k = 1 is outside [1, 2]"),
+        ({1: 0.9}, "the length 0.9 at k = 1 is outside [1, 2]"),
+        ({1: 1.5, 3: 2.0}, "without a gap, found 1, 3"),
+        ({}, "acceptance_length: "),
+        ({1: "many"}, "acceptance_length.1: input should be a valid number"),
+        ({1: float("nan")}, "acceptance_length.1: "),
+    ],
+)
+def test_refused_acceptance_tables(tmp_path: Path, lengths: Any, expected: str) -> None:
+    raw = read_mapping("acceptance", "qwen3.5-397b-a17b-thinking") | {"acceptance_length": lengths}
+    with pytest.raises(InputError) as caught:
+        load_acceptance(write(tmp_path, raw))
+    assert expected in str(caught.value)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_every_table_made_of_probabilities_is_accepted(probabilities: list[float]) -> None:
+    lengths, total, reach = {}, 1.0, 1.0
+    for k, probability in enumerate(probabilities, start=1):
+        reach *= probability
+        total += reach
+        lengths[k] = total
+    assert length_faults(lengths) == []
