@@ -17,8 +17,8 @@ from numba import njit
 # fields of the plan vector
 (VERIFY, SINGLE_DRAFTS, EXTEND, STATES, RELOAD, HOST_STEP, HOST_REQUEST, HOST_PREFILL, HOST_DRAFT) = range(9)
 (EXPERTS, TOP_K, SKEW, CORRELATION, CHUNK, SHARED, SPLIT, DELAY, DELAY_TOKEN, PREFILL_STATES) = range(9, 19)
-(LAUNCH, LOOKAHEAD, SERIAL, SERIAL_TOKEN, STREAM) = range(19, 24)
-PLAN_FIELDS = 24
+(LAUNCH, LOOKAHEAD, STREAM) = range(19, 22)
+PLAN_FIELDS = 22
 
 # counters returned by the discrete events
 (DECODE_TIME, PREFILL_TIME, ROUNDS, PREFILLS, BATCH_TIME, PREFILL_TOKENS) = range(6)
@@ -170,14 +170,12 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
     arrive_id = np.empty(n, np.int64)
     arriving = 0
     started = n
-    door = 0.0
     if clients > 0:
         started = min(clients, n)
     for i in range(started):
         if clients > 0:
             send[i] = 0.0
-        door = max(door, send[i]) + c[SERIAL] + c[SERIAL_TOKEN] * prompt[i]
-        _push(arrive_key, arrive_id, arriving, door + c[DELAY] + c[DELAY_TOKEN] * prompt[i] + c[STREAM] * clients, i)
+        _push(arrive_key, arrive_id, arriving, send[i] + c[DELAY] + c[DELAY_TOKEN] * prompt[i] + c[STREAM] * clients, i)
         arriving += 1
 
     run_key = np.empty(slots)
@@ -305,13 +303,162 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
             for _ in range(leaving):
                 if started < n:
                     send[started] = t
-                    door = max(door, t) + c[SERIAL] + c[SERIAL_TOKEN] * prompt[started]
-                    _push(
-                        arrive_key,
-                        arrive_id,
-                        arriving,
-                        door + c[DELAY] + c[DELAY_TOKEN] * prompt[started] + c[STREAM] * clients,
-                        started,
-                    )
+                    seen_at = t + c[DELAY] + c[DELAY_TOKEN] * prompt[started] + c[STREAM] * clients
+                    _push(arrive_key, arrive_id, arriving, seen_at, started)
                     arriving += 1
                     started += 1
+
+
+# results of the closed form
+(DURATION, MEAN_TPOT, MEDIAN_TPOT, MEAN_TTFT, MEDIAN_TTFT, P99_TTFT, MEAN_E2E, DECODE_BATCH, PREFILL_SHARE) = range(9)
+CLOSED_FORM_FIELDS = 9
+
+
+@njit(cache=True, nogil=True)
+def _prompts_time(target, draft, c, prompts, prompt, batch, context):
+    """Seconds of prefilling ``prompts`` whole prompts, in chunks if they exceed one, and the number of passes it takes."""
+    room = c[CHUNK]
+    if c[SHARED] > 0.0:
+        room = max(1.0, room - batch * c[VERIFY])
+    tokens = prompts * prompt
+    passes = max(1.0, math.ceil(tokens / room))
+    if c[SPLIT] == 0.0 and prompt <= room:
+        passes = max(1.0, math.ceil(prompts / math.floor(room / prompt)))
+    tokens /= passes
+    qk = 0.5 * prompts * prompt * prompt / passes
+    kv = 0.0
+    if prompt > room:
+        kv = 0.5 * prompt
+    share = max(1.0, prompts / passes)
+    return passes * prefill_time(target, draft, c, tokens, share, qk, kv, batch, context), passes
+
+
+@njit(cache=True, nogil=True)
+def closed_form(target, draft, c, clients, per_client, prompt, output, rounds, rounds_sd, cap, out):
+    """Expected metrics of the closed-loop benchmark without simulating it; fills ``out`` (times in seconds).
+
+    Mean-value fixed point of Little's law per client: a cycle is front end, wait, prefill and ``rounds`` rounds; a round takes its
+    own time at the batch that the other clients leave, plus the prefills that their arrivals cause. The run starts with all
+    prompts at once, and synchronous starts keep completions clumped: after g requests their phase has spread by
+    sqrt(g) rounds_sd, so prefill batches are larger than for Poisson arrivals. It ends with a drain of one request's rounds.
+    """
+    q = c[VERIFY]
+    n = min(clients, cap)
+    mean_context = prompt + 0.5 * output
+    front = c[DELAY] + c[DELAY_TOKEN] * prompt + c[STREAM] * clients
+    slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
+
+    # opening: all prompts at once
+    shared = c[SHARED] > 0.0
+    riders = 0.0
+    if shared:
+        riders = 0.5 * n
+    opening, passes = _prompts_time(target, draft, c, n, prompt, riders, riders * prompt)
+    first_batch = opening / passes
+
+    # bulk: fixed point over the time of a round and the part of a cycle spent decoding
+    decode = round_time(target, draft, c, n, n * mean_context)
+    single, single_passes = _prompts_time(target, draft, c, 1.0, prompt, 0.0, 0.0)
+    tau = decode
+    cycle = front + single + rounds * tau
+    batch = n
+    wait = 0.0
+    own = single
+    for _ in range(12):
+        batch = 1.0 + (n - 1.0) * min(1.0, rounds * tau / cycle)
+        decode = round_time(target, draft, c, batch, 0.0) + slope * batch * mean_context
+        rate = (n - 1.0) / cycle
+        stall = 0.0
+        own = 0.0
+        wait = 0.0
+        parts = 3
+        for part in range(parts):
+            g = (part + 0.5) / parts * per_client
+            phase = rounds_sd * math.sqrt(g)
+            if shared:
+                phase = math.sqrt(phase * phase + (opening / tau) ** 2 / 12.0)
+            clump = max(1.0, rounds / (2.0 * math.sqrt(math.pi) * max(phase, 1e-9)))
+            local = min(rate * clump, (n - 1.0) / max(tau, 1e-12))
+            window = (decode * decode + (tau - decode) * single) / tau
+            a = local * window
+            size = 1.0
+            if a > 1e-6:
+                size = a / -math.expm1(-a)
+            ride = 0.0
+            if shared:
+                ride = batch
+            together, steps = _prompts_time(target, draft, c, size, prompt, ride, ride * mean_context)
+            alone, _s = _prompts_time(target, draft, c, min(n, 1.0 + a), prompt, ride, ride * mean_context)
+            extra = together
+            if shared:
+                extra = max(0.0, together - steps * decode)
+            stall += rate / size * extra / parts
+            own += alone / parts
+            residual = 0.5 * window
+            if c[LOOKAHEAD] > 0.0:
+                residual += decode
+            wait += residual / parts
+        if n < 1.5:
+            wait = 0.0
+        # a round is decode time plus the prefills that arrive during it: tau = decode + stall tau
+        share = min(stall, 0.98)
+        tau = 0.5 * (tau + decode / (1.0 - share))
+        cycle = 0.5 * (cycle + front + wait + own + rounds * tau)
+    queueing = 0.0
+    if clients > cap:
+        queueing = (clients / cap - 1.0) * cycle
+
+    # drain: the pool of requests is empty when the last one starts; the batch then shrinks over one request's rounds
+    phase = rounds_sd * math.sqrt(per_client)
+    tail = 0.0
+    if n > 1.5:
+        # mean of the greatest of n normal variates (Cramer 1946, 28.6)
+        z = math.sqrt(2.0 * math.log(n))
+        z -= (math.log(math.log(n)) + math.log(4.0 * math.pi)) / (2.0 * z)
+        tail = min(0.5, max(0.0, z) * phase / rounds)
+    full = round_time(target, draft, c, n, n * mean_context)
+    half = round_time(target, draft, c, max(1.0, 0.5 * n), max(1.0, 0.5 * n) * mean_context)
+    last = round_time(target, draft, c, 1.0, mean_context)
+    flat = rounds * (1.0 - 2.0 * tail)
+    slide = rounds * 2.0 * tail
+    drain = flat * full + slide * (full + 4.0 * half + last) / 6.0
+    generations = per_client * clients / n
+    bulk = generations - 1.0 + tail
+    duration = front + opening + bulk * cycle - (cycle - rounds * tau) + drain
+    area = max(0.0, bulk) * rounds * tau + flat * full + slide * (full + 2.0 * half) / 6.0
+    if n < 1.5:
+        duration = per_client * clients * (front + single + rounds * last)
+        area = generations * rounds * last
+        cycle = front + single + rounds * last
+        tau = last
+        own = single
+    tpot = area / generations / max(output - 1.0, 1.0)
+    steady = front + wait + own
+    open_ttft = front + 0.5 * (opening + first_batch)
+    ttft = (open_ttft + (generations - 1.0) * steady) / generations
+    out[DURATION] = duration
+    out[MEAN_TPOT] = tpot
+    out[MEDIAN_TPOT] = rounds * tau / max(output - 1.0, 1.0)
+    out[MEAN_TTFT] = ttft + queueing * (generations - 1.0) / generations
+    out[MEDIAN_TTFT] = steady + queueing
+    # the unlucky one in steady state comes just after another prefill has begun
+    late = front + own
+    if n > 1.5:
+        late += single + c[LOOKAHEAD] * decode
+    out[P99_TTFT] = max(late, front + opening * max(0.0, 1.0 - 0.01 * generations)) + queueing
+    out[MEAN_E2E] = out[MEAN_TTFT] + tpot * (output - 1.0)
+    out[DECODE_BATCH] = batch
+    out[PREFILL_SHARE] = (tau - decode) / tau
+
+
+@njit(cache=True, nogil=True)
+def closed_form_sweep(targets, drafts, plans, which, loads, out):
+    """The closed form over many configurations.
+
+    ``targets``, ``drafts``, ``plans``: stacked per deployment. ``which``: deployment of each configuration, shape (n,).
+    ``loads``: shape (n, 7), the arguments clients .. cap of :func:`closed_form`. ``out``: shape (n, CLOSED_FORM_FIELDS).
+    """
+    for i in range(which.shape[0]):
+        j = which[i]
+        x = loads[i]
+        closed_form(targets[j], drafts[j], plans[j], x[0], x[1], x[2], x[3], x[4], x[5], x[6], out[i])

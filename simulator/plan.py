@@ -62,8 +62,6 @@ def build_plan(deployment: Deployment, speculation: Speculation, parameters: Map
     c[kn.PREFILL_STATES] = 1.0 if deployment.model.gdn is not None else 0.0
     operators, drafts = builder.target(), builder.draft() if k else []
     c[kn.LAUNCH] = parameters["host.launch_us"] * MICRO * sum(op.count for op in operators + drafts)
-    c[kn.SERIAL] = parameters["frontend.serial_ms"] * MILLI
-    c[kn.SERIAL_TOKEN] = parameters["frontend.serial_token_us"] * MICRO
     c[kn.STREAM] = parameters["frontend.stream_ms"] * MILLI
     c[kn.LOOKAHEAD] = float(deployment.engine.lookahead)
     target = table(operators)

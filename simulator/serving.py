@@ -108,3 +108,48 @@ def simulate(
         metrics(run_closed_loop(plan, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus) for s in seeds
     ]
     return {key: float(np.mean([r[key] for r in results])) for key in results[0]}
+
+
+def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, cap: int) -> Array:
+    """Arguments of the closed form for one configuration: means and spreads of lengths and rounds, shape (7,).
+
+    Rounds follow from Wald's identity with the mean overshoot of a lattice renewal process, E[X(X-1)] / (2 E[X]).
+    """
+    emission = spec.emission()
+    values = np.arange(1, emission.size + 1)
+    mean = float(emission @ values)
+    variance = float(emission @ values**2) - mean**2
+    prompt, output = workload.mean_isl, workload.mean_osl
+    overshoot = float(emission @ (values * (values - 1))) / (2 * mean)
+    rounds = (output - 1 + overshoot) / mean if output > 1 else 0.0
+    width = workload.osl - max(1, int(workload.range_ratio * workload.osl)) + 1
+    rounds_sd = np.sqrt((width**2 - 1) / 12 / mean**2 + max(output - 1, 0.0) * variance / mean**3)
+    return np.array(
+        [concurrency, workload.requests_per_client, prompt, output, max(rounds, 1e-9), rounds_sd, min(cap, concurrency)]
+    )
+
+
+def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array) -> dict[str, Array]:
+    """Expected metrics of many configurations by the closed form, each array of shape (n,); see :func:`kernels.closed_form`."""
+    rows = max(max(p.target.shape[0], p.draft.shape[0]) for p in plans)
+
+    def stack(tables: list[Array]) -> Array:
+        return np.stack([np.pad(t, ((0, rows - t.shape[0]), (0, 0))) for t in tables])
+
+    out = np.zeros((which.size, kn.CLOSED_FORM_FIELDS))
+    kn.closed_form_sweep(
+        stack([p.target for p in plans]), stack([p.draft for p in plans]), np.stack([p.vector for p in plans]), which, loads, out
+    )
+    requests = loads[:, 0] * loads[:, 1]
+    rate = requests / out[:, kn.DURATION]
+    return {
+        "total_tok_s_gpu": rate * (loads[:, 2] + loads[:, 3]) / gpus,
+        "output_tok_s_gpu": rate * loads[:, 3] / gpus,
+        "requests_per_s": rate,
+        "mean_tpot_ms": out[:, kn.MEAN_TPOT] * KILO,
+        "median_tpot_ms": out[:, kn.MEDIAN_TPOT] * KILO,
+        "mean_ttft_ms": out[:, kn.MEAN_TTFT] * KILO,
+        "median_ttft_ms": out[:, kn.MEDIAN_TTFT] * KILO,
+        "p99_ttft_ms": out[:, kn.P99_TTFT] * KILO,
+        "mean_e2e_ms": out[:, kn.MEAN_E2E] * KILO,
+    }

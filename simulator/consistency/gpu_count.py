@@ -1,8 +1,8 @@
 """Little's law read as a number of GPUs: the figures imply a replica size, the row states one.
 
 ``stated / implied = X (TTFT + (n - 1) TPOT) / concurrency``, with X from per-GPU throughput times the stated TP. When
-it leaves the band of honest rows, the factor says what was mislabelled: TP multiplied by EP, a replica's figure labelled
-per GPU, output tokens labelled total, another power of two.
+it leaves the band of honest rows, the factor says what was mislabelled: TP multiplied by EP, a replica's figure
+labelled per GPU, output tokens labelled total, another power of two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TOKEN_RATIO_TOLERANCE = 0.05
 MATCH = 0.08
 """How near (in log) the implied factor must be to an explanation; the shipped rows scatter by 0.02."""
 NO_TTFT_LOW = 0.65
-"""Lower end of the band where TTFT is not published and counts as zero; in the shipped rows it is 1 to 11 % of the latency."""
+"""Lower end of the band where TTFT is not published and counts as zero; it is 1 to 11 % of the shipped latencies."""
 HOPELESS = 0.75
 """Below this ratio clients idle for a quarter of the run, which no ramp and drain explains."""
 FRONTIER_MATCH = 0.20

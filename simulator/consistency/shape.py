@@ -55,6 +55,6 @@ def _check_frontier(series: Sequence[FrontierPoint]) -> Iterator[Finding]:
         if row.total_tok_s_gpu > before.total_tok_s_gpu:
             message = (
                 f"throughput rises from {before.total_tok_s_gpu:g} to {row.total_tok_s_gpu:g} tok/s/GPU with "
-                f"interactivity {before.interactivity_tok_s_user:g} to {row.interactivity_tok_s_user:g}: no Pareto front"
+                f"interactivity {before.interactivity_tok_s_user:g} to {row.interactivity_tok_s_user:g}: no front"
             )
             yield finding([row], "impossible", "not_a_front", message)

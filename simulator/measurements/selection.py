@@ -63,7 +63,8 @@ def select(rows: Sequence[R], expression: str) -> tuple[R, ...]:
     with ``or``. A value with spaces goes in quotes. Text is compared without case.
 
     Raises:
-        InputError: the expression does not parse, names an unknown column, compares a number with text, or selects nothing.
+        InputError: the expression does not parse, names an unknown column, compares a number with text, or selects
+            nothing.
     """
     alternatives = _parse(expression)
     known = set().union(*(_schema(row) | set(row.extras) for row in rows)) if rows else set(POINT_COLUMNS)
