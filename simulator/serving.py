@@ -85,6 +85,9 @@ def metrics(run: Run, gpus: int) -> dict[str, float]:
         "output_tok_s_gpu": float(run.output.sum() / run.duration / gpus),
         "requests_per_s": float(run.send.size / run.duration),
     }
+    busy = run.counters[kn.DECODE_TIME] + run.counters[kn.PREFILL_TIME]
+    out["decode_batch"] = float(run.counters[kn.BATCH_TIME] / max(run.counters[kn.DECODE_TIME], 1e-12))
+    out["prefill_share"] = float(run.counters[kn.PREFILL_TIME] / busy)
     for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
         if values.size == 0:
             continue
@@ -101,13 +104,21 @@ def metrics(run: Run, gpus: int) -> dict[str, float]:
 def simulate(
     plan: Plan, workload: Workload, spec: Speculation, concurrency: int, cap: int, gpus: int, seed: int, runs: int | None = None
 ) -> dict[str, float]:
-    """Expected metrics: the mean over independent runs seeded from ``seed``, see :func:`runs_needed`."""
+    """Expected metrics: the mean over independent runs seeded from ``seed``, see :func:`runs_needed`.
+
+    With at least four runs, ``sd_<metric>`` is the relative standard deviation of one run: the sampling of lengths and drafts.
+    """
     count = runs or runs_needed(concurrency, workload.requests_per_client)
     seeds = np.random.SeedSequence([seed, concurrency]).spawn(count)
     results = [
         metrics(run_closed_loop(plan, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus) for s in seeds
     ]
-    return {key: float(np.mean([r[key] for r in results])) for key in results[0]}
+    table = {key: np.array([r[key] for r in results]) for key in results[0]}
+    means = {key: float(column.mean()) for key, column in table.items()}
+    if count >= 4:
+        spread = {f"sd_{key}": float(column.std(ddof=1) / column.mean()) for key, column in table.items() if column.all()}
+        means |= spread
+    return means
 
 
 def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, cap: int) -> Array:
@@ -152,4 +163,6 @@ def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Arra
         "median_ttft_ms": out[:, kn.MEDIAN_TTFT] * KILO,
         "p99_ttft_ms": out[:, kn.P99_TTFT] * KILO,
         "mean_e2e_ms": out[:, kn.MEAN_E2E] * KILO,
+        "decode_batch": out[:, kn.DECODE_BATCH],
+        "prefill_share": out[:, kn.PREFILL_SHARE],
     }

@@ -30,27 +30,31 @@ def check_duplicates(rows: Iterable[Row]) -> Iterator[Finding]:
     for key, members in same.items():
         if any(figure is not None for figure in key[1:]):
             for first, second in combinations(members, 2):
-                pairs[_labels(first), _labels(second)].append((first, second))
+                pairs[describe(first), *_differences(first, second)].append((first, second))
     for found in pairs.values():
         figures_shared = sum(getattr(first, name, None) is not None for first, _ in found for name in METRICS)
         if figures_shared >= SAME_FIGURES:
             yield _duplicate(found)
 
 
-def _labels(row: Row) -> tuple[object, ...]:
-    return tuple(getattr(row, label, None) for label in LABELS)
+def _differences(first: Row, second: Row) -> list[tuple[str, object, object]]:
+    """(label, its two values) of every label in which two rows differ."""
+    values = ((label, getattr(first, label, None), getattr(second, label, None)) for label in LABELS)
+    return [(label, one, other) for label, one, other in values if one != other]
 
 
 def _duplicate(pairs: list[tuple[Row, Row]]) -> Finding:
     first, second = pairs[0]
-    differ = [label for label in LABELS if getattr(first, label, None) != getattr(second, label, None)]
-    words = ", ".join(f"{label} {getattr(first, label, None)} and {getattr(second, label, None)}" for label in differ)
+    differ = _differences(first, second)
+    words = ", ".join(f"{label} {one} and {other}" for label, one, other in differ)
     message = (
         f"{len(pairs)} row{'s' if len(pairs) > 1 else ''} of {describe(first)} with the same figures to the last digit "
         f"under two labels: {words or 'notes or other columns only'} (lines {_lines(pairs, 0)} and {_lines(pairs, 1)})"
     )
     rows = [row for pair in pairs for row in pair]
-    return finding(rows, "suspicious", "duplicate_curve", message, pairs=len(pairs), differ=differ)
+    return finding(
+        rows, "suspicious", "duplicate_curve", message, pairs=len(pairs), differ=[label for label, _, _ in differ]
+    )
 
 
 def _lines(pairs: list[tuple[Row, Row]], side: int) -> str:

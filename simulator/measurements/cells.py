@@ -12,6 +12,8 @@ from simulator.measurements.rows import Column
 
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 SHOWN = 20
+SENSIBLE = (1e-9, 1e12)
+"""Range of any number in a measurement file, in the unit of its column."""
 NOT_NUMBERS = frozenset({"nan", "na", "n/a", "null", "none", "-"})
 
 
@@ -68,6 +70,8 @@ def _number(column: Column, text: str) -> float | int:
         raise ValueError(f"found {text!r}, expected {column.expected}{tail}") from None
     if not math.isfinite(value) or value <= 0.0:
         raise ValueError(f"found {text!r}, expected {column.expected}{hint}")
+    if not SENSIBLE[0] <= value <= SENSIBLE[1]:
+        raise ValueError(f"found {text!r}, expected {column.expected} from {SENSIBLE[0]:g} to {SENSIBLE[1]:g}")
     if column.kind == "count":
         if value != int(value):
             raise ValueError(f"found {text!r}, expected {column.expected}")

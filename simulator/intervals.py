@@ -1,0 +1,110 @@
+"""90 % intervals of a prediction: parameter uncertainty, run-to-run noise and model error, and the sampling of lengths.
+
+Parameters are propagated to first order in log space; the derivatives come from the closed form, which costs microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.calibration_file import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
+from simulator.parameters import registry
+from simulator.plan import build_plan
+from simulator.scenario import Scenario
+from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.speculation import Speculation, from_length
+
+Array = NDArray[np.float64]
+
+Z90 = 1.6448536269514722
+"""Standard normal quantile of 95 %: a symmetric interval of 90 %."""
+
+STEP = 1e-3
+NOISE_OF = {"tok_s": "throughput", "requests": "throughput", "tpot": "tpot", "e2e": "tpot", "ttft": "ttft"}
+
+
+def noise_class(metric: str) -> str:
+    """Which noise of a calibration a metric has."""
+    return next(kind for key, kind in NOISE_OF.items() if key in metric)
+
+
+def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str], Array, dict[str, Array]]:
+    """Derivatives of log(metric) by every uncertain quantity of the calibration, by central differences of the closed form.
+
+    Returns:
+        Names, their covariance (m, m), and per metric an array of shape (concurrencies, m).
+    """
+    names, covariance = scenario.calibration.uncertainty()
+    keep = [i for i, n in enumerate(names) if n != ACCEPTANCE or _fitted_acceptance(scenario)]
+    names = [names[i] for i in keep]
+    covariance = covariance[np.ix_(keep, keep)]
+    values = scenario.calibration.values()
+    settings: list[tuple[dict[str, float], Speculation]] = []
+    widths = []
+    for name in names:
+        ends = []
+        for sign in (1.0, -1.0):
+            changed, spec = dict(values), scenario.speculation
+            if name == ACCEPTANCE:
+                k = spec.tokens
+                x = length_coordinate(spec.acceptance_length, k) + sign * STEP
+                spec = from_length(length_of_coordinate(x, k), k)
+                ends.append(x)
+            else:
+                parameter = registry()[name]
+                changed[name] = parameter.from_internal(parameter.to_internal(values[name]) + sign * STEP)
+                ends.append(parameter.to_internal(changed[name]))
+            settings.append((changed, spec))
+        widths.append(ends[0] - ends[1])
+    metrics = _evaluate(scenario, concurrencies, settings)
+    out = {}
+    for metric, table in metrics.items():
+        logs = np.log(np.maximum(table, 1e-300))
+        out[metric] = ((logs[0::2] - logs[1::2]) / np.array(widths)[:, None]).T
+    return names, covariance, out
+
+
+def relative_sd(scenario: Scenario, concurrencies: Sequence[int], metrics: Sequence[str], sampling: Callable[[str], Array]) -> dict[str, Array]:
+    """Standard deviation of log(metric), per metric an array over the concurrencies.
+
+    ``sampling(metric)`` gives the part that the drawn lengths of one benchmark run contribute.
+    """
+    _names, covariance, slopes = jacobian(scenario, concurrencies)
+    return {
+        metric: np.sqrt(
+            np.einsum("ij,jk,ik->i", slopes[_stand_in(metric)], covariance, slopes[_stand_in(metric)])
+            + getattr(scenario.calibration.noise, noise_class(metric)) ** 2
+            + sampling(metric) ** 2
+        )
+        for metric in metrics
+    }
+
+
+def _stand_in(metric: str) -> str:
+    """The closed form has no p90 and p99 of its own for every metric: the mean's derivative stands in."""
+    known = {"total_tok_s_gpu", "output_tok_s_gpu", "requests_per_s", "p99_ttft_ms"}
+    known |= {f"{s}_{m}_ms" for s in ("mean", "median") for m in ("tpot", "ttft")} | {"mean_e2e_ms"}
+    return metric if metric in known else "mean_" + metric.split("_", 1)[1]
+
+
+def _fitted_acceptance(scenario: Scenario) -> bool:
+    return scenario.speculation.tokens > 0 and scenario.speculation.source.startswith("fitted by calibration")
+
+
+def _evaluate(
+    scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[dict[str, float], Speculation]]
+) -> dict[str, Array]:
+    plans = [build_plan(scenario.deployment, spec, values) for values, spec in settings]
+    cap = max(1, scenario.max_concurrency)
+    loads = np.array([closed_form_load(scenario.workload, spec, c, cap) for _v, spec in settings for c in concurrencies])
+    which = np.repeat(np.arange(len(plans)), len(concurrencies))
+    flat = closed_form_metrics(plans, which, loads, np.full(which.size, float(scenario.deployment.tp)))
+    return {metric: values.reshape(len(plans), len(concurrencies)) for metric, values in flat.items()}
+
+
+def calibration_is_prior(calibration: Calibration) -> bool:
+    """Whether nothing was fitted, so that intervals are those of the priors alone."""
+    return not calibration.parameters
