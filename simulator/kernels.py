@@ -17,8 +17,8 @@ from numba import njit
 # fields of the plan vector
 (VERIFY, SINGLE_DRAFTS, EXTEND, STATES, RELOAD, HOST_STEP, HOST_REQUEST, HOST_PREFILL, HOST_DRAFT) = range(9)
 (EXPERTS, TOP_K, SKEW, CORRELATION, CHUNK, SHARED, SPLIT, DELAY, DELAY_TOKEN, PREFILL_STATES) = range(9, 19)
-(LAUNCH, LOOKAHEAD, STREAM) = range(19, 22)
-PLAN_FIELDS = 22
+(LAUNCH, LOOKAHEAD, STREAM, POLL) = range(19, 23)
+PLAN_FIELDS = 23
 
 # counters returned by the discrete events
 (DECODE_TIME, PREFILL_TIME, ROUNDS, PREFILLS, BATCH_TIME, PREFILL_TOKENS) = range(6)
@@ -191,11 +191,15 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
     growth = 0.0
     finished = 0
     seen = 0.0
+    known = 0.0
+    unpolled = c[POLL]
 
     while finished < n:
-        known = t
-        if c[LOOKAHEAD] > 0.0:
-            known = seen
+        if unpolled >= c[POLL]:
+            known = t
+            if c[LOOKAHEAD] > 0.0:
+                known = seen
+            unpolled = 0.0
         seen = t
         while arriving > 0 and running + queued < slots and arrive_key[0] <= known:
             queue[queued] = _pop(arrive_key, arrive_id, arriving)
@@ -235,6 +239,7 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
                 cached = context
             dt = prefill_time(target, draft, c, tokens, float(touched), qk, kv, riders, cached)
             t += dt
+            unpolled = c[POLL]
             counters[PREFILL_TIME] += dt
             counters[PREFILLS] += 1.0
             counters[PREFILL_TOKENS] += tokens
@@ -261,10 +266,14 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
                 # least m with m step + accel m (m - 1) / 2 >= gap
                 half = step - 0.5 * accel
                 m = math.ceil(2.0 * gap / (half + math.sqrt(half * half + 2.0 * accel * gap)))
+                # requests are looked for every POLL steps only
+                late = m + unpolled
+                m = math.ceil(late / c[POLL]) * c[POLL] - unpolled
                 steps = max(1.0, min(steps, m))
             dt = steps * step + slope * growth * steps * (steps - 1.0) * 0.5
             seen = t + dt - (step + slope * growth * (steps - 1.0))
             t += dt
+            unpolled += steps
             turn += steps
             context += growth * steps
             counters[DECODE_TIME] += dt
@@ -274,6 +283,7 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
         else:
             t = max(t, arrive_key[0])
             seen = t
+            unpolled = c[POLL]
             continue
 
         leaving = 0
@@ -397,6 +407,7 @@ def closed_form(target, draft, c, clients, per_client, prompt, output, rounds, r
             residual = 0.5 * window
             if c[LOOKAHEAD] > 0.0:
                 residual += decode
+            residual += 0.5 * (c[POLL] - 1.0) * decode * decode / tau
             wait += residual / parts
         if n < 1.5:
             wait = 0.0

@@ -18,7 +18,10 @@ from simulator.profiles import parse_mapping
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of the cost model. ``sd`` is in log units when ``scale`` is ``log``, else in the unit itself."""
+    """One parameter of the cost model. ``sd`` is in log units when ``scale`` is ``log``, else in the unit itself.
+
+    ``fitted`` is false for what a kernel measurement settles better than any end-to-end run could.
+    """
 
     name: str
     value: float
@@ -29,6 +32,7 @@ class Parameter:
     high: float
     meaning: str
     source: str
+    fitted: bool = True
 
     def to_internal(self, value: float) -> float:
         """The coordinate in which the prior is normal: log(value) or the value itself."""

@@ -64,6 +64,7 @@ def build_plan(deployment: Deployment, speculation: Speculation, parameters: Map
     c[kn.LAUNCH] = parameters["host.launch_us"] * MICRO * sum(op.count for op in operators + drafts)
     c[kn.STREAM] = parameters["frontend.stream_ms"] * MILLI
     c[kn.LOOKAHEAD] = float(deployment.engine.lookahead)
+    c[kn.POLL] = deployment.engine.poll_steps
     target = table(operators)
     draft = table(drafts) if k else np.zeros((1, target.shape[1]))
     return Plan(target, draft, c)

@@ -97,11 +97,12 @@ def resolve_deployment(
     hw, m, e = load_hardware(hardware), load_model(model), load_engine(engine)
     if kv_dtype is not None and kv_dtype.lower() not in BYTES_PER_PARAM:
         raise unknown_name("KV-cache format", kv_dtype, BYTES_PER_PARAM)
+    name = resolve_checkpoint(m, hw, precision, checkpoint)
     fields = {
         "hardware": hw,
         "model": m,
-        "engine": e,
-        "checkpoint": resolve_checkpoint(m, hw, precision, checkpoint),
+        "engine": e.for_precision(m.checkpoints[name].precision),
+        "checkpoint": name,
         "tp": tp,
         "ep": ep,
         "dp": dp,

@@ -202,6 +202,15 @@ class Round(Spec):
     source: str
 
 
+class Recipe(Spec):
+    """Settings that published recipes of an engine change for one precision."""
+
+    chunk_tokens: int | None = Field(default=None, gt=0)
+    poll_steps: int | None = Field(default=None, gt=0)
+    kv_dtype: Format | None = None
+    source: str
+
+
 class Engine(Spec):
     """Scheduling policy and memory rules of a serving engine."""
 
@@ -210,12 +219,22 @@ class Engine(Spec):
     chunk_tokens: int = Field(gt=0, description="prefill tokens per step; with shared_budget decode counts too")
     split_prompts: bool = Field(description="a prefill batch may end inside a prompt")
     lookahead: bool = Field(description="the next step is queued before the running one ends, so arrivals wait for it")
+    poll_steps: int = Field(default=1, gt=0, description="decode steps between two looks for new requests")
     memory_fraction: Fraction = Field(gt=0, le=1, description="of HBM for weights, caches and workspace")
     workspace: Bytes = Field(ge=0, description="activations, graphs and communication buffers, inside the fraction")
     kv_dtype: Format = Field(description="default KV-cache format")
     state_dtype: Literal["bf16", "fp32"] = Field(description="recurrent-state format")
     speculation: Round
+    recipes: dict[Literal["bf16", "fp8", "fp4"], Recipe] = Field(default={}, description="changes per precision")
     source: str
+
+    def for_precision(self, precision: Literal["bf16", "fp8", "fp4"]) -> Engine:
+        """The engine as its published recipe for a precision runs it."""
+        recipe = self.recipes.get(precision)
+        if recipe is None:
+            return self
+        changed = recipe.model_dump(exclude={"source"}, exclude_none=True)
+        return self.model_copy(update=changed)
 
 
 class Workload(Spec):

@@ -1,0 +1,88 @@
+"""Measured rows -> cells: one per configuration, repeated runs pooled, each metric with the noise it is believed to have."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.configurations import Configuration, configuration
+from simulator.measurements import MeasuredPoint
+from simulator.units import KILO
+
+METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "median_ttft_ms")
+
+MODEL_ERROR = {"total_tok_s_gpu": 0.015, "tpot": 0.015, "ttft": 0.06}
+"""Log error that a good model keeps: what the weights assume, not a result."""
+
+RUN_NOISE = {"total_tok_s_gpu": 0.015, "tpot": 0.013, "ttft": 0.09}
+"""Log spread of repeated runs without drafts, atom_mi355x_tp4.csv: median over the cells."""
+
+DRAFT_NOISE = 0.16
+"""With drafts, throughput and TPOT of repeated runs spread by this over sqrt(concurrency): few requests at low
+concurrency, so their acceptance varies (8 % at concurrency 4, atom_mi355x_tp4.csv)."""
+
+MIN_REPEATS = 4
+"""From this many repeated runs on, their own spread is used instead."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One metric of a cell: median over repeated runs, and the standard deviation of its logarithm."""
+
+    metric: str
+    value: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration and what was measured there. ``lines`` are (file, line) of the rows."""
+
+    configuration: Configuration
+    observations: tuple[Observation, ...]
+    lines: tuple[tuple[str, int], ...]
+
+
+def measured(row: MeasuredPoint, metric: str) -> float | None:
+    """A metric of a row. Interactivity stands for the median TPOT, output throughput is not used twice."""
+    value: float | None = getattr(row, metric)
+    if value is None and metric == "median_tpot_ms" and row.interactivity_tok_s_user is not None:
+        return KILO / row.interactivity_tok_s_user
+    if value is None and metric == "total_tok_s_gpu" and row.output_tok_s_gpu is not None:
+        return row.output_tok_s_gpu * (row.isl + row.osl) / row.osl
+    return value
+
+
+def cells_of(rows: Iterable[MeasuredPoint]) -> list[Cell]:
+    """Pool rows of one configuration.
+
+    Raises:
+        InputError: a row that no profile can describe.
+    """
+    groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
+    for row in rows:
+        groups[configuration(row)].append(row)
+    cells = []
+    for config, members in groups.items():
+        found = [obs for metric in METRICS if (obs := _observe(config, members, metric)) is not None]
+        if found:
+            cells.append(Cell(config, tuple(found), tuple((r.file, r.line) for r in members)))
+    return cells
+
+
+def _observe(config: Configuration, rows: Sequence[MeasuredPoint], metric: str) -> Observation | None:
+    values = [v for r in rows if (v := measured(r, metric)) is not None]
+    if not values:
+        return None
+    kind = "ttft" if "ttft" in metric else "tpot" if "tpot" in metric else metric
+    run = RUN_NOISE[kind]
+    if config.spec_tokens and kind != "ttft":
+        run = math.hypot(run, DRAFT_NOISE / math.sqrt(config.concurrency))
+    if len(values) >= MIN_REPEATS:
+        run = float(np.std(np.log(values), ddof=1))
+    # the spread is not divided by sqrt(n): days differ in ways that averaging does not remove
+    return Observation(metric, float(np.median(values)), math.hypot(MODEL_ERROR[kind], run))

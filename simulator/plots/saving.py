@@ -1,0 +1,53 @@
+"""Write a figure to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from simulator.errors import InputError
+
+FORMATS = {".png": "png", ".svg": "svg"}
+DPI = 160
+
+
+def picture_format(path: str | os.PathLike[str]) -> str:
+    """``png`` or ``svg``, by the suffix of the path.
+
+    Raises:
+        InputError: another suffix.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in FORMATS:
+        found = f"the suffix {suffix!r}" if suffix else "no suffix"
+        raise InputError(f"--plot {os.fspath(path)}: expected a file name that ends in .png or .svg, found {found}")
+    return FORMATS[suffix.lower()]
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write the figure as PNG or SVG by the suffix of the path, replacing a file of that name.
+
+    The picture is written beside its place and then renamed, so a failed or interrupted run leaves no part of one. The
+    same figure gives the same bytes.
+
+    Raises:
+        InputError: another suffix, or a path that cannot be written.
+    """
+    kind = picture_format(path)
+    target = Path(path).expanduser()
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    try:
+        try:
+            with matplotlib.rc_context({"svg.hashsalt": "mtpsim"}), draft.open("wb") as file:
+                figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
+            draft.replace(target)
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+    except OSError as fault:
+        raise InputError(f"--plot {os.fspath(path)}: cannot be written: {fault.strerror or fault}") from None

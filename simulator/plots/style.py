@@ -1,0 +1,119 @@
+"""One look for all figures: palette, fonts, axis labels."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+P = ParamSpec("P")
+
+INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+SERIES = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY)
+"""Okabe and Ito's colours, told apart with any colour vision (https://jfly.uni-koeln.de/color)."""
+MARKERS = ("o", "s", "D", "^", "v", "P")
+BOUND_COLOURS = {"memory": BLUE, "compute": VERMILLION, "communication": GREEN, "floor": "#999999", "host": PURPLE}
+SLIDE = (13.33, 7.5)
+"""Inches of a 16:9 slide."""
+
+AXIS_LABELS = {
+    "interactivity_tok_s_user": "Interactivity (tok/s/user)",
+    "total_tok_s_gpu": "Throughput, input + output (tok/s/GPU)",
+    "output_tok_s_gpu": "Output throughput (tok/s/GPU)",
+    "concurrency": "Concurrency (clients)",
+    "mean_tpot_ms": "Mean TPOT (ms)",
+    "median_tpot_ms": "Median TPOT (ms)",
+    "mean_ttft_ms": "Mean TTFT (ms)",
+    "median_ttft_ms": "Median TTFT (ms)",
+    "cost_usd_per_mtok": "Cost ($ per million tokens)",
+}
+RC: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+}
+
+
+def styled(build: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Build a figure under the common style, leaving matplotlib's global settings as they were."""
+
+    @functools.wraps(build)
+    def under_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with matplotlib.rc_context(RC):
+            return build(*args, **kwargs)
+
+    return under_style
+
+
+def new_figure(title: str = "", subtitle: str = "", size: tuple[float, float] = SLIDE) -> Figure:
+    """An empty figure with room for a title and a line below it."""
+    room = 1.0 - (0.34 / size[1] if subtitle else 0.0)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, rect=(0.0, 0.0, 1.0, room)))
+    if title or subtitle:
+        figure.suptitle(title, x=0.012, ha="left", fontsize=17, fontweight="bold")
+    if subtitle:
+        lines = 0.36 * (title.count("\n") + 1)
+        figure.text(0.012, 1 - (0.12 + lines) / size[1], subtitle, ha="left", va="top", fontsize=12, color=MUTED)
+    return figure
+
+
+def axis_label(name: str) -> str:
+    """The label of a column, with its unit; an unknown column is its own label."""
+    return AXIS_LABELS.get(name, name)
+
+
+def plain(value: float, _position: int | None = None) -> str:
+    """A number as people write it: 12,000, 350, 2.5."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def plain_numbers(axes: Axes, which: str) -> None:
+    """Write the major ticks of the axis ``x`` or ``y`` without powers of ten."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(FuncFormatter(plain))
+
+
+def log_axis(axes: Axes, which: str, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """A logarithmic axis ``x`` or ``y`` with plain numbers at the multiples ``subs`` of powers of ten."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    axis.set_major_locator(LogLocator(base=10.0, subs=subs))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    plain_numbers(axes, which)
+
+
+def concurrency_axis(axes: Axes, values: list[float]) -> None:
+    """A log2 axis ``x`` with a tick at each concurrency, or at each power of two if there are more than ten."""
+    axes.set_xscale("log", base=2)
+    ticks = sorted({*values})
+    if len(ticks) > 10:
+        ticks = [value for value in ticks if value == int(value) and int(value) & (int(value) - 1) == 0] or ticks
+    axes.set_xticks(ticks)
+    axes.xaxis.set_minor_locator(NullLocator())
+    plain_numbers(axes, "x")
+    axes.set_xlabel(axis_label("concurrency"))
