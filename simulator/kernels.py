@@ -29,15 +29,16 @@ COUNTERS = 6
 def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -> float:
     """Expected distinct experts touched by ``tokens`` independent tokens.
 
-    Uniform routing: ``E (1 - (1 - k/E)^T)`` (MoESD, arXiv 2505.19645). Expert popularity with squared coefficient of variation
-    ``skew``, gamma distributed: ``E (1 - (1 + skew x)^(-1/skew))`` with ``x = -T log(1 - k/E)``, which tends to the uniform case.
+    Uniform routing: ``E (1 - (1 - k/E)^T)`` (MoESD, arXiv 2505.19645). Gamma distributed expert popularity with squared
+    coefficient of variation ``skew``: ``E (1 - (1 + T y)^(-1/skew))`` with ``y = (1 - k/E)^(-skew) - 1``, so that one token
+    touches k experts; it tends to the uniform case.
     """
     if top_k >= experts:
         return experts
-    x = -tokens * math.log1p(-top_k / experts)
+    miss = math.log1p(-top_k / experts)
     if skew < 1e-6:
-        return -experts * math.expm1(-x)
-    return -experts * math.expm1(-math.log1p(skew * x) / skew)
+        return -experts * math.expm1(tokens * miss)
+    return -experts * math.expm1(-math.log1p(tokens * math.expm1(-skew * miss)) / skew)
 
 
 @njit(cache=True, nogil=True)
@@ -190,17 +191,20 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
     context = 0.0
     growth = 0.0
     finished = 0
-    seen = 0.0
     known = 0.0
     unpolled = c[POLL]
+    last = 0.0
+    accel = 0.0
+    ahead = 0.0
+    if c[LOOKAHEAD] > 0.0:
+        ahead = 1.0
 
     while finished < n:
         if unpolled >= c[POLL]:
-            known = t
-            if c[LOOKAHEAD] > 0.0:
-                known = seen
-            unpolled = 0.0
-        seen = t
+            # the last look was `unpolled` steps ago; with lookahead it saw what was there one step before
+            unpolled %= c[POLL]
+            back = unpolled + ahead
+            known = t - back * last + 0.5 * accel * back * (back - 1.0)
         while arriving > 0 and running + queued < slots and arrive_key[0] <= known:
             queue[queued] = _pop(arrive_key, arrive_id, arriving)
             done_prompt[queued] = 0.0
@@ -239,6 +243,8 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
                 cached = context
             dt = prefill_time(target, draft, c, tokens, float(touched), qk, kv, riders, cached)
             t += dt
+            last = dt
+            accel = 0.0
             unpolled = c[POLL]
             counters[PREFILL_TIME] += dt
             counters[PREFILLS] += 1.0
@@ -259,10 +265,10 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
             if base[b] < 0.0:
                 base[b] = round_time(target, draft, c, float(b), 0.0)
             step = base[b] + slope * context
+            accel = slope * growth
             steps = run_key[0] - turn
             if arriving > 0 and running < slots:
-                gap = arrive_key[0] - t
-                accel = slope * growth
+                gap = max(0.0, arrive_key[0] - t)
                 # least m with m step + accel m (m - 1) / 2 >= gap
                 half = step - 0.5 * accel
                 m = math.ceil(2.0 * gap / (half + math.sqrt(half * half + 2.0 * accel * gap)))
@@ -270,8 +276,8 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
                 late = m + unpolled
                 m = math.ceil(late / c[POLL]) * c[POLL] - unpolled
                 steps = max(1.0, min(steps, m))
-            dt = steps * step + slope * growth * steps * (steps - 1.0) * 0.5
-            seen = t + dt - (step + slope * growth * (steps - 1.0))
+            dt = steps * step + accel * steps * (steps - 1.0) * 0.5
+            last = step + accel * (steps - 1.0)
             t += dt
             unpolled += steps
             turn += steps
@@ -282,7 +288,8 @@ def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, f
             ready = 0
         else:
             t = max(t, arrive_key[0])
-            seen = t
+            last = 0.0
+            accel = 0.0
             unpolled = c[POLL]
             continue
 

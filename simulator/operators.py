@@ -174,7 +174,7 @@ class OperatorBuilder:
             core,
             self._dense("attention out", layers, heads * a.head_dim, m.hidden, fmt, scale=1 / dp),
             self._small(
-                "attention norm, rope, gate", (4 + 2 * quantise) * layers, 4 * heads * a.head_dim * BF16_BYTES / dp
+                "attention norm, rope, gate", (4 + quantise) * layers, 4 * heads * a.head_dim * BF16_BYTES / dp
             ),
         ]
 
@@ -204,7 +204,7 @@ class OperatorBuilder:
             self._dense("gdn beta, decay", layers, m.hidden, 2 * heads, "bf16", scale=1 / dp),
             core,
             self._dense("gdn out", layers, value, m.hidden, fmt, scale=1 / dp),
-            self._small("gdn convolution, norm, gate", (3 + 2 * quantise) * layers, 3 * (key + value) * BF16_BYTES / dp),
+            self._small("gdn convolution, norm, gate", (3 + quantise) * layers, 3 * (key + value) * BF16_BYTES / dp),
         ]
 
     def _moe(self, layers: float, fmt: str, shared_fmt: str, fused: bool) -> list[Operator]:
@@ -240,7 +240,7 @@ class OperatorBuilder:
                 flops={T: 2.0 * params * active / tp * imbalance},
                 bytes={D: expert_bytes * imbalance, ONE: always},
             ),
-            self._small("moe top-k, gate, add", (3 if fused else 5) * layers, 3 * m.hidden * BF16_BYTES),
+            self._small("moe top-k, gate, add", (3 if fused else 6) * layers, 3 * m.hidden * BF16_BYTES),
         ]
         if e.shared_intermediate and not fused:
             ops += [

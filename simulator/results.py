@@ -50,7 +50,7 @@ class ResultTable:
 
     def to_json(self) -> str:
         """``{"meta": ..., "rows": [...]}``; not-a-number becomes null."""
-        return json.dumps({"meta": clean(self.meta), "rows": clean(self.rows)}, indent=1, allow_nan=False)
+        return to_json({"meta": self.meta, "rows": self.rows})
 
     def to_csv(self) -> str:
         """Rows as CSV, one header line."""
@@ -61,6 +61,11 @@ class ResultTable:
         import pandas
 
         return pandas.DataFrame([dict(row) for row in self.rows])
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """A result block as strict JSON; not-a-number becomes null."""
+    return json.dumps(clean(content), indent=1, allow_nan=False)
 
 
 def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -86,7 +86,7 @@ def metrics(run: Run, gpus: int) -> dict[str, float]:
         "requests_per_s": float(run.send.size / run.duration),
     }
     busy = run.counters[kn.DECODE_TIME] + run.counters[kn.PREFILL_TIME]
-    out["decode_batch"] = float(run.counters[kn.BATCH_TIME] / max(run.counters[kn.DECODE_TIME], 1e-12))
+    out["decode_batch"] = float(run.rounds.sum() / max(run.counters[kn.ROUNDS], 1.0))
     out["prefill_share"] = float(run.counters[kn.PREFILL_TIME] / busy)
     for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
         if values.size == 0:

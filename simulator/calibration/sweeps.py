@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,11 +13,14 @@ from simulator.calibration.cells import Observation
 from simulator.configurations import Configuration
 from simulator.errors import InputError
 from simulator.frontier import Frontier
-from simulator.measurements import FrontierPoint
+from simulator.measurements import FrontierPoint, implied_gpus
 from simulator.units import KILO
 
-FRONTIER_NOISE = {"total_tok_s_gpu": 0.012, "concurrency": 0.05}
+FRONTIER_NOISE = {"total_tok_s_gpu": 0.008, "concurrency": 0.04}
 """Log error of a splined point: run-to-run noise of the runs behind it, and rounding of the concurrency."""
+
+EXCESS = "excess"
+"""By how much a replica size rises above a published front point: a front says that none does."""
 
 DEFAULT_TP = (2, 4)
 DEFAULT_CONCURRENCY = {"off": (4, 8, 16, 32, 64, 128, 256), "mtp": (4, 8, 16, 32, 64, 128)}
@@ -34,6 +38,7 @@ class Sweep:
     interactivity: tuple[float, ...]
     observations: tuple[Observation, ...]
     metrics: tuple[str, ...]
+    gpus: tuple[int, ...]
     lines: tuple[tuple[str, int], ...]
 
     def grid(self) -> list[Configuration]:
@@ -49,20 +54,38 @@ class Sweep:
     def predict(self, evaluate: Callable[[Configuration], dict[str, float]]) -> list[float]:
         """Logarithms of the splined metrics at the interactivities, in the order of ``observations``.
 
-        An interactivity outside the simulated band is read at its nearest end, so that a fit can find its way back.
+        Each point is read on the front of the replica size that Little's law says it came from: which size is on top changes
+        by jumps as parameters move, and a fit cannot follow jumps. An interactivity outside the simulated band is read at
+        its nearest end, less for the distance, so that a fit finds its way back.
         """
-        frontier = self.frontier(evaluate)
-        low, high = frontier.band
+        fronts = {gpus: self.frontier(evaluate, (gpus,)) for gpus in set(self.gpus)}
         out = []
-        for interactivity, metric in zip(self.interactivity, self.metrics, strict=True):
+        for interactivity, metric, gpus in zip(self.interactivity, self.metrics, self.gpus, strict=True):
+            if metric == EXCESS:
+                out.append(self._excess(evaluate, interactivity, gpus))
+                continue
+            low, high = fronts[gpus].band
             inside = float(np.clip(interactivity, low, high))
             distance = abs(np.log(interactivity / inside))
-            out.append(float(np.log(frontier.at(inside)[metric])) - 3.0 * distance)
+            out.append(float(np.log(fronts[gpus].at(inside)[metric])) - 3.0 * distance)
         return out
 
-    def frontier(self, evaluate: Callable[[Configuration], dict[str, float]]) -> Frontier:
-        """The front of the simulated sweep."""
-        grid = self.grid()
+    def _excess(self, evaluate: Callable[[Configuration], dict[str, float]], interactivity: float, gpus: int) -> float:
+        published = self.observations[self.interactivity.index(interactivity)].value
+        above = 0.0
+        for tp in self.tp:
+            if tp == gpus:
+                continue
+            other = self.frontier(evaluate, (tp,))
+            if other.band[0] <= interactivity <= other.band[1]:
+                above = max(above, float(np.log(other.at(interactivity)["total_tok_s_gpu"] / published)))
+        return above
+
+    def frontier(
+        self, evaluate: Callable[[Configuration], dict[str, float]], tp: Sequence[int] | None = None
+    ) -> Frontier:
+        """The front of the simulated sweep, over all replica sizes or those in ``tp``."""
+        grid = [c for c in self.grid() if tp is None or c.tp in tp]
         found = [evaluate(c) for c in grid]
         return Frontier.from_points(
             {
@@ -71,6 +94,16 @@ class Sweep:
                 "concurrency": np.array([float(c.concurrency) for c in grid]),
             }
         )
+
+
+def replica_size(point: FrontierPoint, sizes: Sequence[int]) -> int:
+    """The replica size nearest to what Little's law reads from a point; the smallest if it gives no concurrency."""
+    if point.concurrency is None:
+        return min(sizes)
+    implied = implied_gpus(
+        point.concurrency, point.interactivity_tok_s_user, point.isl, point.osl, point.total_tok_s_gpu
+    )
+    return min(sizes, key=lambda tp: abs(math.log(implied / tp)))
 
 
 def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | None) -> list[Sweep]:
@@ -109,7 +142,7 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
             acceptance_length=p.acceptance_length,
             concurrency=1,
         )
-        at, observations, metrics = [], [], []
+        at, observations, metrics, gpus = [], [], [], []
         for m in members:
             for metric, sd in FRONTIER_NOISE.items():
                 value = getattr(m, metric)
@@ -117,6 +150,12 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
                     at.append(m.interactivity_tok_s_user)
                     observations.append(Observation(metric, float(value), sd))
                     metrics.append(metric)
+                    gpus.append(replica_size(m, DEFAULT_TP))
+            at.append(m.interactivity_tok_s_user)
+            observations.append(Observation(EXCESS, 1.0, FRONTIER_NOISE["total_tok_s_gpu"]))
+            metrics.append(EXCESS)
+            gpus.append(replica_size(m, DEFAULT_TP))
         lines = tuple((m.file, m.line) for m in members)
-        out.append(Sweep(base, DEFAULT_TP, DEFAULT_CONCURRENCY[p.spec], tuple(at), tuple(observations), tuple(metrics), lines))
+        series = (tuple(at), tuple(observations), tuple(metrics), tuple(gpus), lines)
+        out.append(Sweep(base, DEFAULT_TP, DEFAULT_CONCURRENCY[p.spec], *series))
     return out

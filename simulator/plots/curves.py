@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.plots.labels import Label, place_labels
+from simulator.plots.labels import UPPER_RIGHT, Label, place_labels
 from simulator.plots.style import (
     MARKERS,
     MUTED,
@@ -63,15 +63,16 @@ def curves_figure(series: Sequence[Series], measured: Sequence[Series] | None = 
     for axes in (tpot, ttft):
         if loads:
             concurrency_axis(axes, loads)
-    if any(_known(row, "mean_ttft_ms") for row in everything):
-        log_axis(ttft, "y")
+    waits = [float(row["mean_ttft_ms"]) for row in everything if _known(row, "mean_ttft_ms")]
+    if waits and min(waits) > 0.0:
+        log_axis(ttft, "y", (1.0, 2.0, 3.0, 5.0, 7.0) if max(waits) < 12 * min(waits) else (1.0, 2.0, 5.0))
     for axes in (front, tpot):
         axes.set_ylim(bottom=0)
         plain_numbers(axes, "y")
     front.set_xlim(left=0)
     if looks:
-        front.legend(loc="upper right", fontsize=11)
-    _number(front, series, looks)
+        front.legend(loc="best", fontsize=11)
+    _number(front, series, measured or (), looks)
     return figure
 
 
@@ -107,7 +108,10 @@ def _draw(axes: Axes, one: Series, x: str, y: str, looks: Mapping[str, tuple[str
         )
 
 
-def _number(axes: Axes, series: Sequence[Series], looks: Mapping[str, tuple[str, str]]) -> None:
+def _number(
+    axes: Axes, series: Sequence[Series], measured: Sequence[Series], looks: Mapping[str, tuple[str, str]]
+) -> None:
+    """Write the concurrency beside each predicted point, where there is room."""
     columns = ("interactivity_tok_s_user", "total_tok_s_gpu", "concurrency")
     labels = [
         Label(
@@ -122,6 +126,12 @@ def _number(axes: Axes, series: Sequence[Series], looks: Mapping[str, tuple[str,
         if _known(row, *columns)
     ]
     if labels:
-        place_labels(axes, labels, fontsize=9.5, rings=(1.5, 4), keep_all=False)
+        labels += [
+            Label(float(row[columns[0]]), float(row[columns[1]]), "", 5.0)
+            for one in measured
+            for row in one["rows"]
+            if _known(row, *columns[:2])
+        ]
+        place_labels(axes, labels, sides=UPPER_RIGHT, rings=(1.5, 5), keep_all=False)
     else:
         axes.text(0.5, 0.5, "no points", transform=axes.transAxes, ha="center", color=MUTED)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from simulator.comparison import Comparison, MatchedPoint
 from simulator.frontier import INTERACTIVITY, THROUGHPUT, Frontier
-from simulator.plots.labels import Label, place_labels
-from simulator.plots.style import GREEN, INK, MUTED, SERIES, axis_label, new_figure, plain_numbers, styled
+from simulator.plots.labels import Label, Polyline, place_labels
+from simulator.plots.style import INK, MUTED, SERIES, axis_label, new_figure, plain_numbers, styled
 
 COST = "cost_usd_per_mtok"
 COLOURS = {"mtp": SERIES[0], "off": SERIES[1]}
@@ -25,7 +25,8 @@ def comparison_figure(
 ) -> Figure:
     """Both frontiers with their splines, the band where both exist, and the gain of MTP at each matched interactivity.
 
-    A second panel shows the cost per million tokens if both frontiers have it. Percentages are of MTP against Off.
+    A second panel shows the cost per million tokens if both frontiers have it. A percentage is
+    the gain in throughput of the side that has it, over the other, or its saving in cost, of the dearer side.
 
     Args:
         mtp_frontier: front of the runs with multi-token prediction.
@@ -45,23 +46,28 @@ def comparison_figure(
         axes.set_xlabel(axis_label(INTERACTIVITY))
         axes.set_ylabel(axis_label(metric))
         axes.set_ylim(bottom=0)
-        plain_numbers(axes, "y")
+    plain_numbers(panels[0], "y")
     panels[0].set_title("Throughput per GPU")
     panels[0].legend(loc="upper right", fontsize=12)
     if priced:
         panels[1].set_title("Cost of a token")
     for axes, metric in zip(panels, (THROUGHPUT, COST), strict=False):
-        _gains(axes, comparison, metric)
+        _gains(axes, fronts, comparison, metric)
     return figure
 
 
 def _curves(axes: Axes, fronts: Mapping[str, Frontier], metric: str) -> None:
-    for spec, front in fronts.items():
-        x = np.linspace(*front.band, 200)
-        axes.plot(x, front.curve(metric, x), color=COLOURS[spec], zorder=3, label=NAMES[spec])
+    for (spec, front), (x, y) in zip(fronts.items(), _paths(fronts, metric), strict=True):
+        axes.plot(x, y, color=COLOURS[spec], zorder=3, label=NAMES[spec])
         axes.plot(
             front.columns[INTERACTIVITY], front.columns[metric], "o", color=COLOURS[spec], mec="white", ms=6, zorder=4
         )
+
+
+def _paths(fronts: Mapping[str, Frontier], metric: str) -> list[Polyline]:
+    """The spline of each frontier."""
+    grids = [np.linspace(*front.band, 200) for front in fronts.values()]
+    return [(x.tolist(), front.curve(metric, x).tolist()) for x, front in zip(grids, fronts.values(), strict=True)]
 
 
 def _band(axes: Axes, comparison: Comparison) -> None:
@@ -70,27 +76,32 @@ def _band(axes: Axes, comparison: Comparison) -> None:
         return
     low, high = comparison.band
     axes.axvspan(low, high, color="#f3f3f3", lw=0, zorder=0)
-    text = f"both exist: {low:.1f} to {high:.1f}"
+    text = f"both exist: {math.ceil(10 * low) / 10} to {math.floor(10 * high) / 10}"
     axes.text((low + high) / 2, 0.01, text, transform=axes.get_xaxis_transform(), ha="center", fontsize=10, color=MUTED)
 
 
-def _gains(axes: Axes, comparison: Comparison, metric: str) -> None:
-    """A bar between the curves at each interactivity, with the gain in per cent beside it."""
+def _gains(axes: Axes, fronts: Mapping[str, Frontier], comparison: Comparison, metric: str) -> None:
+    """A bar between the curves at each interactivity, and what the better side gains or saves, in per cent."""
     points = comparison.points
-    labels = []
+    labels: list[Label] = []
+    bars: list[Polyline] = []
     for mtp, off in zip(points[::2], points[1::2], strict=True):
         a, b = _value(mtp, metric), _value(off, metric)
-        if not (math.isfinite(a) and math.isfinite(b) and b > 0.0):
+        if not (math.isfinite(a) and math.isfinite(b) and min(a, b) > 0.0):
             continue
         x = mtp.interactivity_tok_s_user
-        better = (a > b) == (metric == THROUGHPUT)
         axes.plot([x, x], [a, b], color=INK, lw=1.2, ls=(0, (2, 1.5)), zorder=4)
         for value, spec in ((a, "mtp"), (b, "off")):
             axes.plot([x], [value], "D", color="white", mec=COLOURS[spec], mew=2, ms=7.5, zorder=5)
-        text = f"{100 * (a / b - 1):+.0f} %".replace("-", "\N{MINUS SIGN}")
-        labels.append(Label(x, (a + b) / 2, text, 2.0, GREEN if better else COLOURS["mtp"]))
+        better = "mtp" if (a > b) == (metric == THROUGHPUT) else "off"
+        percent = 100 * (max(a, b) / min(a, b) - 1) if metric == THROUGHPUT else 100 * (min(a, b) / max(a, b) - 1)
+        text = f"{NAMES[better]} {percent:+.0f} %".replace("-", "\N{MINUS SIGN}")
+        labels += [Label(x, max(a, b), text, 7.0, COLOURS[better]), Label(x, min(a, b), "", 7.0)]
+        bars.append(([x, x], [a, b]))
     if labels:
-        place_labels(axes, labels, fontsize=13, rings=(5, 12, 24))
+        sides = (30, 60, 90, 0, 120, 150) if metric == THROUGHPUT else (150, 120, 90, 180, 60, 30)
+        lines = [*bars, *_paths(fronts, metric)]
+        place_labels(axes, labels, fontsize=12.5, sides=sides, rings=(2, 8, 18, 32, 50), lines=lines)
 
 
 def _value(point: MatchedPoint, metric: str) -> float:

@@ -83,9 +83,10 @@ def _parity(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, 
     log_axis(axes, "y", (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0))
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
-    axes.set_aspect("equal")
+    axes.set_box_aspect(1)
     name = axis_label(str(points[0]["metric"]))
-    axes.set_title(f"{name.replace(', input + output', '')}\n{_summary(points)}", fontsize=12)
+    axes.set_title(name.replace(", input + output", ""))
+    axes.text(0.03, 0.97, _summary(points), transform=axes.transAxes, va="top", fontsize=10.5)
     axes.set_xlabel("Measured")
     axes.set_ylabel("Predicted")
     axes.text(0.97, 0.04, "grey: within 20 %", transform=axes.transAxes, ha="right", fontsize=9.5, color=MUTED)
@@ -98,13 +99,13 @@ def _error(point: Point) -> float:
 
 def _summary(points: Sequence[Point]) -> str:
     errors = [abs(_error(point)) for point in points]
-    return f"MAPE {np.mean(errors):.1f} %, worst {max(errors):.0f} %, {plain(len(errors))} points"
+    return f"MAPE {np.mean(errors):.1f} %\nworst {max(errors):.0f} %\n{plain(len(errors))} points"
 
 
 def _errors(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, str]], loads: Sequence[float]) -> None:
     axes.axhspan(-20, 20, color="#efefef", lw=0, zorder=1)
     axes.axhline(0.0, color=INK, lw=1.0, zorder=2)
-    largest = 25.0
+    low, high = -25.0, 25.0
     groups = list(looks)
     for point in points:
         if point.get("concurrency") is None:
@@ -122,6 +123,6 @@ def _errors(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, 
             mew=0.5,
             zorder=4,
         )
-        largest = max(largest, 1.1 * abs(_error(point)))
-    axes.set_ylim(-largest, largest)
+        low, high = min(low, 1.1 * _error(point)), max(high, 1.1 * _error(point))
+    axes.set_ylim(low, high)
     concurrency_axis(axes, list(loads))

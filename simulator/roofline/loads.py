@@ -72,20 +72,21 @@ class Routing:
     def distinct(self, tokens: float, sequences: float) -> float:
         """Expected distinct experts that ``tokens`` tokens of ``sequences`` requests touch in one layer.
 
-        ``E (1 - (1 + s x)^(-1/s))`` with ``x = -n log(1 - k/E)`` for popularity with squared coefficient of variation
-        s; for s = 0 this is ``E (1 - (1 - k/E)^n)`` (MoESD, arXiv 2505.19645). Each token after a request's first
-        counts ``1 - correlation`` towards n (Cohere, 2026).
+        ``E (1 - (1 + n y)^(-1/s))`` with ``y = (1 - k/E)^(-s) - 1`` for gamma distributed popularity with squared
+        coefficient of variation s; for s = 0 this is ``E (1 - (1 - k/E)^n)`` (MoESD, arXiv 2505.19645). Each token
+        after a request's first counts ``1 - correlation`` towards n (Cohere, 2026).
 
         Example:
-            >>> round(Routing(experts=512, top_k=10, skew=0.0, correlation=0.0).distinct(1, 1), 9)
+            >>> round(Routing(experts=512, top_k=10, skew=0.1, correlation=0.5).distinct(1, 1), 9)
             10.0
         """
         if self.top_k >= self.experts:
             return float(self.experts)
         independent = sequences + (tokens - sequences) * (1.0 - self.correlation)
-        x = -independent * math.log1p(-self.top_k / self.experts)
-        exponent = x if self.skew < 1e-6 else math.log1p(self.skew * x) / self.skew
-        return -self.experts * math.expm1(-exponent)
+        miss = math.log1p(-self.top_k / self.experts)
+        if self.skew < 1e-6:
+            return -self.experts * math.expm1(independent * miss)
+        return -self.experts * math.expm1(-math.log1p(independent * math.expm1(-self.skew * miss)) / self.skew)
 
 
 def decode_load(routing: Routing, batch: float, context: float, transfers: float = 0.0) -> Load:

@@ -1,0 +1,193 @@
+"""What profiles there are, and every number of one with its unit, meaning and source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, get_args
+
+from simulator.acceptance_profiles import AcceptanceProfile, load_acceptance
+from simulator.calibration_file import Calibration, load_calibration
+from simulator.errors import unknown_name
+from simulator.parameters import registry
+from simulator.profiles import ROOMS, load_engine, load_hardware, load_model, names, read_mapping
+from simulator.sizes import (
+    active_parameters,
+    draft_parameters,
+    kv_bytes_per_token,
+    state_bytes,
+    total_checkpoint_bytes,
+    total_parameters,
+)
+from simulator.specs import Engine, Hardware, Model, Spec
+from simulator.units import GIGA, MEGA, TERA
+
+Row = dict[str, Any]
+
+PARAMETERS = "parameters"
+"""The kind that is no folder of profiles but the one table of the cost model's parameters."""
+
+UNITS_OF_PLAIN_NUMBERS = {
+    "chunk_tokens": "tokens",
+    "poll_steps": "steps",
+    "hidden": "channels",
+    "layers": "layers",
+    "mtp_layers": "layers",
+    "full_attention_every": "layers",
+    "vocabulary": "tokens",
+    "head_dim": "channels",
+    "key_dim": "channels",
+    "value_dim": "channels",
+    "intermediate": "channels",
+    "shared_intermediate": "channels",
+    "conv_kernel": "tokens",
+    "query_heads": "heads",
+    "kv_heads": "heads",
+    "key_heads": "heads",
+    "value_heads": "heads",
+    "experts": "experts",
+    "top_k": "experts",
+    "acceptance_length": "tokens/round",
+    "left_out": "tokens/round",
+    "noise": "log units",
+    "errors": "fraction",
+}
+"""Unit of a number that stands alone, by its own key or by the one that it is under."""
+
+LOADERS: dict[str, Callable[[str], Spec]] = {
+    "hardware": load_hardware,
+    "model": load_model,
+    "engine": load_engine,
+    "acceptance": load_acceptance,
+    "calibration": load_calibration,
+}
+assert LOADERS.keys() == ROOMS.keys()
+
+
+def entries(kind: str | None = None) -> list[Row]:
+    """Kind, name and one line on every shipped profile, of one kind or of all.
+
+    Raises:
+        InputError: no such kind.
+    """
+    kinds = [*LOADERS, PARAMETERS] if kind is None else [_known(kind)]
+    rows = [
+        {"kind": one, "name": name, "summary": summary(LOADERS[one](name))}
+        for one in kinds
+        if one in LOADERS
+        for name in names(one)
+    ]
+    if PARAMETERS in kinds:
+        text = f"prior, bounds and source of the {len(registry())} parameters of the cost model"
+        rows.append({"kind": PARAMETERS, "name": "-", "summary": text})
+    return rows
+
+
+def parameters() -> list[Row]:
+    """The parameters of the cost model: prior, standard deviation, bounds, unit, meaning, source."""
+    return [asdict(parameter) for parameter in registry().values()]
+
+
+def numbers(kind: str, name: str) -> list[Row]:
+    """Every entry of one profile: field, value, unit, meaning, source, note. The profile is checked first.
+
+    Raises:
+        InputError: no such kind or profile, or a faulty file.
+    """
+    kind = _known(kind)
+    if kind == PARAMETERS:
+        rows = [row for row in parameters() if row["name"] == name]
+        if not rows:
+            raise unknown_name("parameter", name, registry())
+        return rows
+    spec = LOADERS[kind](name)
+    rows = list(_flatten(read_mapping(kind, name), type(spec)))
+    return rows + [_row(field, *found) for field, found in _derived(spec).items()]
+
+
+def summary(spec: Spec) -> str:
+    """One line on a profile."""
+    match spec:
+        case Hardware():
+            peaks = ", ".join(f"{k} {v / TERA:g}" for k, v in spec.peak_flops.model_dump().items() if v)
+            return f"{spec.hbm_capacity / GIGA:g} GB at {spec.hbm_bandwidth / TERA:g} TB/s; TFLOP/s {peaks}"
+        case Model():
+            size = f"{total_parameters(spec) / GIGA:.1f} B parameters, {active_parameters(spec) / GIGA:.1f} B active"
+            return f"{size}; checkpoints {', '.join(spec.checkpoints)}"
+        case Engine():
+            return f"{spec.policy}, chunks of {spec.chunk_tokens} tokens, {spec.kv_dtype} KV cache"
+        case AcceptanceProfile():
+            lengths = spec.acceptance_length
+            return f"{spec.method}, depth 1 to {len(lengths)}: {lengths[1]:g} to {lengths[len(lengths)]:g} tokens/round"
+        case Calibration():
+            rows = sum(len(source.rows) for source in spec.data)
+            return f"{len(spec.parameters)} parameters from {rows} rows" if rows else "nothing fitted: the priors"
+        case _:
+            return ""
+
+
+def _known(kind: str) -> str:
+    if kind.lower() not in (*LOADERS, PARAMETERS):
+        raise unknown_name("kind of profile", kind, [*LOADERS, PARAMETERS])
+    return kind.lower()
+
+
+def _row(field: str, value: Any, unit: str = "", meaning: str = "", source: str = "", note: str = "") -> Row:
+    return {"field": field, "value": value, "unit": unit, "meaning": meaning, "source": source, "note": note}
+
+
+def _flatten(raw: Mapping[Any, Any], spec: Any, path: str = "", source: str = "") -> Iterator[Row]:
+    """Rows of a mapping; what has no source of its own has that of the mapping around it."""
+    source = str(raw.get("source", source))
+    for key, value in raw.items():
+        field = f"{path}.{key}" if path else str(key)
+        declared = spec.model_fields.get(str(key)) if spec is not None else None
+        meaning = (declared.description if declared is not None else None) or ""
+        if isinstance(value, Mapping) and {"value", "unit"} <= value.keys():
+            rest = [f"{k} {v}" for k, v in value.items() if k not in ("value", "unit", "source", "note")]
+            note = "; ".join([*([str(value["note"])] if "note" in value else []), *rest])
+            yield _row(field, value["value"], value["unit"], meaning, str(value.get("source", source)), note)
+        elif isinstance(value, Mapping):
+            yield from _flatten(value, _nested(declared.annotation) if declared is not None else None, field, source)
+        elif key != "source":
+            yield _row(field, _short(value), _unit(value, str(key), path), meaning, source)
+
+
+def _short(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    plain = len(value) <= 8 and not any(isinstance(v, list | dict) for v in value)
+    return (", ".join(map(str, value)) or "none") if plain else f"{len(value)} entries"
+
+
+def _unit(value: Any, key: str, path: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    parents = [part for part in reversed(path.split(".")) if part in UNITS_OF_PLAIN_NUMBERS]
+    own = UNITS_OF_PLAIN_NUMBERS.get(key)
+    return own or (UNITS_OF_PLAIN_NUMBERS[parents[0]] if parents else "count")
+
+
+def _nested(annotation: Any) -> Any:
+    """The spec behind an annotation such as ``Checkpoint | None`` or ``Annotated[...]``; None for a plain mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return annotation
+    found = [one for one in map(_nested, get_args(annotation)) if one is not None]
+    return None if not found or getattr(annotation, "__origin__", None) is dict else found[0]
+
+
+def _derived(spec: Spec) -> dict[str, tuple[Any, ...]]:
+    if not isinstance(spec, Model):
+        return {}
+    source = "computed from the shape"
+    out: dict[str, tuple[Any, ...]] = {
+        "derived.parameters": (total_parameters(spec) / GIGA, "10^9", "without the MTP layers", source),
+        "derived.active_parameters": (active_parameters(spec) / GIGA, "10^9", "that one token multiplies with", source),
+        "derived.mtp_parameters": (sum(draft_parameters(spec).values()) / GIGA, "10^9", "of the MTP layers", source),
+        "derived.kv_per_token.bf16": (kv_bytes_per_token(spec, "bf16"), "B", "KV cache of one token", source),
+        "derived.state.bf16": (state_bytes(spec, "bf16") / MEGA, "MB", "recurrent state of one request", source),
+    }
+    for name, checkpoint in spec.checkpoints.items():
+        size = total_checkpoint_bytes(spec, checkpoint) / GIGA
+        out[f"derived.checkpoint.{name}"] = (size, "GB", "stored, MTP layers included", source)
+    return out

@@ -1,0 +1,96 @@
+"""``mtpsim``: the command line. A command is one line in :data:`COMMANDS`; its module is imported when it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from simulator.errors import InputError, unknown_name
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "predict": ("simulator.cli.predict:predict", "What an engine delivers at each concurrency, with and without MTP."),
+    "compare": ("simulator.cli.compare:compare", "MTP against Off at matched interactivity."),
+    "explain": ("simulator.cli.explain:explain", "Where the time of one configuration goes, operator by operator."),
+    "profiles": ("simulator.cli.profiles:profiles", "List and show the profiles that ship, and your own."),
+}
+"""Name -> (module:command, one line of help)."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only to run it or to print its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command.
+
+        Raises:
+            InputError: no such command; the nearest is offered.
+        """
+        if cmd_name not in COMMANDS:
+            raise unknown_name("command", cmd_name, COMMANDS)
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with one line each, none imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="mtpsim", message="mtpsim %(version)s")
+def group() -> None:
+    """Predict what an LLM serving engine delivers, with and without multi-token prediction, without a GPU.
+
+    \b
+    mtpsim predict --mtp 0,3              MI355X, Qwen3.5-397B-A17B in FP4, SGLang
+    mtpsim compare --at 44,64,84          MTP against Off, both at their best
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status: 0 done, 2 bad input, 130 interrupted.
+
+    A fault of the program itself is not caught: Python prints its traceback and the status is 1.
+    """
+    try:
+        with group.make_context("mtpsim", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            group.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as fault:
+        click.echo(fault.format_message())
+    except click.UsageError as fault:
+        path = fault.ctx.command_path if fault.ctx is not None else "mtpsim"
+        return _refuse(f"{fault.format_message()} (see {path} --help)")
+    except (InputError, click.ClickException) as fault:
+        return _refuse(fault.format_message() if isinstance(fault, click.ClickException) else str(fault))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("mtpsim: interrupted, nothing written", err=True)
+        return 130
+    except BrokenPipeError:
+        _silence_stdout()
+    return 0
+
+
+def _refuse(message: str) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(f"mtpsim: error: {message}", err=True)
+    return 2
+
+
+def _silence_stdout() -> None:
+    """The reader has gone: let the interpreter's last flush go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

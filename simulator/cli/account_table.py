@@ -1,0 +1,93 @@
+"""An explanation as text: one table per phase, what it adds up to, memory, and what was assumed."""
+
+from __future__ import annotations
+
+from simulator.cli import words
+from simulator.cli.render import Column, Page, number
+from simulator.explanation import Explanation, Phase
+from simulator.roofline import Account, OperatorCost
+from simulator.scenario import Scenario
+from simulator.units import GIGA, MEGA, MICRO, MILLI, TERA
+
+ASSUMPTIONS = (
+    "An operator takes calls x max(floor, latency + FLOPs / rate + bytes / rate), with the rates of the calibration.",
+    "Operators run one after another, all GPUs alike; numbers are per GPU, and the draft passes are added up.",
+)
+
+
+def account_text(explanation: Explanation, scenario: Scenario, piped: bool = False) -> str:
+    """Title, tables, totals, memory and assumptions."""
+    page, meta = Page.of(piped), explanation.meta
+    parts = [page.paragraph(words.title(meta)), ""]
+    for phase, account in explanation.accounts.items():
+        body, dropped = page.table(_columns(account))
+        parts += [page.paragraph(_heading(explanation, phase)), "", body, ""]
+        parts += [page.paragraph(line, "  ") for line in _totals(account, scenario)]
+        if phase == "decode":
+            parts.append(_per_token(explanation))
+        if dropped:
+            parts.append(f"Not shown for lack of room: {', '.join(dropped)}.")
+        parts.append("")
+    parts += [page.paragraph(f"Memory. {explanation.memory.arithmetic(explanation.concurrency)}"), ""]
+    parts += [page.paragraph(line) for line in ASSUMPTIONS]
+    parts.append(page.paragraph("; ".join([*words.acceptances(meta), words.calibration(meta)]) + "."))
+    return "\n".join(parts)
+
+
+def _heading(explanation: Explanation, phase: Phase) -> str:
+    m = explanation.meta
+    if phase == "decode":
+        return (
+            f"Decode round of {number(m['batch'])} running requests with {m['context_tokens']:.0f} cached tokens each "
+            f"({explanation.concurrency} clients)"
+        )
+    part = f", one of the {m['passes_per_prompt']} passes of a prompt" if m["passes_per_prompt"] > 1 else ""
+    return f"Prefill pass over {m['prompts']:g} x {m['prompt_tokens']:.0f} tokens{part}"
+
+
+def _columns(account: Account) -> list[Column]:
+    rows = account.merged()
+    return [
+        Column("pass", "", [row.group for row in rows], left=True),
+        Column("operator", "", [_name(row) for row in rows], left=True),
+        Column("calls", "", [f"{row.count:g}" for row in rows], 3),
+        Column("FLOPs", "GFLOP", [_amount(row.flops / GIGA) for row in rows], 2),
+        Column("HBM", "MB", [_amount(row.bytes / MEGA) for row in rows], 1),
+        Column("links", "MB", [_amount(row.message_bytes / MEGA) for row in rows], 4),
+        Column("time", "us", [number(row.seconds / MICRO) for row in rows]),
+        Column("share", "%", [f"{100 * row.share:.1f}" for row in rows]),
+        Column("bound by", "", [row.bound for row in rows], left=True),
+    ]
+
+
+def _name(row: OperatorCost) -> str:
+    return row.name.removeprefix("draft ") if row.group == "draft" else row.name
+
+
+def _amount(value: float) -> str:
+    return number(value) if value else "-"
+
+
+def _totals(account: Account, scenario: Scenario) -> list[str]:
+    mfu = "no FLOPs" if account.mfu is None else f"MFU {100 * account.mfu:.1f} %"
+    causes = ", ".join(
+        f"{cause} {100 * seconds / account.seconds:.0f} %"
+        for cause, seconds in sorted(account.parts().items(), key=lambda item: -item[1])
+        if seconds > 0
+    )
+    bandwidth = f"{scenario.deployment.hardware.hbm_bandwidth / TERA:g} TB/s"
+    return [
+        f"Total {account.seconds / MILLI:.2f} ms: {number(account.flops / GIGA)} GFLOP, "
+        f"{number(account.bytes / GIGA)} GB of HBM traffic, {number(account.message_bytes / MEGA)} MB sent; "
+        f"{mfu}, MBU {100 * account.mbu:.1f} % of {bandwidth}.",
+        f"Bound by {account.bound_by}: {causes}.",
+    ]
+
+
+def _per_token(explanation: Explanation) -> str:
+    m = explanation.meta
+    seconds = explanation.accounts["decode"].seconds
+    return (
+        f"{seconds / MILLI:.2f} ms / {m['acceptance_length']:.2f} tokens = {m['tpot_from_round_ms']:.2f} ms per token "
+        "of a request, before the prefills in between."
+    )

@@ -1,0 +1,44 @@
+"""A comparison as text, in the shape of the published table."""
+
+from __future__ import annotations
+
+from simulator.cli import words
+from simulator.cli.render import Column, Page, number, with_interval
+from simulator.comparison import LABELS
+from simulator.matched import Matched
+
+
+def comparison_text(matched: Matched, piped: bool = False) -> str:
+    """Title, table, sentences and the inputs that matter."""
+    page, rows, meta = Page.of(piped), matched.rows, matched.meta
+
+    def banded(name: str, digits: int) -> list[str]:
+        return [with_interval(row[name], row.get(f"{name}_lo"), row.get(f"{name}_hi"), digits) for row in rows]
+
+    parts = [page.paragraph(words.title(meta)), ""]
+    dropped: list[str] = []
+    if rows:
+        body, dropped = page.table(
+            [
+                Column("interactivity", "tok/s/user", [f"{row['interactivity_tok_s_user']:g}" for row in rows]),
+                Column("", "", [LABELS[row["spec"]] for row in rows], left=True),
+                Column("throughput", "tok/s/GPU", banded("total_tok_s_gpu", 4)),
+                Column("cost", "USD/Mtok", [number(row["cost_usd_per_mtok"]) for row in rows]),
+                Column("energy", "tok/s/MW", [number(row["tok_s_per_mw"]) for row in rows], 2),
+                Column("clients", "", [number(row["concurrency"], 2) for row in rows], 1),
+                Column("TP", "GPUs", ["-" if row["tp"] is None else f"{row['tp']}" for row in rows], 3),
+            ]
+        )
+        parts += [body, ""]
+    parts += [page.paragraph(_capital(sentence) + ".", "  ") for sentence in matched.comparison.sentences]
+    parts += [page.paragraph(note + ".", "  ") for note in meta["left_out"]]
+    notes = [*words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
+    if meta.get("intervals"):
+        notes.append(f"±: {meta['intervals']} interval")
+    if dropped:
+        notes.append(f"not shown for lack of room: {', '.join(dropped)}")
+    return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,182 @@
+"""Options that several commands share, gathered into one object."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.lists import parse_floats, parse_ints
+from simulator.errors import InputError
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the shared options said; see :func:`scenario_options`."""
+
+    hardware: str
+    model: str
+    precision: str | None
+    checkpoint: str | None
+    engine: str
+    tp: list[int]
+    ep: int
+    dp: int
+    isl: int
+    osl: int
+    mtp: list[int]
+    acceptance_length: float | None
+    acceptance_rate: float | None
+    acceptance: list[float] | None
+    acceptance_profile: str | None
+    calibration: str | None
+    force: bool
+    kv_dtype: str | None
+    allow_dequant: bool
+    requests_per_client: int
+    range_ratio: float
+
+    def scenarios(self) -> list[Scenario]:
+        """One scenario per TP and depth; the acceptance goes to the depths above 0.
+
+        Raises:
+            InputError: bad input, and probabilities per position with several depths.
+        """
+        drafting = [k for k in self.mtp if k]
+        if self.acceptance is not None and len(drafting) > 1:
+            raise InputError(
+                f"--acceptance: probabilities per position fit one depth, found --mtp {','.join(map(str, self.mtp))}"
+            )
+        return [self.scenario(tp, k) for tp in self.tp for k in self.mtp]
+
+    def scenario(self, tp: int | None = None, k: int | None = None) -> Scenario:
+        """The scenario of one TP and one depth; by default the only ones.
+
+        Raises:
+            InputError: bad input.
+        """
+        from simulator.api import make_scenario
+
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        named["tp"] = _only("--tp", self.tp) if tp is None else tp
+        named["mtp"] = _only("--mtp", self.mtp) if k is None else k
+        if named["mtp"] == 0 and any(self.mtp):
+            named |= dict.fromkeys(("acceptance_length", "acceptance_rate", "acceptance", "acceptance_profile"))
+        return make_scenario(**named)
+
+
+def _only(option: str, values: list[int]) -> int:
+    if len(values) != 1:
+        raise InputError(f"{option}: expected one value here, found {','.join(map(str, values))}")
+    return values[0]
+
+
+def ints(context: click.Context, option: click.Parameter, value: str | None) -> list[int] | None:
+    """Click callback: a list of whole numbers."""
+    return None if value is None else parse_ints(option.opts[0], value)
+
+
+def floats(context: click.Context, option: click.Parameter, value: str | None) -> list[float] | None:
+    """Click callback: a list of numbers."""
+    return None if value is None else parse_floats(option.opts[0], value)
+
+
+def _lower(context: click.Context, option: click.Parameter, value: str) -> str:
+    return value.lower()
+
+
+def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Command]:
+    """All options that say what runs; the command receives them as one :class:`Inputs` named ``inputs``."""
+    options: list[Callable[[Command], Command]] = [
+        click.option("--hardware", metavar="NAME|FILE", default="mi355x", show_default=True, help="Accelerator."),
+        click.option("--model", metavar="NAME|FILE", default="qwen3.5-397b-a17b", show_default=True, help="Model."),
+        click.option("--precision", metavar="bf16|fp8|fp4", help="Weights; fp4 if no checkpoint is named."),
+        click.option("--checkpoint", metavar="NAME", help="One checkpoint of the model, instead of a precision."),
+        click.option("--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Serving engine."),
+        click.option("--tp", metavar="N,..", default=tp, callback=ints, show_default=True, help="GPUs of a replica."),
+        click.option("--ep", metavar="N", type=int, default=1, show_default=True, help="Expert-parallel ranks in it."),
+        click.option("--dp", metavar="N", type=int, default=1, show_default=True, help="Attention data-parallel."),
+        click.option("--isl", metavar="TOKENS", type=int, default=1024, show_default=True, help="Input length."),
+        click.option("--osl", metavar="TOKENS", type=int, default=1024, show_default=True, help="Output length."),
+        click.option("--mtp", metavar="K,..", default=mtp, callback=ints, show_default=True, help="Depth; 0 is off."),
+        click.option("--acceptance-length", metavar="X", type=float, help="Mean tokens per round, 1 to K+1."),
+        click.option("--acceptance-rate", metavar="A", type=float, help="One probability for all positions."),
+        click.option("--acceptance", metavar="A1,..", callback=floats, help="Conditional probability per position."),
+        click.option("--acceptance-profile", metavar="NAME|FILE", help="A published table of lengths."),
+        click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors."),
+        click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to."),
+        click.option("--kv-dtype", metavar="FORMAT", help="KV cache: bf16 or fp8; default: the engine's."),
+        click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one."),
+        click.option("--requests-per-client", metavar="N", type=int, default=10, show_default=True, help="Timed."),
+        click.option(
+            "--range-ratio", metavar="R", type=float, default=0.8, show_default=True, help="Lengths R L to L."
+        ),
+    ]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(**arguments: Any) -> None:
+            inputs = Inputs(**{field.name: arguments.pop(field.name) for field in fields(Inputs)})
+            command(inputs=inputs, **arguments)
+
+        return _apply(options, wrapped)
+
+    return decorate
+
+
+def run_options(command: Command) -> Command:
+    """How to predict: ``method``, ``seed`` and ``cost_basis``."""
+    return _apply(
+        [
+            click.option(
+                "--cost-basis",
+                metavar="NAME",
+                default="hyperscaler",
+                callback=_lower,
+                show_default=True,
+                help="hyperscaler, neocloud or rental.",
+            ),
+            click.option(
+                "--method",
+                metavar="des|closed-form",
+                default="des",
+                callback=_lower,
+                show_default=True,
+                help="Discrete events, or a formula.",
+            ),
+            click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts."),
+        ],
+        command,
+    )
+
+
+def output_options(command: Command) -> Command:
+    """Where results go: ``form``, ``output`` and ``plot``."""
+    return _apply(
+        [
+            click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too."),
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice(["table", "json", "csv"], case_sensitive=False),
+                default="table",
+                show_default=True,
+            ),
+            click.option("--output", metavar="FILE", help="Write there instead of the terminal."),
+        ],
+        command,
+    )
+
+
+def _apply(options: list[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

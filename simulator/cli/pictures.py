@@ -1,0 +1,32 @@
+"""Results as pictures."""
+
+from __future__ import annotations
+
+from simulator.cli import words
+from simulator.explanation import Explanation
+from simulator.matched import Matched
+from simulator.plots import comparison_figure, curves_figure, roofline_figure, save
+from simulator.results import ResultTable
+from simulator.scenario import Scenario
+
+
+def draw_curves(table: ResultTable, path: str) -> None:
+    """Throughput over interactivity and latencies over concurrency, one curve per TP and depth."""
+    series = []
+    for tp, k in dict.fromkeys((row["tp"], row["spec_tokens"]) for row in table.rows):
+        rows = [row for row in table.rows if (row["tp"], row["spec_tokens"]) == (tp, k)]
+        series.append({"label": f"TP{tp} {f'MTP {k}' if k else 'Off'}", "rows": rows})
+    save(curves_figure(series, title=words.title(table.meta)), path)
+
+
+def draw_comparison(matched: Matched, path: str) -> None:
+    """Both fronts and the gain at each matched interactivity."""
+    fronts = matched.fronts
+    save(comparison_figure(fronts["mtp"], fronts["off"], matched.comparison, words.title(matched.meta)), path)
+
+
+def draw_roofline(explanation: Explanation, scenario: Scenario, path: str) -> None:
+    """The operators under the roof of the hardware; of two phases the decode round."""
+    phase, account = next(iter(explanation.accounts.items()))
+    title = f"{words.title(explanation.meta)}: {phase} at {explanation.concurrency} clients"
+    save(roofline_figure(account, scenario.deployment.hardware, title), path)

@@ -1,0 +1,54 @@
+"""``mtpsim predict``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
+from simulator.cli.output import check_outputs, emit
+
+
+@click.command()
+@scenario_options()
+@click.option(
+    "--concurrency",
+    metavar="N,..",
+    callback=ints,
+    help="Clients; 4..256 means the powers of two.  [default: those of 4..256 that fit in memory]",
+)
+@click.option("--queue-over-memory", is_flag=True, help="Let requests queue whose caches do not fit.")
+@run_options
+@output_options
+def predict(
+    inputs: Inputs,
+    concurrency: list[int] | None,
+    queue_over_memory: bool,
+    form: str,
+    output: str | None,
+    plot: str | None,
+    **options: Any,
+) -> None:
+    """Predict throughput, latency, cost and memory of a closed-loop benchmark, one row per concurrency.
+
+    \b
+    mtpsim predict
+    mtpsim predict --engine atom --tp 4 --isl 8192 --precision fp8 --mtp 0,3
+    mtpsim predict --mtp 3 --acceptance-length 2.8 --concurrency 4,16,64 --format json
+    """
+    check_outputs(output, plot)
+    from simulator import api
+
+    over_memory = "queue" if queue_over_memory else "refuse"
+    table = api.predict(inputs.scenarios(), concurrency, over_memory=over_memory, **options)
+    if plot is not None:
+        from simulator.cli.pictures import draw_curves
+
+        draw_curves(table, plot)
+    if form == "table":
+        from simulator.cli.prediction_table import prediction_text
+
+        emit(prediction_text(table, piped=output is not None), output)
+    else:
+        emit(table.to_json() if form == "json" else table.to_csv(), output)

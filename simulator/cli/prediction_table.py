@@ -1,0 +1,62 @@
+"""A prediction as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from simulator.cli import words
+from simulator.cli.render import Column, Page, number, with_interval
+from simulator.results import ResultTable
+from simulator.units import KILO
+
+
+def prediction_text(table: ResultTable, piped: bool = False) -> str:
+    """Title, table and the inputs that matter."""
+    page, rows, meta = Page.of(piped), table.rows, table.meta
+    several = [
+        Column(head, unit, [f"{row[name]}" for row in rows])
+        for name, head, unit in (("tp", "TP", "GPUs"), ("spec_tokens", "MTP", "depth"))
+        if len({row[name] for row in rows}) > 1
+    ]
+
+    def plain(head: str, unit: str, name: str, rank: int = 0, digits: int = 3, scale: float = 1.0) -> Column:
+        return Column(head, unit, [_scaled(row.get(name), scale, digits) for row in rows], rank)
+
+    body, dropped = page.table(
+        [
+            *several,
+            Column("clients", "", [f"{row['concurrency']}" for row in rows]),
+            Column("total", "tok/s/GPU", [_band(row, "total_tok_s_gpu", 4) for row in rows]),
+            plain("output", "tok/s/GPU", "output_tok_s_gpu", 9, 4),
+            Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows]),
+            plain("TPOT", "ms", "mean_tpot_ms"),
+            plain("TTFT", "ms", "mean_ttft_ms"),
+            plain("p99 TTFT", "ms", "p99_ttft_ms", 5),
+            plain("E2E", "s", "mean_e2e_ms", 7, scale=1 / KILO),
+            plain("rate", "req/s", "requests_per_s", 8),
+            plain("cost", "USD/Mtok", "cost_usd_per_mtok"),
+            plain("energy", "tok/s/MW", "tok_s_per_mw", 4),
+            plain("HBM", "GB/GPU", "hbm_used_gb", 6),
+            Column("bound by", "", [str(row["bound_by"]) for row in rows], 3, left=True),
+        ]
+    )
+    off = [] if any(words.values(meta, "spec_tokens")) else ["MTP off"]
+    notes = [*off, *words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
+    if meta.get("intervals"):
+        notes.append(f"±: {meta['intervals']} interval")
+    notes += meta["left_out"]
+    means = "Means, except interactivity = 1000 / median TPOT in ms."
+    more = f" Not shown for lack of room: {', '.join(dropped)}." if dropped else ""
+    parts = [page.paragraph(words.title(meta)), "", body, ""]
+    parts.append(page.paragraph(f"{'; '.join(notes)}."))
+    parts.append(page.paragraph(f"{means}{more} All columns: --format csv or json."))
+    return "\n".join(parts)
+
+
+def _band(row: Mapping[str, Any], name: str, digits: int) -> str:
+    return with_interval(row[name], row.get(f"{name}_lo"), row.get(f"{name}_hi"), digits)
+
+
+def _scaled(value: float | None, scale: float, digits: int) -> str:
+    return number(None if value is None else value * scale, digits)

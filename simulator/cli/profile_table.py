@@ -1,0 +1,64 @@
+"""Profiles as text: sources are numbered and listed once, below."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simulator.cli.render import Column, Page
+
+CONVENTIONS = (
+    "sd: standard deviation of the prior, of the logarithm where the scale is log, else in the unit itself. "
+    "A calibration replaces some of these values."
+)
+
+
+def catalogue_text(rows: Sequence[Mapping[str, Any]], piped: bool = False) -> str:
+    """The list of profiles, one profile, or the table of parameters."""
+    page = Page.of(piped)
+    if "summary" in rows[0]:
+        return _entries(page, rows)
+    if "scale" in rows[0]:
+        return f"{_numbered(page, rows, ('name', 'value', 'unit', 'sd', 'scale', 'low', 'high'))}\n\n" + page.paragraph(
+            CONVENTIONS
+        )
+    return _numbered(page, rows, ("field", "value", "unit"))
+
+
+def _entries(page: Page, rows: Sequence[Mapping[str, Any]]) -> str:
+    kinds = [row["kind"] for row in rows]
+    first = [kind if i == 0 or kinds[i - 1] != kind else "" for i, kind in enumerate(kinds)]
+    body, _ = page.table(
+        [
+            Column("kind", "", first, left=True),
+            Column("name", "", [row["name"] for row in rows], left=True),
+            Column("", "", [row["summary"] for row in rows], left=True, wraps=True),
+        ]
+    )
+    return f"{body}\n\nOne of them: mtpsim profiles KIND NAME. The path of your own YAML is a name too."
+
+
+def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    sources = list(dict.fromkeys(row["source"] for row in rows if row["source"]))
+    marks = [f"[{sources.index(row['source']) + 1}]" if row["source"] else "" for row in rows]
+    ranks = {"sd": 2, "scale": 2, "low": 3, "high": 4}
+    columns = []
+    for name in names:
+        text = name in ("field", "name", "unit", "value") and "field" in names
+        cells = [_text(row[name]) for row in rows]
+        columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=name == "value"))
+    meanings = [" - ".join(filter(None, (row["meaning"], row.get("note", "")))) for row in rows]
+    columns += [Column("source", "", marks), Column("meaning", "", meanings, 1, left=True, wraps=True)]
+    body, _ = page.table(columns if any(meanings) else columns[:-1])
+    lines = [
+        textwrap.fill(f"[{i}] {source}", min(page.width, 100), subsequent_indent="    ")
+        for i, source in enumerate(sources, start=1)
+    ]
+    return "\n".join([body, "", *lines])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

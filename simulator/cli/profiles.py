@@ -1,0 +1,46 @@
+"""``mtpsim profiles``."""
+
+from __future__ import annotations
+
+import click
+
+from simulator.cli.output import check_outputs, emit
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.argument("name", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"], case_sensitive=False),
+    default="table",
+    show_default=True,
+)
+@click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
+def profiles(kind: str | None, name: str | None, form: str, output: str | None) -> None:
+    """List all profiles, those of one KIND, or show every number of one with its unit and source.
+
+    KIND is hardware, model, engine, acceptance, calibration or parameters; NAME may be the path of your own file, which
+    is checked.
+
+    \b
+    mtpsim profiles
+    mtpsim profiles hardware mi355x
+    mtpsim profiles engine my-engine.yaml
+    """
+    check_outputs(output, None)
+    from simulator import catalogue
+    from simulator.results import rows_to_csv, to_json
+
+    rows = catalogue.entries(kind) if name is None else catalogue.numbers(kind or "", name)
+    if name is None and kind is not None and kind.lower() == catalogue.PARAMETERS:
+        rows = catalogue.parameters()
+    if form == "table":
+        from simulator.cli.profile_table import catalogue_text
+
+        emit(catalogue_text(rows, piped=output is not None), output)
+    elif form == "json":
+        emit(to_json({"meta": {"kind": kind, "name": name}, "rows": rows}), output)
+    else:
+        emit(rows_to_csv(rows), output)

@@ -1,0 +1,121 @@
+"""Aligned text tables: plain when piped, bold headers on a terminal, fewer columns where there is no room."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+PIPED_WIDTH = 100
+"""Width of what does not go to a terminal, unless COLUMNS says otherwise."""
+
+NARROWEST = 24
+"""Characters that text is wrapped to at the least."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. Where there is no room, those of the highest ``rank`` go first; rank 0 stays. Text may wrap."""
+
+    title: str
+    unit: str
+    cells: Sequence[str]
+    rank: int = 0
+    left: bool = False
+    wraps: bool = False
+
+    @property
+    def width(self) -> int:
+        """Characters of the widest cell, or the fewest that text can be wrapped to."""
+        head = max(len(self.title), len(self.unit))
+        widest = max(map(len, self.cells), default=0)
+        return max(head, min(widest, NARROWEST) if self.wraps else widest)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where text goes: its width, and whether it is a terminal that shows styles."""
+
+    width: int
+    terminal: bool
+
+    @classmethod
+    def of(cls, piped: bool) -> Page:
+        """The page of standard output; ``piped`` says that the text goes to a file instead."""
+        terminal = sys.stdout.isatty() and not piped
+        if not terminal and not os.environ.get("COLUMNS", "").isdigit():
+            return cls(PIPED_WIDTH, False)
+        return cls(max(40, shutil.get_terminal_size((PIPED_WIDTH, 24)).columns), terminal)
+
+    def table(self, columns: Iterable[Column]) -> tuple[str, list[str]]:
+        """The table, and the titles of the columns that found no room."""
+        from rich import console
+        from rich import table as tables
+        from rich.text import Text
+
+        kept, dropped = _fitting(list(columns), self.width)
+        table = tables.Table(box=None, pad_edge=False, show_edge=False)
+        units = any(column.unit for column in kept)
+        for column in kept:
+            header = Text(f"{column.title}\n{column.unit}" if units else column.title)
+            table.add_column(header, justify="left" if column.left else "right", no_wrap=not column.wraps)
+        for cells in zip(*(column.cells for column in kept), strict=True):
+            table.add_row(*map(Text, cells))
+        target = io.StringIO()
+        width = max(self.width, _width(kept))
+        console.Console(file=target, force_terminal=self.terminal, width=width).print(table)
+        lines = target.getvalue().split("\n")
+        return "\n".join(line.rstrip() for line in lines).strip("\n"), dropped
+
+    def paragraph(self, text: str, indent: str = "") -> str:
+        """Text wrapped to the page."""
+        return textwrap.fill(
+            text, min(self.width, 100), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+
+
+def _fitting(columns: list[Column], width: int) -> tuple[list[Column], list[str]]:
+    dropped = []
+    while _width(columns) > width and any(column.rank for column in columns):
+        worst = max(column.rank for column in columns)
+        dropped += [column.title for column in columns if column.rank == worst]
+        columns = [column for column in columns if column.rank != worst]
+    return columns, dropped
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + 2 * (len(columns) - 1)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number to so many significant digits, never in powers of ten; ``-`` if there is none.
+
+    Example:
+        >>> number(2221.94, 4), number(22.664), number(0.18564), number(838467.0), number(None)
+        ('2222', '22.7', '0.186', '838000', '-')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    if value == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, places)
+    return f"{rounded:.{max(0, places)}f}"
+
+
+def with_interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+    """A value and the half-width of its interval in per cent, as a factor: ``2222 ±9 %`` is 2222 / 1.09 to 2222 x 1.09.
+
+    Example:
+        >>> with_interval(100.0, 80.0, 125.0)
+        '100 ±25 %'
+    """
+    text = number(value, digits)
+    if value is None or not low or not high or low <= 0:
+        return text
+    return f"{text} ±{100 * (math.sqrt(high / low) - 1):.0f} %"

@@ -1,0 +1,61 @@
+"""What a result says about its inputs, in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+METHODS = {"des": "discrete events", "closed-form": "closed form"}
+
+
+def title(meta: Mapping[str, Any]) -> str:
+    """What runs."""
+    tp = " and ".join(f"{n}" for n in values(meta, "tp"))
+    extra = "".join(f", {key.upper()} {meta[key]}" for key in ("ep", "dp") if meta.get(key, 1) != 1)
+    return (
+        f"{meta['model']} {meta['checkpoint']} on {meta['hardware']}, {meta['engine']}, TP {tp}{extra}, "
+        f"{meta['isl']}/{meta['osl']} tokens in/out"
+    )
+
+
+def values(meta: Mapping[str, Any], key: str) -> list[Any]:
+    """The values of one input over all scenarios, each once."""
+    found = [scenario[key] for scenario in meta.get("scenarios", [meta]) if key in scenario] or [meta[key]]
+    flat = [v for value in found for v in (value if isinstance(value, list) else [value])]
+    return list(dict.fromkeys(flat))
+
+
+def acceptances(meta: Mapping[str, Any]) -> list[str]:
+    """Per draft depth, the tokens per round and where they come from."""
+    lines: dict[str, None] = {}
+    for own in meta.get("scenarios", [{}]):
+        one = {**meta, **own}
+        if one["spec_tokens"]:
+            length = f"{one['acceptance_length']:.2f} tokens per round"
+            lines[f"MTP {one['spec_tokens']}: {length} ({one['acceptance_source']})"] = None
+    return list(lines)
+
+
+def calibration(meta: Mapping[str, Any]) -> str:
+    """Which calibration was used, and whether it was forced."""
+    if meta["calibration"] == "kernel-priors":
+        text = "no calibration: kernel priors"
+    else:
+        text = f"calibration {meta['calibration']}"
+    if meta["forced_outside_calibration"]:
+        text += f", FORCED outside of what it was fitted to: {'; '.join(meta['forced_outside_calibration'])}"
+    return text
+
+
+def method(meta: Mapping[str, Any]) -> str:
+    """How it was computed."""
+    name = METHODS[meta["method"]]
+    return f"{name}, seed {meta['seed']}" if meta["method"] == "des" else name
+
+
+def cost(meta: Mapping[str, Any]) -> str:
+    """What a GPU costs."""
+    price = meta["usd_per_gpu_hour"]
+    if price is None:
+        return f"no cost: {meta['hardware']} has no price"
+    return f"cost: {meta['cost_basis']}, {price:g} USD per GPU and hour"
