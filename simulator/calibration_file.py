@@ -96,7 +96,6 @@ class Calibration(Spec):
     noise: Noise
     noise_source: str = ""
     data: list[DataSource] = []
-    engine_settings: dict[str, Any] = Field(default={}, description="engine fields that the measured recipe changed")
     errors: dict[str, Any] = Field(default={}, description="MAPE in sample and held out, as fractions")
     identifiability: list[str] = []
     versions: dict[str, str] = {}
@@ -187,6 +186,6 @@ def default_calibration(deployment: Deployment) -> Calibration:
     for name in names("calibration"):
         calibration = load_calibration(name)
         if calibration.data and not mismatches(calibration, deployment):
-            held_out = calibration.errors.get("leave_one_concurrency_out", {}).get("mean_tpot_ms", math.inf)
+            held_out = calibration.errors.get("leave_one_concurrency_out", {}).get("tpot", math.inf)
             matching.append((held_out, name))
     return load_calibration(min(matching)[1] if matching else PRIORS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from simulator.calibration.problem import Problem
 
@@ -50,14 +50,39 @@ class Fit:
         return self.covariance / np.outer(sd, sd)
 
 
+STARTS = 40
+"""Random starts for frontier data, where which run is on the front changes by jumps."""
+
+REFINED = 4
+START_SEED = 7
+
+
+def fit_from_many_starts(problem: Problem) -> Fit:
+    """Fit frontier data: draw starts from the prior, refine the best by the closed form, finish the best by discrete events."""
+    rng = np.random.default_rng(START_SEED)
+    low, high = problem.bounds()
+    root = np.linalg.cholesky(problem.prior.covariance)
+    draws = [problem.prior.mean + root @ rng.standard_normal(low.size) for _ in range(STARTS)]
+    starts = [np.clip(x, low + 1e-6, high - 1e-6) for x in (problem.prior.mean, *draws)]
+    best = sorted(starts, key=lambda x: float(np.sum(np.arctan(problem.residuals(x, exact=False) ** 2))))[:REFINED]
+    refined = [_solve(problem, x, MAX_EVALUATIONS // 2, exact=False) for x in (starts[0], *best)]
+    return fit(problem, min(refined, key=lambda s: float(s.cost)).x)
+
+
 def fit(problem: Problem, start: Array | None = None, evaluations: int = MAX_EVALUATIONS) -> Fit:
     """Fit by discrete events, with the closed form's derivatives. Deterministic: one seed, common random numbers."""
+    solution = _solve(problem, problem.prior.mean if start is None else start, evaluations, exact=True)
+    jacobian = problem.jacobian(solution.x)
+    covariance = np.linalg.inv(jacobian.T @ jacobian)
+    errors = problem.predict(solution.x) - problem.y
+    return Fit(problem, solution.x, covariance, errors, bool(solution.status > 0))
+
+
+def _solve(problem: Problem, start: Array, evaluations: int, exact: bool) -> OptimizeResult:
     low, high = problem.bounds()
-    x0 = problem.prior.mean if start is None else start
-    x0 = np.clip(x0, low + 1e-6, high - 1e-6)
-    solution = least_squares(
-        problem.residuals,
-        x0,
+    return least_squares(
+        lambda x: problem.residuals(x, exact),
+        np.clip(start, low + 1e-6, high - 1e-6),
         jac=problem.jacobian,
         bounds=(low, high),
         loss="soft_l1",
@@ -67,7 +92,3 @@ def fit(problem: Problem, start: Array | None = None, evaluations: int = MAX_EVA
         ftol=1e-4,
         xtol=1e-4,
     )
-    jacobian = problem.jacobian(solution.x)
-    covariance = np.linalg.inv(jacobian.T @ jacobian)
-    errors = problem.predict(solution.x) - problem.y
-    return Fit(problem, solution.x, covariance, errors, bool(solution.status > 0))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.calibration.cells import Cell
+from simulator.calibration.prior import Prior
 from simulator.calibration.sweeps import Sweep
 from simulator.calibration_file import ACCEPTANCE, length_coordinate, length_of_coordinate
 from simulator.configurations import DEFAULT_DEPTH, Configuration
@@ -23,35 +23,10 @@ from simulator.speculation import OFF, Speculation, from_length, rate_of_length
 
 Array = NDArray[np.float64]
 
-ACCEPTANCE_PRIOR = (2.9, 0.8)
-"""Acceptance length on random tokens at k = 3: 2.4-3.4 is plausible (facts.md); sd in logit((AL - 1) / k)."""
-
 FIT_REQUESTS = 640
 """Requests simulated per cell while fitting; the final errors use the full number."""
 
 SEED = 20260914
-
-
-@dataclass(frozen=True)
-class Prior:
-    """Mean and covariance in internal coordinates; the acceptance length is last when it is fitted."""
-
-    names: tuple[str, ...]
-    mean: Array
-    covariance: Array
-
-
-def default_prior(fit_acceptance: bool) -> Prior:
-    """The priors of the parameters that are fitted, and of the acceptance length."""
-    chosen = [p for p in registry().values() if p.fitted]
-    names = [p.name for p in chosen]
-    mean = [p.to_internal(p.value) for p in chosen]
-    sd = [p.sd for p in chosen]
-    if fit_acceptance:
-        names.append(ACCEPTANCE)
-        mean.append(length_coordinate(ACCEPTANCE_PRIOR[0], DEFAULT_DEPTH))
-        sd.append(ACCEPTANCE_PRIOR[1])
-    return Prior(tuple(names), np.array(mean), np.diag(np.square(sd)))
 
 
 class Problem:
@@ -112,10 +87,10 @@ class Problem:
             out += sweep.predict(evaluate)
         return np.array(out)
 
-    def residuals(self, x: Array) -> Array:
+    def residuals(self, x: Array, exact: bool = True) -> Array:
         """Weighted residuals, those of the prior last."""
         whitened = np.linalg.solve(np.linalg.cholesky(self.prior.covariance), x - self.prior.mean)
-        return np.concatenate([(self.predict(x) - self.y) / self.sd, whitened])
+        return np.concatenate([(self.predict(x, exact) - self.y) / self.sd, whitened])
 
     def jacobian(self, x: Array, step: float = 1e-3) -> Array:
         """Derivatives of :meth:`residuals`, from the closed form: smooth where discrete events are not."""
@@ -187,5 +162,3 @@ class Evaluator:
         runs = max(1, -(-FIT_REQUESTS // (config.concurrency * workload.requests_per_client)))
         return simulate(plan, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)
 
-
-Predict = Callable[[Configuration], dict[str, float]]

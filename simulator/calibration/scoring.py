@@ -91,3 +91,12 @@ def curve(row: MeasuredPoint) -> tuple[object, ...]:
     """What makes a curve: everything of a row but its concurrency."""
     c = configuration(row)
     return (c.hardware, c.model, c.engine, c.checkpoint, c.precision, c.tp, c.ep, c.dp, c.isl, c.osl, c.spec_tokens, c.acceptance_length)
+
+
+def join(parts: Iterable[Mapping[str, list[float]]]) -> Errors:
+    """Errors of several parts as one."""
+    out: Errors = defaultdict(list)
+    for part in parts:
+        for kind, values in part.items():
+            out[kind] += values
+    return out

@@ -12,8 +12,9 @@ from joblib import Parallel, delayed
 
 from simulator.calibration.cells import cells_of
 from simulator.calibration.fit import Fit, fit
-from simulator.calibration.problem import Problem, default_prior
-from simulator.calibration.scoring import Errors, curve, log_log, mape, noise_floor, predictor, row_errors
+from simulator.calibration.prior import default_prior
+from simulator.calibration.problem import Problem
+from simulator.calibration.scoring import Errors, curve, join, log_log, mape, noise_floor, predictor, row_errors
 from simulator.configurations import DEFAULT_DEPTH
 from simulator.measurements import MeasuredPoint
 from simulator.parameters import priors
@@ -71,8 +72,8 @@ def leave_one_concurrency_out(name: str, goal: str, rows: Rows, jobs: int = 2) -
         return dict(row_errors(test, predictor(fit_rows(train)))), dict(log_log(train, test))
 
     found = Parallel(n_jobs=jobs)(delayed(one)(c) for c in held)
-    model = _join(m for m, _ in found)
-    rival = _join(r for _, r in found)
+    model = join(m for m, _ in found)
+    rival = join(r for _, r in found)
     result = SplitResult(name, goal, mape(model), mape(rival), noise_floor(rows), len(rows))
     return result, [(c, m) for c, (m, _r) in zip(held, found, strict=True)]
 
@@ -108,15 +109,7 @@ def two_end_points(name: str, goal: str, rows: Rows) -> tuple[SplitResult, dict[
         rival.append(log_log(ends, interior))
         inside += interior
         by_curve[" ".join(str(k) for k in key if k is not None)] = mape(found)["tpot"]
-    return SplitResult(name, goal, mape(_join(errors)), mape(_join(rival)), noise_floor(inside), len(inside)), by_curve
-
-
-def _join(parts: object) -> Errors:
-    out: Errors = defaultdict(list)
-    for part in parts:  # type: ignore[attr-defined]
-        for kind, values in part.items():
-            out[kind] += values
-    return out
+    return SplitResult(name, goal, mape(join(errors)), mape(join(rival)), noise_floor(inside), len(inside)), by_curve
 
 
 def pick(rows: Rows, keep: Callable[[MeasuredPoint], bool]) -> list[MeasuredPoint]:

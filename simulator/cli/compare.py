@@ -41,6 +41,9 @@ def compare(
     """
     check_outputs(output, plot)
     from simulator import api
+    from simulator.cli.kernel_start import start_kernels
+
+    start_kernels()
 
     scenario = inputs.scenario(tp=inputs.tp[0])
     matched = api.compare(scenario, concurrency, tp=inputs.tp, at=at or (), **options)

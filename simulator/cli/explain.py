@@ -35,6 +35,9 @@ def explain(
     """
     check_outputs(output, plot)
     from simulator import api
+    from simulator.cli.kernel_start import start_kernels
+
+    start_kernels()
 
     scenario = inputs.scenario()
     over_memory = "queue" if queue_over_memory else "refuse"

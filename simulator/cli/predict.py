@@ -39,6 +39,9 @@ def predict(
     """
     check_outputs(output, plot)
     from simulator import api
+    from simulator.cli.kernel_start import start_kernels
+
+    start_kernels()
 
     over_memory = "queue" if queue_over_memory else "refuse"
     table = api.predict(inputs.scenarios(), concurrency, over_memory=over_memory, **options)
