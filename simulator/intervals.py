@@ -5,7 +5,7 @@ Parameters are propagated to first order in log space; the derivatives come from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,18 @@ def noise_class(metric: str) -> str:
 
 
 def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str], Array, dict[str, Array]]:
-    """Derivatives of log(metric) by every uncertain quantity of the calibration, by central differences of the closed form.
+    """Derivatives of log(metric) by every uncertain quantity, by central differences of the closed form.
 
     Returns:
-        Names, their covariance (m, m), and per metric an array of shape (concurrencies, m).
+        Names, their covariance (m, m), and per metric an array of shape (concurrencies, m). Parameters that the scenario
+        does not depend on, such as those of another precision, are left out.
     """
     names, covariance = scenario.calibration.uncertainty()
-    keep = [i for i, n in enumerate(names) if n != ACCEPTANCE or _fitted_acceptance(scenario)]
+    values = scenario.calibration.values()
+    used = _used(scenario, values)
+    keep = [i for i, n in enumerate(names) if n in used]
     names = [names[i] for i in keep]
     covariance = covariance[np.ix_(keep, keep)]
-    values = scenario.calibration.values()
     settings: list[tuple[dict[str, float], Speculation]] = []
     widths = []
     for name in names:
@@ -67,7 +69,9 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
     return names, covariance, out
 
 
-def relative_sd(scenario: Scenario, concurrencies: Sequence[int], metrics: Sequence[str], sampling: Callable[[str], Array]) -> dict[str, Array]:
+def relative_sd(
+    scenario: Scenario, concurrencies: Sequence[int], metrics: Sequence[str], sampling: Callable[[str], Array]
+) -> dict[str, Array]:
     """Standard deviation of log(metric), per metric an array over the concurrencies.
 
     ``sampling(metric)`` gives the part that the drawn lengths of one benchmark run contribute.
@@ -94,12 +98,40 @@ def _fitted_acceptance(scenario: Scenario) -> bool:
     return scenario.speculation.tokens > 0 and scenario.speculation.source.startswith("fitted by calibration")
 
 
+class _Recorder(Mapping[str, float]):
+    """Values that remember which of them were asked for."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self.values_of, self.seen = values, set[str]()
+
+    def __getitem__(self, name: str) -> float:
+        self.seen.add(name)
+        return self.values_of[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_of)
+
+    def __len__(self) -> int:
+        return len(self.values_of)
+
+
+def _used(scenario: Scenario, values: Mapping[str, float]) -> set[str]:
+    """Names of the uncertain quantities that the plan of a scenario depends on."""
+    recorder = _Recorder(values)
+    build_plan(scenario.deployment, scenario.speculation, recorder)
+    return recorder.seen | ({ACCEPTANCE} if _fitted_acceptance(scenario) else set())
+
+
 def _evaluate(
     scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[dict[str, float], Speculation]]
 ) -> dict[str, Array]:
     plans = [build_plan(scenario.deployment, spec, values) for values, spec in settings]
     cap = max(1, scenario.max_concurrency)
-    loads = np.array([closed_form_load(scenario.workload, spec, c, cap) for _v, spec in settings for c in concurrencies])
+    by_spec = {
+        spec: [closed_form_load(scenario.workload, spec, c, cap) for c in concurrencies]
+        for spec in {spec for _values, spec in settings}
+    }
+    loads = np.array([load for _values, spec in settings for load in by_spec[spec]])
     which = np.repeat(np.arange(len(plans)), len(concurrencies))
     flat = closed_form_metrics(plans, which, loads, np.full(which.size, float(scenario.deployment.tp)))
     return {metric: values.reshape(len(plans), len(concurrencies)) for metric, values in flat.items()}

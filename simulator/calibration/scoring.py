@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from simulator.calibration.cells import METRICS, measured
+from simulator.calibration.cells import METRICS, cells_of, measured
 from simulator.calibration.fit import Fit
-from simulator.calibration.problem import Evaluator
+from simulator.calibration.problem import Evaluator, Problem
 from simulator.configurations import Configuration, configuration
 from simulator.measurements import MeasuredPoint
 
@@ -99,4 +99,33 @@ def join(parts: Iterable[Mapping[str, list[float]]]) -> Errors:
     for part in parts:
         for kind, values in part.items():
             out[kind] += values
+    return out
+
+
+LEAST_NOISE = 0.01
+QUANTILE_90 = 1.6448536269514722
+
+
+def noise_of(errors: Sequence[float]) -> float:
+    """Standard deviation whose 90 % interval holds 90 % of the errors (relative, predicted / measured - 1)."""
+    return max(LEAST_NOISE, float(np.quantile(np.abs(np.log1p(errors)), 0.9)) / QUANTILE_90)
+
+
+def parameter_variance(fit: Fit, rows: Sequence[MeasuredPoint]) -> Errors:
+    """Variance of log predictions by parameter uncertainty, in the order of :func:`row_errors`."""
+    cells = cells_of(rows)
+    problem = Problem(cells, [], fit.problem.prior, fit.problem.fixed)
+    data = problem.jacobian(fit.x)[: problem.y.size] * problem.sd[:, None]
+    variances = np.einsum("ij,jk,ik->i", data, fit.covariance, data)
+    known: dict[tuple[Configuration, str], float] = {}
+    at = 0
+    for cell in cells:
+        for obs in cell.observations:
+            known[cell.configuration, obs.metric] = float(variances[at])
+            at += 1
+    out: Errors = defaultdict(list)
+    for row in rows:
+        for metric in METRICS:
+            if measured(row, metric) is not None:
+                out[KINDS[metric]].append(known[configuration(row), metric])
     return out

@@ -14,7 +14,7 @@ from simulator.calibration.cells import cells_of
 from simulator.calibration.fit import Fit, fit, fit_from_many_starts
 from simulator.calibration.prior import Prior, default_prior, prior_from
 from simulator.calibration.problem import Problem
-from simulator.calibration.scoring import Errors, join, mape, predictor, row_errors
+from simulator.calibration.scoring import Errors, join, mape, noise_of, predictor, row_errors
 from simulator.calibration.sweeps import Sweep, sweeps_of
 from simulator.calibration_file import ACCEPTANCE, Calibration, digest, length_of_coordinate
 from simulator.configurations import DEFAULT_DEPTH, configuration
@@ -28,8 +28,6 @@ UNKNOWN_NOISE = {"throughput": 0.03, "tpot": 0.035, "ttft": 0.12}
 """Noise of a fit with too little data to measure its own: the held-out error of the shipped calibrations."""
 
 NOISE_OF_KIND = {"total_tok_s_gpu": "throughput", "tpot": "tpot", "ttft": "ttft"}
-LEAST_NOISE = 0.01
-QUANTILE_90 = 1.645
 STRONG_CORRELATION = 0.8
 UNINFORMED = 0.95
 
@@ -103,7 +101,7 @@ def calibrate(
     held = _held_out(points, start, progress) if cross_validate else None
     if held is not None:
         errors["leave_one_concurrency_out"] = mape(held)
-        noise |= {NOISE_OF_KIND[kind]: _noise(values) for kind, values in held.items()}
+        noise |= {NOISE_OF_KIND[kind]: noise_of(values) for kind, values in held.items()}
         source = "90 % quantile of the errors with each concurrency left out in turn"
     content = _content(found, name, description, scope, tables, rows, expression, errors, noise, source)
     return Session(found, content, tuple(points))
@@ -163,10 +161,6 @@ def _sweep_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[float]:
     from simulator.calibration.headline import front_errors
 
     return [float(e["total_tok_s_gpu"]) for e in front_errors(found, sweeps)]
-
-
-def _noise(errors: Sequence[float]) -> float:
-    return max(LEAST_NOISE, float(np.quantile(np.abs(np.log1p(errors)), 0.9)) / QUANTILE_90)
 
 
 def _content(

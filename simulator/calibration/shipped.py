@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from simulator.calibration.session import Progress, Session, calibrate
+from simulator.calibration_file import load_calibration
+from simulator.parameters import registry
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,33 @@ def build(recipe: Recipe, progress: Progress = lambda text: None) -> Session:
         prior=recipe.prior,
         progress=progress,
     )
+
+
+def shipped_file(name: str) -> Path:
+    """Path of a shipped calibration file."""
+    return Path(str(resources.files("simulator").joinpath("calibrations", f"{name}.yaml")))
+
+
+DRIFT = 0.1
+"""A refit may differ from the shipped value by this part of its standard error: rounding on another machine."""
+
+
+def differences(content: Mapping[str, Any], name: str) -> list[str]:
+    """Sentences on every fitted value that differs from the shipped file by more than :data:`DRIFT` standard errors."""
+    shipped = load_calibration(name)
+    out = []
+    for parameter, entry in content["parameters"].items():
+        known, p = shipped.parameters.get(parameter), registry()[parameter]
+        if known is None:
+            out.append(f"{name}: {parameter}: missing in the shipped file")
+        elif abs(p.to_internal(entry["value"]) - p.to_internal(known.value)) > DRIFT * max(known.stderr, 1e-3):
+            out.append(f"{name}: {parameter}: shipped {known.value}, refitted {entry['value']} {known.unit}")
+    found, kept = content.get("acceptance"), shipped.acceptance
+    if (found is None) != (kept is None):
+        out.append(f"{name}: acceptance: only one of the shipped file and the refit has one")
+    elif found is not None and kept is not None and abs(found["length"] - kept.length) > DRIFT * kept.stderr:
+        out.append(f"{name}: acceptance length: shipped {kept.length}, refitted {found['length']}")
+    for source, entry in zip(shipped.data, content["data"], strict=True):
+        if source.sha256 != entry["sha256"]:
+            out.append(f"{name}: data {source.file}: the shipped measurements changed since the fit")
+    return out

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.optimize import minimize_scalar
 
 from simulator.calibration.cells import cells_of
 from simulator.calibration.fit import Fit, fit
 from simulator.calibration.prior import default_prior
 from simulator.calibration.problem import Problem
-from simulator.calibration.scoring import Errors, curve, join, log_log, mape, noise_floor, predictor, row_errors
+from simulator.calibration.scoring import (
+    Errors,
+    curve,
+    join,
+    log_log,
+    mape,
+    noise_floor,
+    noise_of,
+    parameter_variance,
+    predictor,
+    row_errors,
+)
 from simulator.configurations import DEFAULT_DEPTH
+from simulator.intervals import Z90
 from simulator.measurements import MeasuredPoint
 from simulator.parameters import priors
 
@@ -42,8 +54,6 @@ def fit_rows(rows: Rows) -> Fit:
 
 def best_length(base: Fit, rows: Rows) -> float:
     """The one acceptance length that explains MTP rows best, all else as fitted: least squares of log TPOT and throughput."""
-    from scipy.optimize import minimize_scalar
-
     def loss(length: float) -> float:
         errors = row_errors(rows, predictor(base, length))
         return float(sum(np.log1p(e) ** 2 for kind in ("total_tok_s_gpu", "tpot") for e in errors[kind]))
@@ -63,19 +73,45 @@ def in_sample(name: str, goal: str, rows: Rows) -> SplitResult:
     return transfer(name, goal, rows, rows)
 
 
-def leave_one_concurrency_out(name: str, goal: str, rows: Rows, jobs: int = 2) -> tuple[SplitResult, list[tuple[int, Errors]]]:
-    """For each concurrency: fit all others, predict it. Also returns the errors by concurrency."""
-    held = sorted({r.concurrency for r in rows})
+@dataclass(frozen=True)
+class Fold:
+    """One concurrency left out: errors of the model and of the rival there, and per error its parameter variance."""
 
-    def one(c: int) -> tuple[Errors, Errors]:
-        train, test = [r for r in rows if r.concurrency != c], [r for r in rows if r.concurrency == c]
-        return dict(row_errors(test, predictor(fit_rows(train)))), dict(log_log(train, test))
+    concurrency: int
+    model: Errors
+    rival: Errors
+    variance: Errors
 
-    found = Parallel(n_jobs=jobs)(delayed(one)(c) for c in held)
-    model = join(m for m, _ in found)
-    rival = join(r for _, r in found)
-    result = SplitResult(name, goal, mape(model), mape(rival), noise_floor(rows), len(rows))
-    return result, [(c, m) for c, (m, _r) in zip(held, found, strict=True)]
+
+def leave_one_concurrency_out(name: str, goal: str, rows: Rows, jobs: int = 2) -> tuple[SplitResult, list[Fold]]:
+    """For each concurrency: fit all others, predict it."""
+    folds = Parallel(n_jobs=jobs)(delayed(_fold)(rows, c) for c in sorted({r.concurrency for r in rows}))
+    model, rival = join(f.model for f in folds), join(f.rival for f in folds)
+    return SplitResult(name, goal, mape(model), mape(rival), noise_floor(rows), len(rows)), folds
+
+
+def _fold(rows: Rows, concurrency: int) -> Fold:
+    train = [r for r in rows if r.concurrency != concurrency]
+    test = [r for r in rows if r.concurrency == concurrency]
+    found = fit_rows(train)
+    return Fold(
+        concurrency,
+        dict(row_errors(test, predictor(found))),
+        dict(log_log(train, test)),
+        dict(parameter_variance(found, test)),
+    )
+
+
+def coverage(folds: Sequence[Fold]) -> dict[str, float]:
+    """Share of held-out rows inside their 90 % interval; the noise of a fold comes from the errors of the other folds."""
+    inside: dict[str, list[bool]] = defaultdict(list)
+    for fold in folds:
+        others = join(f.model for f in folds if f.concurrency != fold.concurrency)
+        for kind, errors in fold.model.items():
+            noise = noise_of(others[kind])
+            for error, variance in zip(errors, fold.variance[kind], strict=True):
+                inside[kind].append(abs(np.log1p(error)) <= Z90 * float(np.hypot(noise, np.sqrt(variance))))
+    return {kind: float(np.mean(v)) for kind, v in inside.items()}
 
 
 def unseen_acceptance(name: str, goal: str, rows: Rows) -> SplitResult:
@@ -115,8 +151,3 @@ def two_end_points(name: str, goal: str, rows: Rows) -> tuple[SplitResult, dict[
 def pick(rows: Rows, keep: Callable[[MeasuredPoint], bool]) -> list[MeasuredPoint]:
     """The rows for which ``keep`` is true."""
     return [r for r in rows if keep(r)]
-
-
-def as_row(result: SplitResult) -> dict[str, object]:
-    """One row of the accuracy table."""
-    return dataclasses.asdict(result)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from simulator.cli import words
+from simulator.evaluation import METRICS, Evaluation
 from simulator.explanation import Explanation
 from simulator.matched import Matched
-from simulator.plots import comparison_figure, curves_figure, roofline_figure, save
+from simulator.plots import comparison_figure, curves_figure, measured_vs_predicted_figure, roofline_figure, save
 from simulator.results import ResultTable
 from simulator.scenario import Scenario
 
@@ -30,3 +31,17 @@ def draw_roofline(explanation: Explanation, scenario: Scenario, path: str) -> No
     phase, account = next(iter(explanation.accounts.items()))
     title = f"{words.title(explanation.meta)}: {phase} at {explanation.concurrency} clients"
     save(roofline_figure(account, scenario.deployment.hardware, title), path)
+
+
+def draw_evaluation(result: Evaluation, path: str, title: str = "Predicted against measured") -> None:
+    """Parity of every metric, one group per engine, precision and speculation."""
+    points = []
+    for p in result.points:
+        group = " ".join(str(p[g]) for g in ("engine", "precision", "spec") if g in p)
+        for metric in METRICS:
+            if p.get(f"predicted_{metric}") is None or p.get(metric) is None:
+                continue
+            point = {"metric": metric, "group": group, "measured": p[metric], "predicted": p[f"predicted_{metric}"]}
+            point |= {"concurrency": p["concurrency"], "lo": p.get(f"{metric}_lo"), "hi": p.get(f"{metric}_hi")}
+            points.append({k: v for k, v in point.items() if v is not None})
+    save(measured_vs_predicted_figure(points, title), path)

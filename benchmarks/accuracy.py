@@ -1,0 +1,139 @@
+"""Print the accuracy table: every split, the goal, the model, the rival without a model, the noise floor.
+
+    python benchmarks/accuracy.py            # about two minutes on 2 cores
+    python benchmarks/accuracy.py --markdown # the table of the README
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from simulator.calibration.headline import point_errors
+from simulator.calibration.problem import Evaluator
+from simulator.calibration.shipped import RECIPES, measured_file
+from simulator.calibration.splits import (
+    SplitResult,
+    coverage,
+    in_sample,
+    leave_one_concurrency_out,
+    pick,
+    transfer,
+    two_end_points,
+    unseen_acceptance,
+)
+from simulator.calibration.sweeps import sweeps_of
+from simulator.calibration_file import PRIORS, load_calibration
+from simulator.evaluation import evaluate
+from simulator.measurements import MeasuredPoint, read_csv
+
+KINDS = ("total_tok_s_gpu", "tpot", "ttft")
+Row = tuple[str, str, str, str, str]
+
+
+def points() -> dict[str, list[MeasuredPoint]]:
+    """The data of the three calibrations that are fitted to runs."""
+    atom = list(read_csv(measured_file("atom_mi355x_tp4.csv")).points)
+    sglang = list(read_csv(measured_file("sglang_mi355x_8k1k.csv")).points)
+    return {
+        "ATOM": atom,
+        "SGLang FP4": pick(sglang, lambda r: r.precision == "FP4"),
+        "SGLang FP8": pick(sglang, lambda r: r.precision == "FP8"),
+    }
+
+
+def percents(errors: dict[str, float]) -> str:
+    """Throughput / TPOT / TTFT in percent; a dash where it cannot be formed."""
+    return " / ".join("-" if errors.get(k) is None else f"{100 * errors[k]:.1f}" for k in KINDS)
+
+
+def row(result: SplitResult) -> Row:
+    """One line of the table."""
+    return result.name, result.goal, percents(result.model), percents(result.rival), percents(result.floor)
+
+
+def zero_shot(data: dict[str, list[MeasuredPoint]]) -> Iterator[Row]:
+    """No calibration: profiles and kernel priors against every row."""
+    groups: list[tuple[str, str, list[MeasuredPoint]]] = [
+        ("zero-shot ATOM Off", "6 / 7 / 25", pick(data["ATOM"], lambda r: r.spec == "off")),
+        ("zero-shot ATOM MTP", "15 / 15 / 30", pick(data["ATOM"], lambda r: r.spec == "mtp")),
+        ("zero-shot SGLang", "20 / 20 / 40", data["SGLang FP4"] + data["SGLang FP8"]),
+    ]
+    for name, goal, rows in groups:
+        found = evaluate(rows, PRIORS).mape
+        kinds = {"total_tok_s_gpu": found.get("total_tok_s_gpu"), "tpot": found.get("mean_tpot_ms")}
+        kinds["ttft"] = found.get("mean_ttft_ms")
+        yield name, goal, percents({k: v for k, v in kinds.items() if v is not None}), "- / - / -", "- / - / -"
+
+
+def splits(data: dict[str, list[MeasuredPoint]]) -> Iterator[Row]:
+    """All splits of the accuracy table."""
+    yield from zero_shot(data)
+    for name, rows in data.items():
+        yield row(in_sample(f"{name}: in sample", "2 / 2.5 / 8", rows))
+    covered = []
+    for name, rows in data.items():
+        result, folds = leave_one_concurrency_out(f"{name}: leave one concurrency out", "3 / 3.5 / 10", rows)
+        covered.append((name, coverage(folds)))
+        yield row(result)
+    off = pick(data["ATOM"], lambda r: r.spec == "off")
+    by: list[tuple[str, str, Callable[[MeasuredPoint], bool], str]] = [
+        ("8k/1k", "1k/1k", lambda r: r.isl == 8192, "5 / 5 / 15"),
+        ("FP8", "FP4", lambda r: r.precision == "FP8", "4 / 4 / 15"),
+    ]
+    for a, b, first, goal in by:
+        one, other = pick(off, first), [r for r in off if not first(r)]
+        yield row(transfer(f"ATOM Off: fit {a} -> predict {b}", goal, one, other))
+        yield row(transfer(f"ATOM Off: fit {b} -> predict {a}", goal, other, one))
+    fp8 = pick(data["ATOM"], lambda r: r.precision == "FP8")
+    yield row(unseen_acceptance("ATOM FP8: fit Off and AL = 1 -> predict MTP", "5 / 5 / 12", fp8))
+    tp2, tp4 = pick(data["SGLang FP4"], lambda r: r.tp == 2), pick(data["SGLang FP4"], lambda r: r.tp == 4)
+    yield row(transfer("SGLang FP4: fit TP2 -> predict TP4", "7 / 7 / 15", tp2, tp4))
+    yield row(transfer("SGLang FP4: fit TP4 -> predict TP2", "7 / 7 / 15", tp4, tp2))
+    ends, curves = two_end_points("two end points per curve -> interior", "- / 4 / -", [r for d in data.values() for r in d])
+    yield row(ends)
+    yield "  its worst curve, TPOT", "10", f"{100 * max(curves.values()):.1f}", "", ""
+    for name, shares in covered:
+        yield f"{name}: held-out rows inside 90 % intervals", "80 to 97", percents(shares), "", ""
+
+
+def headline() -> Iterator[Row]:
+    """The published MTP-against-Off table, predicted by the calibration that was fitted to it."""
+    recipe = RECIPES[-1]
+    calibration = load_calibration(recipe.name)
+    published = list(read_csv(measured_file(recipe.file)).frontier)
+    sweeps = sweeps_of(published, "sglang", None)
+    assert calibration.acceptance is not None
+    evaluator = Evaluator(calibration.values(), calibration.acceptance.length, exact=True)
+    for point in point_errors(evaluator, sweeps, published):
+        errors = [point[f"error_{m}"] for m in ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw")]
+        text = " / ".join("-" if e is None else f"{100 * e:+.1f}" for e in errors)
+        clients = "-" if point["predicted_concurrency"] is None else f"{point['predicted_concurrency']:.1f}"
+        name = f"headline {point['spec']} at {point['interactivity_tok_s_user']:g} tok/s/user: throughput / cost / MW"
+        yield name, "3 / 3 / 3", text, f"concurrency {clients} (published {point['concurrency']:g})", ""
+
+
+def main() -> None:
+    """Print the table as it is made."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    markdown = parser.parse_args().markdown
+    started = time.perf_counter()
+    titles = ("split (MAPE %, throughput / TPOT / TTFT)", "goal", "mtpsim", "rival without a model", "noise floor")
+    if markdown:
+        print("| " + " | ".join(titles) + " |\n|---|---|---|---|---|")
+    else:
+        print(f"{titles[0]:66s} {titles[1]:>14s} {titles[2]:>20s} {titles[3]:>34s} {titles[4]:>18s}")
+    for make in (lambda: splits(points()), headline):
+        for name, goal, model, rival, floor in make():
+            if markdown:
+                print(f"| {name} | {goal} | {model} | {rival} | {floor} |", flush=True)
+            else:
+                print(f"{name:66s} {goal:>14s} {model:>20s} {rival:>34s} {floor:>18s}", flush=True)
+    print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

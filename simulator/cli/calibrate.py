@@ -1,0 +1,92 @@
+"""``mtpsim calibrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simulator.cli.output import emit
+from simulator.cli.progress import reporting
+
+
+@click.command()
+@click.argument("files", metavar="DATA.csv...", nargs=-1)
+@click.option("-o", "--output", metavar="FIT.yaml", help="Calibration file to write.")
+@click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
+@click.option("--name", help="Name of the calibration; default: the output file's name.")
+@click.option("--prior", metavar="NAME|FILE", help="Start from this calibration instead of the kernel priors.")
+@click.option("--engine", default="sglang", show_default=True, help="Engine behind frontier rows that name none.")
+@click.option("--no-cross-validation", is_flag=True, help="Do not leave each concurrency out in turn.")
+@click.option("--shipped", is_flag=True, help="Make the calibrations that ship with the package again.")
+@click.option("--check", is_flag=True, help="With --shipped: compare with the shipped files and write nothing.")
+def calibrate(
+    files: tuple[str, ...],
+    output: str | None,
+    expression: str | None,
+    name: str | None,
+    prior: str | None,
+    engine: str,
+    no_cross_validation: bool,
+    shipped: bool,
+    check: bool,
+) -> None:
+    """Fit the physical parameters to measured points, frontier points, or both.
+
+    \b
+    mtpsim calibrate curve.csv -o fit.yaml
+    mtpsim calibrate atom.csv --select "precision=FP8" -o fp8.yaml
+    mtpsim calibrate --shipped --check
+    """
+    from simulator.calibration.writing import check_target, write
+    from simulator.errors import InputError
+
+    if shipped:
+        if files or output or expression or prior:
+            raise InputError("--shipped makes the shipped files from the shipped data: expected no files and no other options")
+        _shipped(check)
+        return
+    if check:
+        raise InputError("--check compares shipped files: expected --shipped beside it")
+    if not files:
+        raise InputError("calibrate: expected at least one measured CSV file, found none")
+    if output is None:
+        raise InputError("calibrate: expected -o FIT.yaml, the file to write")
+    target = Path(output).expanduser()
+    check_target(target)
+    from simulator.calibration.session import calibrate as run
+    from simulator.cli.calibration_table import calibration_text
+
+    with reporting("calibrating") as progress:
+        session = run(
+            list(files),
+            name=name or target.stem,
+            expression=expression,
+            prior=prior,
+            engine=engine,
+            cross_validate=not no_cross_validation,
+            progress=progress,
+        )
+    write(session.content, target)
+    emit(calibration_text(session.content), None)
+    click.echo(f"written: {target}")
+
+
+def _shipped(check: bool) -> None:
+    from simulator.calibration.shipped import RECIPES, build, differences, shipped_file
+    from simulator.calibration.writing import write
+    from simulator.errors import InputError
+
+    drifted = []
+    for recipe in RECIPES:
+        with reporting(recipe.name) as progress:
+            content = build(recipe, progress).content
+        if check:
+            found = differences(content, recipe.name)
+            drifted += found
+            click.echo(f"{recipe.name}: {'as shipped' if not found else 'DRIFTED'}")
+        else:
+            write(content, shipped_file(recipe.name))
+            click.echo(f"written: {shipped_file(recipe.name)}")
+    if drifted:
+        raise InputError("shipped calibrations drifted:\n  " + "\n  ".join(drifted))

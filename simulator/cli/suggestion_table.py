@@ -1,0 +1,31 @@
+"""Suggested measurements as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simulator.cli.evaluation_table import SHORT, percent
+from simulator.cli.render import Column, Page
+
+
+def suggestion_text(meta: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], piped: bool = False) -> str:
+    """The candidates, the most useful first."""
+    page = Page.of(piped)
+    target = (
+        f"Target: {SHORT[meta['metric']]} of {meta['engine']} on {meta['hardware']}, {meta['checkpoint']}, "
+        f"{meta['isl']}/{meta['osl']} at concurrency {meta['concurrency']}; its 90 % interval is now "
+        f"±{percent(meta['half_width_now'])} % (calibration {meta['calibration']})"
+    )
+    body, _ = page.table(
+        [
+            Column("measure next", "ISL/OSL", [f"{r['isl']}/{r['osl']}" for r in rows], left=True),
+            Column("TP", "GPUs", [str(r["tp"]) for r in rows]),
+            Column("MTP", "depth", [str(r["spec_tokens"]) for r in rows]),
+            Column("clients", "", [str(r["concurrency"]) for r in rows]),
+            Column("interval after", "± %", [percent(r["half_width"]) for r in rows]),
+            Column("parameter part", "- %", [percent(r["narrowed"]) for r in rows]),
+        ]
+    )
+    note = "Run-to-run noise and model error stay in the interval whatever is measured."
+    return "\n".join([page.paragraph(target + "."), "", body, "", page.paragraph(note)])

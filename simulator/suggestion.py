@@ -1,0 +1,111 @@
+"""Which next measurement would narrow a given prediction most.
+
+Linear Gaussian update: with parameter covariance S, a measurement with derivatives J and noise R changes the variance of a
+target with derivatives T from ``T S T'`` to ``T (S - S J' (J S J' + R)^-1 J S) T'``. Derivatives are those of log metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.intervals import Z90, jacobian, noise_class
+from simulator.scenario import Acceptance, Scenario, resolve_speculation, resolve_workload
+from simulator.sizes import check_deployment
+
+Array = NDArray[np.float64]
+
+MEASURED = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
+"""What one more run would tell."""
+
+WORKLOADS = ((1024, 1024), (8192, 1024), (1024, 8192))
+CONCURRENCIES = (4, 16, 64, 256)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One candidate run and the half width of the target's 90 % interval after it, as a fraction."""
+
+    isl: int
+    osl: int
+    tp: int
+    spec_tokens: int
+    concurrency: int
+    half_width: float
+    narrowed: float
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain columns; ``narrowed`` is the share of the parameter part of the interval that goes away."""
+        return dict(vars(self))
+
+
+def suggest(
+    target: Scenario,
+    concurrency: int,
+    *,
+    metric: str = "total_tok_s_gpu",
+    tp: Sequence[int] = (2, 4),
+    concurrencies: Sequence[int] = CONCURRENCIES,
+    workloads: Sequence[tuple[int, int]] = WORKLOADS,
+    progress: Callable[[str], None] = lambda text: None,
+) -> tuple[float, list[Suggestion]]:
+    """Half width of the target's interval now, and candidate runs, the most useful first.
+
+    Noise that no measurement removes (run to run, model error) stays in the half width; ``narrowed`` is about parameters.
+
+    Raises:
+        InputError: an unknown metric.
+    """
+    if metric not in MEASURED:
+        raise InputError(f"--metric {metric}: expected one of {', '.join(MEASURED)}")
+    names, covariance, slopes = jacobian(target, [concurrency])
+    aim = slopes[metric][0]
+    floor = float(getattr(target.calibration.noise, noise_class(metric))) ** 2
+    before = float(aim @ covariance @ aim)
+    found = []
+    for scenario in _candidates(target, tp, workloads):
+        progress(f"{scenario.workload.isl}/{scenario.workload.osl} TP{scenario.deployment.tp}")
+        fits = [c for c in concurrencies if c <= scenario.max_concurrency]
+        if not fits:
+            continue
+        known, _cov, rows = jacobian(scenario, fits)
+        place = [names.index(n) if n in names else -1 for n in known]
+        for i, c in enumerate(fits):
+            design = np.zeros((len(MEASURED), len(names)))
+            for r, m in enumerate(MEASURED):
+                for j, at in enumerate(place):
+                    if at >= 0:
+                        design[r, at] = rows[m][i, j]
+            noise = np.diag([float(getattr(target.calibration.noise, noise_class(m))) ** 2 for m in MEASURED])
+            gain = covariance @ design.T @ np.linalg.solve(design @ covariance @ design.T + noise, design @ covariance)
+            after = max(0.0, float(aim @ (covariance - gain) @ aim))
+            d, w = scenario.deployment, scenario.workload
+            half = Z90 * float(np.sqrt(after + floor))
+            share = 1.0 - float(np.sqrt(after / before)) if before > 0 else 0.0
+            found.append(Suggestion(w.isl, w.osl, d.tp, scenario.speculation.tokens, c, half, share))
+    found.sort(key=lambda s: (s.half_width, s.concurrency))
+    return Z90 * float(np.sqrt(before + floor)), found
+
+
+def _candidates(target: Scenario, tp: Sequence[int], workloads: Sequence[tuple[int, int]]) -> list[Scenario]:
+    out = []
+    depths = sorted({0, target.speculation.tokens or 3}) if target.deployment.model.mtp_layers else [0]
+    for gpus in tp:
+        deployment = target.deployment.model_copy(update={"tp": gpus, "ep": 1, "dp": 1})
+        check_deployment(deployment)
+        for isl, osl in workloads:
+            for k in depths:
+                same = k == target.speculation.tokens
+                speculation = (
+                    target.speculation
+                    if same
+                    else resolve_speculation(k, Acceptance(), deployment.model, target.calibration)
+                )
+                workload = resolve_workload(isl, osl, target.workload.range_ratio, target.workload.requests_per_client)
+                out.append(replace(target, deployment=deployment, workload=workload, speculation=speculation))
+    return out
