@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from simulator.errors import InputError
-from simulator.parameters import registry, with_values
+from simulator.parameters import prior_covariance, registry, with_values
 from simulator.profiles import is_path, names, read_mapping, validate
 from simulator.specs import Deployment, Spec
 
@@ -124,8 +124,7 @@ class Calibration(Spec):
         matrix = np.zeros((size, size))
         if fitted:
             matrix[: len(fitted), : len(fitted)] = np.array(self.covariance.matrix)
-        for i, name in enumerate(others, start=len(fitted)):
-            matrix[i, i] = registry()[name].sd ** 2
+        matrix[len(fitted) :, len(fitted) :] = prior_covariance(others)
         return fitted + others, matrix
 
 

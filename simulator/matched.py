@@ -90,6 +90,9 @@ def compare(
     """
     if scenario.speculation.tokens == 0:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
+    for value in at:
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"--at: expected interactivities above 0 tok/s/user, found {value:g}")
     sides: dict[Spec, Scenario] = {"mtp": scenario, "off": replace(scenario, speculation=OFF)}
     scenarios = {spec: [with_tp(side, n) for n in tp] or [side] for spec, side in sides.items()}
     tables = {

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
 from simulator.profiles import parse_mapping
@@ -20,7 +23,8 @@ from simulator.profiles import parse_mapping
 class Parameter:
     """One parameter of the cost model. ``sd`` is in log units when ``scale`` is ``log``, else in the unit itself.
 
-    ``fitted`` is false for what a kernel measurement settles better than any end-to-end run could.
+    ``fitted`` is false for what a kernel measurement settles better than any end-to-end run could. Priors of one ``family``
+    are correlated by :data:`FAMILY_CORRELATION`: the same kind of kernel, measured on the same bench.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Parameter:
     meaning: str
     source: str
     fitted: bool = True
+    family: str = ""
 
     def to_internal(self, value: float) -> float:
         """The coordinate in which the prior is normal: log(value) or the value itself."""
@@ -49,6 +54,19 @@ def registry() -> dict[str, Parameter]:
     """All parameters by name, in the order of the file."""
     raw = parse_mapping(resources.files("simulator").joinpath("parameters.yaml"), "parameters.yaml")
     return {name: Parameter(name=name, **fields) for name, fields in raw.items()}
+
+
+FAMILY_CORRELATION = 0.8
+
+
+def prior_covariance(names: Sequence[str]) -> NDArray[np.float64]:
+    """Prior covariance of parameters in internal coordinates, shape (len(names), len(names))."""
+    chosen = [registry()[n] for n in names]
+    same = np.array([[a.family != "" and a.family == b.family for b in chosen] for a in chosen])
+    correlation = np.where(same, FAMILY_CORRELATION, 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    sd = np.array([p.sd for p in chosen])
+    return correlation * np.outer(sd, sd)
 
 
 @functools.cache

@@ -261,12 +261,17 @@ class MemoryFit:
     hbm: float
     budget: float
     dp: int
+    state_pool: float | None = None
 
     @property
     def max_concurrency(self) -> int:
         """Largest number of running requests of the replica that fits; 0 if the weights alone do not."""
         free = self.budget - self.weights - self.workspace
-        return self.dp * max(0, math.floor(free / (self.kv_per_request + self.state_per_request)))
+        requests = free / (self.kv_per_request + self.state_per_request)
+        if self.state_pool is not None and self.state_per_request > 0:
+            pools = (self.state_pool * free / self.state_per_request, (1 - self.state_pool) * free / self.kv_per_request)
+            requests = min(pools)
+        return self.dp * max(0, math.floor(requests))
 
     def used(self, concurrency: int) -> float:
         """Bytes in use on the fullest GPU with this many running requests in the replica."""
@@ -284,11 +289,18 @@ class MemoryFit:
         verdict = "it fits" if self.fits(concurrency) else "it does not fit"
         largest = self.max_concurrency
         limit = f"the largest concurrency that fits is {largest}" if largest else "not even one request fits"
+        free = self.budget - self.weights - self.workspace
+        pools = ""
+        if self.state_pool is not None and self.state_per_request > 0:
+            pools = (
+                f"; of the {free / GIGA:.2f} GB beside the weights {100 * self.state_pool:.0f} % are kept for states, "
+                "the rest for the KV cache"
+            )
         return (
             f"Per GPU: weights {self.weights / GIGA:.2f} GB + workspace {self.workspace / GIGA:.2f} GB"
             f" + {requests} requests{each} x (KV cache {self.kv_per_request / GIGA:.3f} GB"
             f" + recurrent state {self.state_per_request / GIGA:.3f} GB) = {self.used(concurrency) / GIGA:.2f} GB;"
-            f" the budget is {self.budget / self.hbm:.2f} x {self.hbm / GIGA:g} GB = {self.budget / GIGA:.2f} GB:"
+            f" the budget is {self.budget / self.hbm:.2f} x {self.hbm / GIGA:g} GB = {self.budget / GIGA:.2f} GB{pools}:"
             f" {verdict}; {limit}."
         )
 
@@ -314,6 +326,7 @@ def memory_fit(deployment: Deployment, tokens_per_request: float, spec_tokens: i
         hbm=hardware.hbm_capacity,
         budget=engine.memory_fraction * hardware.hbm_capacity,
         dp=deployment.dp,
+        state_pool=engine.state_pool,
     )
 
 

@@ -208,6 +208,7 @@ class Recipe(Spec):
     chunk_tokens: int | None = Field(default=None, gt=0)
     poll_steps: int | None = Field(default=None, gt=0)
     kv_dtype: Format | None = None
+    state_dtype: Literal["bf16", "fp32"] | None = None
     source: str
 
 
@@ -222,6 +223,9 @@ class Engine(Spec):
     poll_steps: int = Field(default=1, gt=0, description="decode steps between two looks for new requests")
     memory_fraction: Fraction = Field(gt=0, le=1, description="of HBM for weights, caches and workspace")
     workspace: Bytes = Field(ge=0, description="activations, graphs and communication buffers, inside the fraction")
+    state_pool: Fraction | None = Field(
+        default=None, gt=0, lt=1, description="of the memory left by the weights, kept for recurrent states alone"
+    )
     kv_dtype: Format = Field(description="default KV-cache format")
     state_dtype: Literal["bf16", "fp32"] = Field(description="recurrent-state format")
     speculation: Round

@@ -115,7 +115,9 @@ def test_memory_fit_by_hand() -> None:
     assert fit.weights == pytest.approx(238e9 / 2, rel=0.005)
     assert fit.kv_per_request == 9216 * 16 * 2 * 256 * 2
     assert fit.state_per_request == pytest.approx(5 * 97.7e6 / 2, rel=1e-3)
-    by_hand = (230.4e9 - fit.weights - 8e9) / (fit.kv_per_request + fit.state_per_request)
+    free = 230.4e9 - fit.weights
+    # SGLang: mamba-full-memory-ratio 0.9 splits the pools 0.9 : 1
+    by_hand = min(free * 0.9 / 1.9 / fit.state_per_request, free * 1.0 / 1.9 / fit.kv_per_request)
     assert fit.max_concurrency == int(by_hand)
     assert fit.fits(fit.max_concurrency)
     assert not fit.fits(fit.max_concurrency + 1)
@@ -123,7 +125,7 @@ def test_memory_fit_by_hand() -> None:
 
 def test_memory_arithmetic_is_readable() -> None:
     text = sizes.memory_fit(deploy(), 9216, 3).arithmetic(4096)
-    for part in ("weights 119.", "workspace 8.00 GB", "4096 requests", "0.80 x 288 GB = 230.40 GB", "does not fit"):
+    for part in ("weights 119.", "workspace 0.00 GB", "47 % are kept for states", "4096 requests", "0.80 x 288 GB = 230.40 GB", "does not fit"):
         assert part in text
     assert "it fits" in sizes.memory_fit(deploy(), 9216, 3).arithmetic(1)
     ranks = sizes.memory_fit(deploy(tp=4, dp=4), 2048, 0).arithmetic(64)
@@ -157,9 +159,11 @@ def test_speculation_needs_an_mtp_layer() -> None:
     concurrency=st.integers(0, 5000),
 )
 def test_fits_means_used_within_budget(tp: int, dp: int, tokens: int, k: int, concurrency: int) -> None:
-    fit = sizes.memory_fit(deploy(tp=tp, dp=min(tp, dp)), tokens, k)
-    assert fit.fits(concurrency) == (fit.used(concurrency) <= fit.budget)
-    assert fit.max_concurrency % fit.dp == 0
+    pooled = sizes.memory_fit(deploy(tp=tp, dp=min(tp, dp)), tokens, k)
+    assert not pooled.fits(concurrency) or pooled.used(concurrency) <= pooled.budget
+    shared = sizes.memory_fit(deploy(tp=tp, dp=min(tp, dp), engine=load_engine("atom")), tokens, k)
+    assert shared.fits(concurrency) == (shared.used(concurrency) <= shared.budget)
+    assert pooled.max_concurrency % pooled.dp == shared.max_concurrency % shared.dp == 0
 
 
 @given(tokens=st.integers(1, 100_000), k=st.integers(0, 7))

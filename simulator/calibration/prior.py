@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.calibration_file import ACCEPTANCE, Calibration, length_coordinate
 from simulator.configurations import DEFAULT_DEPTH
-from simulator.parameters import registry
+from simulator.parameters import prior_covariance, registry
 
 Array = NDArray[np.float64]
 
@@ -34,12 +34,13 @@ def default_prior(fit_acceptance: bool) -> Prior:
     chosen = [p for p in registry().values() if p.fitted]
     names = [p.name for p in chosen]
     mean = [p.to_internal(p.value) for p in chosen]
-    sd = [p.sd for p in chosen]
+    covariance = prior_covariance(names)
     if fit_acceptance:
         names.append(ACCEPTANCE)
         mean.append(length_coordinate(ACCEPTANCE_PRIOR[0], DEFAULT_DEPTH))
-        sd.append(ACCEPTANCE_PRIOR[1])
-    return Prior(tuple(names), np.array(mean), np.diag(np.square(sd)))
+        covariance = np.pad(covariance, (0, 1))
+        covariance[-1, -1] = ACCEPTANCE_PRIOR[1] ** 2
+    return Prior(tuple(names), np.array(mean), covariance)
 
 
 def prior_from(calibration: Calibration, fit_acceptance: bool) -> Prior:

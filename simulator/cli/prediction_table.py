@@ -31,7 +31,7 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
             plain("output", "tok/s/GPU", "output_tok_s_gpu", 9, 4),
             Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows]),
             plain("TPOT", "ms", "mean_tpot_ms"),
-            plain("TTFT", "ms", "mean_ttft_ms"),
+            plain("TTFT", "ms", "mean_ttft_ms", 1),
             plain("p99 TTFT", "ms", "p99_ttft_ms", 5),
             plain("E2E", "s", "mean_e2e_ms", 7, scale=1 / KILO),
             plain("rate", "req/s", "requests_per_s", 8),
