@@ -1,6 +1,7 @@
 """90 % intervals of a prediction: parameter uncertainty, run-to-run noise and model error, and the sampling of lengths.
 
-Parameters are propagated to first order in log space; the derivatives come from the closed form, which costs microseconds.
+Parameters are propagated to first order in log space; the derivatives come from the closed form, which costs
+microseconds.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
     """Derivatives of log(metric) by every uncertain quantity, by central differences of the closed form.
 
     Returns:
-        Names, their covariance (m, m), and per metric an array of shape (concurrencies, m). Parameters that the scenario
-        does not depend on, such as those of another precision, are left out.
+        Names, their covariance (m, m), and per metric an array of shape (concurrencies, m). Parameters that the
+        scenario does not depend on, such as those of another precision, are left out.
     """
     names, covariance = scenario.calibration.uncertainty()
     values = scenario.calibration.values()

@@ -103,10 +103,12 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Serving engine."),
         click.option("--tp", metavar="N,..", default=tp, callback=ints, show_default=True, help="GPUs of a replica."),
         click.option("--ep", metavar="N", type=int, default=1, show_default=True, help="Expert-parallel ranks in it."),
-        click.option("--dp", metavar="N", type=int, default=1, show_default=True, help="Attention data-parallel."),
+        click.option("--dp", metavar="N", type=int, default=1, show_default=True, help="Attention DP ranks in it."),
         click.option("--isl", metavar="TOKENS", type=int, default=1024, show_default=True, help="Input length."),
         click.option("--osl", metavar="TOKENS", type=int, default=1024, show_default=True, help="Output length."),
-        click.option("--mtp", metavar="K,..", default=mtp, callback=ints, show_default=True, help="Depth; 0 is off."),
+        click.option(
+            "--mtp", metavar="K,..", default=mtp, callback=ints, show_default=True, help="Draft depth; 0 off."
+        ),
         click.option("--acceptance-length", metavar="X", type=float, help="Mean tokens per round, 1 to K+1."),
         click.option("--acceptance-rate", metavar="A", type=float, help="One probability for all positions."),
         click.option("--acceptance", metavar="A1,..", callback=floats, help="Conditional probability per position."),
@@ -115,9 +117,16 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to."),
         click.option("--kv-dtype", metavar="FORMAT", help="KV cache: bf16 or fp8; default: the engine's."),
         click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one."),
-        click.option("--requests-per-client", metavar="N", type=int, default=10, show_default=True, help="Timed."),
         click.option(
-            "--range-ratio", metavar="R", type=float, default=0.8, show_default=True, help="Lengths R L to L."
+            "--requests-per-client", metavar="N", type=int, default=10, show_default=True, help="Sent by each."
+        ),
+        click.option(
+            "--range-ratio",
+            metavar="R",
+            type=float,
+            default=0.8,
+            show_default=True,
+            help="Lengths are R x L to L, uniform.",
         ),
     ]
 

@@ -1,0 +1,121 @@
+"""What the model expects of each measured row, with its 90 % interval, and which rows leave it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from simulator.calibration.cells import METRICS, measured
+from simulator.configurations import Configuration
+from simulator.errors import InputError
+from simulator.prediction import predict
+from simulator.scenario import Scenario, resolve_calibration
+from simulator.validation.curves import Known
+
+BEYOND = 2.0
+"""Half-widths of the 90 % interval between measured and expected from which a row is suspicious: beyond the end of the interval
+by more than the interval. Normal errors get there once in a thousand times; 1 % of the shipped figures do, all odd runs."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One metric of one row: measured, expected, and the ends of the 90 % interval, in the unit of the metric."""
+
+    metric: str
+    measured: float
+    predicted: float
+    low: float
+    high: float
+
+    @property
+    def ratio(self) -> float:
+        """Measured over expected."""
+        return self.measured / self.predicted
+
+    @property
+    def widths(self) -> float:
+        """Distance from the expected value in half-widths of the interval (of its logarithm); positive is slower."""
+        half = 0.5 * math.log(self.high / self.low)
+        slower = -1.0 if self.metric.endswith("tok_s_gpu") else 1.0
+        return slower * math.log(self.ratio) / half
+
+    @property
+    def inside(self) -> bool:
+        """Whether the interval holds the measured value."""
+        return self.low <= self.measured <= self.high
+
+    def as_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return {
+            "measured": self.measured,
+            "predicted": self.predicted,
+            "lo": self.low,
+            "hi": self.high,
+            "widths": self.widths,
+        }
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """What is expected of the rows of one report.
+
+    Attributes:
+        rows: index of a row -> its metrics.
+        scenarios: curve -> the scenario that was predicted.
+        refused: curve -> why nothing could be predicted.
+        crowded: index of a row whose caches do not all fit at once by the memory account -> requests that fit.
+    """
+
+    rows: Mapping[int, Mapping[str, Expected]]
+    scenarios: Mapping[Configuration, Scenario]
+    refused: Mapping[Configuration, str]
+    crowded: Mapping[int, int]
+
+
+def expectations(
+    rows: Iterable[Known], calibration: str | None = None, force: bool = False, method: str = "des"
+) -> Expectations:
+    """Predict every row, each configuration once.
+
+    Args:
+        rows: rows that the profiles know.
+        calibration: name or path; None: the default of each deployment.
+        force: apply a calibration outside what it was fitted to.
+        method: ``des`` or ``closed-form``.
+
+    Raises:
+        InputError: an unknown calibration, or one made for another hardware, model, engine or precision.
+    """
+    curves: dict[Configuration, list[Known]] = defaultdict(list)
+    for known in rows:
+        curves[known.curve].append(known)
+    found: dict[int, dict[str, Expected]] = {}
+    scenarios: dict[Configuration, Scenario] = {}
+    refused: dict[Configuration, str] = {}
+    crowded: dict[int, int] = {}
+    for curve, members in curves.items():
+        used, forced = resolve_calibration(calibration, curve.deployment, force)
+        try:
+            scenario = curve.scenario(used, forced)
+            counts = sorted({known.row.concurrency for known in members})
+            table = predict(scenario, counts, method=method, over_memory="queue")
+        except InputError as fault:
+            refused[curve] = str(fault)
+            continue
+        scenarios[curve] = scenario
+        by_count = {row["concurrency"]: row for row in table.rows}
+        for known in members:
+            found[known.index] = _compare(known, by_count[known.row.concurrency])
+            if known.row.concurrency > scenario.max_concurrency:
+                crowded[known.index] = scenario.max_concurrency
+    return Expectations(found, scenarios, refused, crowded)
+
+
+def _compare(known: Known, row: Mapping[str, float]) -> dict[str, Expected]:
+    return {
+        metric: Expected(metric, value, row[metric], row[f"{metric}_lo"], row[f"{metric}_hi"])
+        for metric in METRICS
+        if (value := measured(known.row, metric)) is not None and metric in row
+    }

@@ -1,0 +1,225 @@
+"""Hard roofs: what no software can beat, at any acceptance up to k + 1. Nothing fitted goes in.
+
+Let q = k + 1 tokens leave a request in each round, n and p be the mean output and prompt lengths, X the requests per second of a
+replica with concurrency N. With the peaks of all its GPUs together,
+
+- memory: ``X ((n - 1) / q (W / N + S) + P) <= 1``: each round reads the weights W once for all its requests, and for each of
+  them the state twice (read, write) and the KV cache S; a prompt writes its own P;
+- compute: FLOPs of every prompt and output token, each tensor at the dense peak of the format it is stored in;
+- communication: two reductions of the hidden vector per layer and token.
+
+TPOT: the batch b of a round obeys ``b >= r W / (1 - r S)`` at ``r = X (n - 1) / q`` rounds per second, and
+``TPOT >= (W + b S) / q``; without a throughput, and for medians, b = 1. TTFT: one prompt alone.
+
+Assumptions, all on the generous side: the routed experts of a round are the top k of one token, since tokens might all
+choose the same ones; every byte lies on one GPU and is read by it alone at 100 % of the HBM peak, perfectly spread; draft
+passes, activations, norms and recurrences are free; memory, compute and links overlap perfectly. Messages have 8 bits per element (a
+quantised all-reduce), links run at 100 %, a switch reduces on the way, and replicas with data-parallel attention send nothing.
+What is assumed against the row: prompts are computed (no prefix cache), weights have the format of the checkpoint, the KV cache
+that of the row (or 8 bit), the state 16 bit, and none of them stays in on-chip caches from one round to the next.
+Sources: hardware and model profiles (data sheets, config.json); Little's law; Thakur et al. 2005 for reductions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from simulator.calibration.cells import measured
+from simulator.configurations import Configuration
+from simulator.measurements import MeasuredPoint
+from simulator.scenario import resolve_workload
+from simulator.sizes import (
+    active_parameters,
+    checkpoint_bytes,
+    compute_format,
+    expert_bytes,
+    group_formats,
+    kv_bytes_per_token,
+    state_bytes,
+    target_parameters,
+)
+from simulator.specs import BYTES_PER_PARAM, Deployment, Workload
+from simulator.units import GIGA, KILO
+from simulator.validation.curves import Known
+from simulator.validation.reason import Place, Reason
+
+ROUNDING = 0.02
+"""How far beyond a roof a row may be: published digits, and the mean of the lengths drawn."""
+MESSAGE_BYTES = 1.0
+"""Per element of a reduction."""
+KV_LEAST = "fp8"
+"""KV format where a row states none: the narrowest in use."""
+
+METRIC_WORDS = {
+    "total_tok_s_gpu": "throughput in tok/s/GPU",
+    "mean_tpot_ms": "mean TPOT in ms",
+    "median_tpot_ms": "median TPOT in ms",
+    "mean_ttft_ms": "mean TTFT in ms",
+    "median_ttft_ms": "median TTFT in ms",
+}
+
+
+@dataclass(frozen=True)
+class Roofs:
+    """Least seconds of one replica, all its GPUs at their peaks together.
+
+    Attributes:
+        weights: reading the weights of one round.
+        request: reading the caches of one request in one round.
+        prompt: per prompt, by resource.
+        token: per output token, by resource; that of the memory depends on the batch.
+        per_round: tokens per round at the best, k + 1.
+        workload: lengths.
+        gpus: GPUs of the replica.
+    """
+
+    weights: float
+    request: float
+    prompt: Mapping[str, float]
+    token: Mapping[str, float]
+    per_round: int
+    workload: Workload
+    gpus: int
+
+    def total_tok_s_gpu(self, concurrency: float) -> dict[str, float]:
+        """Greatest input + output throughput, tok/s/GPU, by resource; one without a limit is left out."""
+        tokens = self.workload.mean_osl - 1.0
+        round_share = (self.weights / concurrency + self.request) / self.per_round
+        seconds = {"memory": self.prompt["memory"] + tokens * round_share}
+        seconds |= {name: self.prompt[name] + tokens * value for name, value in self.token.items()}
+        each = (self.workload.mean_isl + self.workload.mean_osl) / self.gpus
+        return {name: each / value for name, value in seconds.items() if value > 0.0}
+
+    def tpot_ms(self, concurrency: float, total_tok_s_gpu: float | None = None) -> dict[str, float]:
+        """Least time per output token, ms, by resource; ``total_tok_s_gpu`` is the throughput that goes with it."""
+        batch = 1.0
+        if total_tok_s_gpu is not None:
+            rate = total_tok_s_gpu * self.gpus / (self.workload.mean_isl + self.workload.mean_osl)
+            rounds = rate * (self.workload.mean_osl - 1.0) / self.per_round
+            spare = 1.0 - rounds * self.request
+            batch = max(1.0, min(concurrency, rounds * self.weights / spare)) if spare > 0.0 else concurrency
+        memory = (self.weights + batch * self.request) / self.per_round
+        return {"memory": KILO * memory} | {name: KILO * value for name, value in self.token.items()}
+
+    def ttft_ms(self) -> dict[str, float]:
+        """Least time to first token, ms, by resource."""
+        return {name: KILO * (v + (self.weights if name == "memory" else 0.0)) for name, v in self.prompt.items()}
+
+    def front(self, tpot_ms: float, concurrency: float) -> float:
+        """Greatest total throughput, tok/s/GPU, at this TPOT and at any concurrency up to the one given; 0 if there is none."""
+        batch = (tpot_ms / KILO * self.per_round - self.weights) / self.request if self.request else concurrency
+        return min(self.total_tok_s_gpu(min(batch, concurrency)).values()) if batch >= 1.0 else 0.0
+
+
+def roofs(deployment: Deployment, isl: int, osl: int, k: int, kv_dtype: str | None = None) -> Roofs:
+    """The roofs of a deployment at draft depth ``k``; ``kv_dtype`` as in the row, None: 8 bit."""
+    hw, model, weights = deployment.hardware, deployment.model, deployment.weights
+    w = resolve_workload(isl, osl)
+    bandwidth = deployment.tp * hw.hbm_bandwidth
+    stored = checkpoint_bytes(model, weights)
+    always = ("attention", "gdn", "shared_expert", "router", "norms", "lm_head")
+    read = sum(stored[group] for group in always)
+    read += model.layers * model.moe.top_k * expert_bytes(model, weights.routed_experts)
+    cache = kv_bytes_per_token(model, kv_dtype or KV_LEAST)
+    state = state_bytes(model, "bf16")
+    context = w.mean_isl + 0.5 * w.mean_osl
+
+    fastest = max(peak for fmt in BYTES_PER_PARAM if (peak := hw.peak(fmt)) is not None)
+    pairs = model.full_layers * 4.0 * model.attention.query_heads * model.attention.head_dim / (deployment.tp * fastest)
+    matrices = _matrix_seconds(deployment)
+    body, head = matrices["body"], matrices["head"]
+    link = _link_seconds(deployment)
+    return Roofs(
+        weights=read / bandwidth,
+        request=(2.0 * state + context * cache) / bandwidth,
+        prompt={
+            "memory": (state + w.mean_isl * cache) / bandwidth,
+            "compute": w.mean_isl * (body + 0.5 * w.mean_isl * pairs) + head,
+            "communication": w.mean_isl * link,
+        },
+        token={"compute": body + head + context * pairs, "communication": link},
+        per_round=k + 1,
+        workload=w,
+        gpus=deployment.tp,
+    )
+
+
+def _matrix_seconds(deployment: Deployment) -> dict[str, float]:
+    """Seconds per token in the matrices of the layers (``body``) and in the lm_head."""
+    hw, model = deployment.hardware, deployment.model
+    formats = group_formats(deployment.weights)
+    used = {g: float(n) for g, n in target_parameters(model).items() if g not in ("embedding", "norms")}
+    used["routed_experts"] *= model.moe.top_k / model.moe.experts
+    assert sum(used.values()) <= active_parameters(model)
+    seconds = {}
+    for group, count in used.items():
+        peak = hw.peak(compute_format(hw, formats[group], allow_dequant=True))
+        assert peak is not None
+        seconds[group] = 2.0 * count / (deployment.tp * peak)
+    head = seconds.pop("lm_head")
+    return {"body": sum(seconds.values()), "head": head}
+
+
+def _link_seconds(deployment: Deployment) -> float:
+    """Seconds per token in reductions; a rank sends 2/n of the vector over each link of a mesh, or all of it to a switch."""
+    tp, network = deployment.tp, deployment.hardware.scale_up
+    if tp == 1 or deployment.dp > 1:
+        return 0.0
+    message = 2 * deployment.model.layers * deployment.model.hidden * MESSAGE_BYTES
+    return message * (2.0 / tp if network.topology == "full_mesh" else 1.0) / network.bandwidth
+
+
+def roofs_of(configuration: Configuration) -> Roofs:
+    """The roofs of a configuration, whatever its concurrency."""
+    c = configuration
+    return roofs(c.deployment, c.isl, c.osl, c.spec_tokens, c.kv_dtype)
+
+
+def limits_of(row: MeasuredPoint, found: Roofs) -> dict[str, dict[str, float]]:
+    """By metric of the row, the roof of each resource: the greatest throughput, the least latencies."""
+    total = measured(row, "total_tok_s_gpu")
+    return {
+        "total_tok_s_gpu": found.total_tok_s_gpu(row.concurrency),
+        "mean_tpot_ms": found.tpot_ms(row.concurrency, total),
+        "median_tpot_ms": found.tpot_ms(row.concurrency),
+        "mean_ttft_ms": found.ttft_ms(),
+        "median_ttft_ms": found.ttft_ms(),
+    }
+
+
+def check_roofs(known: Known, place: Place, found: Roofs) -> Iterator[Reason]:
+    """Reasons why a row is beyond a roof, one per metric and all resources that forbid it, and what cannot hold the weights."""
+    row = known.row
+    for metric, by_resource in limits_of(row, found).items():
+        value = measured(row, metric)
+        if value is None:
+            continue
+        rising = metric == "total_tok_s_gpu"
+        beyond = {name: value / v if rising else v / value for name, v in by_resource.items() if v > 0.0}
+        broken = sorted((name for name, x in beyond.items() if x > 1.0 + ROUNDING), key=lambda name: -beyond[name])
+        if not broken:
+            continue
+        numbers = ", ".join(f"{name} {by_resource[name]:.4g}" for name in broken)
+        message = (
+            f"{METRIC_WORDS[metric]} {value:.4g} is {beyond[broken[0]]:.2f} x beyond the {broken[0]} roof at "
+            f"concurrency {row.concurrency} ({'greatest' if rising else 'least'} possible: {numbers})"
+            f"{f', with {found.per_round} tokens per round' if found.per_round > 1 else ''}"
+        )
+        data = {"metric": metric, "measured": value, "roof": broken[0], "roofs": by_resource, "beyond": beyond[broken[0]]}
+        yield Reason("impossible", "above_roof", message, (place,), data)
+    yield from _check_capacity(known, place)
+
+
+def _check_capacity(known: Known, place: Place) -> Iterator[Reason]:
+    d = known.configuration.deployment
+    stored = checkpoint_bytes(d.model, d.weights)
+    weights = sum(size for group, size in stored.items() if not group.startswith("draft_"))
+    memory = d.tp * d.hardware.hbm_capacity
+    if weights > memory:
+        message = (
+            f"the weights of {d.checkpoint} take {weights / GIGA:.0f} GB, but {d.tp} x {d.hardware.name} have "
+            f"{memory / GIGA:.0f} GB: another TP or checkpoint, or weights kept outside the GPU"
+        )
+        data = {"weights_gb": weights / GIGA, "hbm_gb": memory / GIGA}
+        yield Reason("suspicious", "does_not_fit", message, (place,), data)
