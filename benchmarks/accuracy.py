@@ -1,7 +1,7 @@
 """Print the accuracy table: every split, the goal, the model, the rival without a model, the noise floor.
 
-    python benchmarks/accuracy.py            # about two minutes on 2 cores
-    python benchmarks/accuracy.py --markdown # the table of the README
+python benchmarks/accuracy.py            # about two minutes on 2 cores
+python benchmarks/accuracy.py --markdown # the table of the README
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def splits(data: dict[str, list[MeasuredPoint]]) -> Iterator[Row]:
     tp2, tp4 = pick(data["SGLang FP4"], lambda r: r.tp == 2), pick(data["SGLang FP4"], lambda r: r.tp == 4)
     yield row(transfer("SGLang FP4: fit TP2 -> predict TP4", "7 / 7 / 15", tp2, tp4))
     yield row(transfer("SGLang FP4: fit TP4 -> predict TP2", "7 / 7 / 15", tp4, tp2))
-    ends, curves = two_end_points("two end points per curve -> interior", "- / 4 / -", [r for d in data.values() for r in d])
+    ends, curves = two_end_points(
+        "two end points per curve -> interior", "- / 4 / -", [r for d in data.values() for r in d]
+    )
     yield row(ends)
     yield "  its worst curve, TPOT", "10", f"{100 * max(curves.values()):.1f}", "", ""
     for name, shares in covered:

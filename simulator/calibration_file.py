@@ -1,8 +1,8 @@
 """The calibration file: fitted parameters with errors, covariance, noise, scope and the data they came from.
 
-A calibration replaces some priors of ``parameters.yaml``; parameters that it does not name stay at their priors, with the prior's
-own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the acceptance length AL at depth k
-has the coordinate ``logit((AL - 1) / k)`` under the name ``acceptance.length``.
+A calibration replaces some priors of ``parameters.yaml``; parameters that it does not name stay at their priors, with
+the prior's own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the acceptance
+length AL at depth k has the coordinate ``logit((AL - 1) / k)`` under the name ``acceptance.length``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PRIORS = "kernel-priors"
 
 
 class FittedValue(Spec):
-    """One fitted parameter. ``stderr`` and ``moved_sd`` are in the coordinate of the prior (log for log-scaled ones)."""
+    """One fitted parameter. ``stderr`` and ``moved_sd`` are in the coordinate of the prior (log for log-scaled
+    ones)."""
 
     value: float
     unit: str
@@ -48,15 +49,15 @@ class FittedAcceptance(Spec):
 class Scope(Spec):
     """What the calibration was fitted to. An empty list means: not restricted."""
 
-    hardware: list[str] = []
-    model: list[str] = []
-    engine: list[str] = []
-    precision: list[str] = []
-    checkpoint: list[str] = []
-    tp: list[int] = []
-    isl: list[int] = []
-    concurrency: list[int] = []
-    spec: list[str] = []
+    hardware: list[str] = Field(default_factory=list)
+    model: list[str] = Field(default_factory=list)
+    engine: list[str] = Field(default_factory=list)
+    precision: list[str] = Field(default_factory=list)
+    checkpoint: list[str] = Field(default_factory=list)
+    tp: list[int] = Field(default_factory=list)
+    isl: list[int] = Field(default_factory=list)
+    concurrency: list[int] = Field(default_factory=list)
+    spec: list[str] = Field(default_factory=list)
 
 
 class DataSource(Spec):
@@ -71,12 +72,13 @@ class DataSource(Spec):
 class Covariance(Spec):
     """Posterior covariance in internal coordinates."""
 
-    names: list[str] = []
-    matrix: list[list[float]] = []
+    names: list[str] = Field(default_factory=list)
+    matrix: list[list[float]] = Field(default_factory=list)
 
 
 class Noise(Spec):
-    """Standard deviation of log(measured / predicted) that the parameters do not explain: model error and run to run."""
+    """Standard deviation of log(measured / predicted) that the parameters do not explain: model error and run to
+    run."""
 
     throughput: float = Field(gt=0)
     tpot: float = Field(gt=0)
@@ -95,10 +97,10 @@ class Calibration(Spec):
     covariance: Covariance
     noise: Noise
     noise_source: str = ""
-    data: list[DataSource] = []
-    errors: dict[str, Any] = Field(default={}, description="MAPE in sample and held out, as fractions")
-    identifiability: list[str] = []
-    versions: dict[str, str] = {}
+    data: list[DataSource] = Field(default_factory=list)
+    errors: dict[str, Any] = Field(default_factory=dict, description="MAPE in sample and held out, as fractions")
+    identifiability: list[str] = Field(default_factory=list)
+    versions: dict[str, str] = Field(default_factory=dict)
     hash: str = ""
 
     @model_validator(mode="after")
@@ -180,7 +182,8 @@ def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
 
 
 def default_calibration(deployment: Deployment) -> Calibration:
-    """The shipped calibration for a deployment: the one whose scope matches and whose held-out error is least, else priors."""
+    """The shipped calibration for a deployment: the one whose scope matches and whose held-out error is least, else
+    priors."""
     matching = []
     for name in names("calibration"):
         calibration = load_calibration(name)

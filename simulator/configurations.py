@@ -45,7 +45,15 @@ class Configuration:
             InputError: unknown names, impossible parallelism or precision.
         """
         return _deployment(
-            self.hardware, self.model, self.engine, self.precision, self.checkpoint, self.tp, self.ep, self.dp, self.kv_dtype
+            self.hardware,
+            self.model,
+            self.engine,
+            self.precision,
+            self.checkpoint,
+            self.tp,
+            self.ep,
+            self.dp,
+            self.kv_dtype,
         )
 
     def scenario(self, calibration: Calibration, forced: tuple[str, ...] = ()) -> Scenario:

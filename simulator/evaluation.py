@@ -1,4 +1,5 @@
-"""Predict every row of a measured file and report the error per row, as MAPE by metric and group, and the interval coverage."""
+"""Predict every row of a measured file and report the error per row, as MAPE by metric and group, and the interval
+coverage."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ GROUP = ("engine", "hardware", "precision", "spec", "isl", "osl", "tp")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors as fractions, predicted / measured - 1. ``groups`` has one entry per engine, precision, spec, lengths and TP."""
+    """Errors as fractions, predicted / measured - 1. ``groups`` has one entry per engine, precision, spec, lengths and
+    TP."""
 
     meta: Mapping[str, Any]
     points: tuple[Mapping[str, Any], ...]
@@ -73,7 +75,8 @@ def evaluate(
 ) -> Evaluation:
     """Predict each row under one calibration; without one, from the profiles and the kernel priors alone.
 
-    A row's own acceptance length is used when it has one; else the calibration's fitted one, else the published profile.
+    A row's own acceptance length is used when it has one; else the calibration's fitted one, else the published
+    profile.
 
     Raises:
         InputError: no row, a row no profile describes, or a calibration of another engine, precision or hardware
@@ -145,7 +148,9 @@ def _point(row: MeasuredPoint, found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mape(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    return {m: float(np.mean(np.abs(e))) for m in METRICS if (e := [p[f"error_{m}"] for p in points if f"error_{m}" in p])}
+    return {
+        m: float(np.mean(np.abs(e))) for m in METRICS if (e := [p[f"error_{m}"] for p in points if f"error_{m}" in p])
+    }
 
 
 def _coverage(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -157,7 +162,8 @@ def _by_group(points: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]
     for p in points:
         groups[tuple(p[g] for g in GROUP)].append(p)
     return tuple(
-        dict(zip(GROUP, key, strict=True)) | {"rows": len(members), "mape": _mape(members), "coverage90": _coverage(members)}
+        dict(zip(GROUP, key, strict=True))
+        | {"rows": len(members), "mape": _mape(members), "coverage90": _coverage(members)}
         for key, members in groups.items()
     )
 

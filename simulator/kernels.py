@@ -1,10 +1,10 @@
 """All compiled code: floats and arrays in, arrays out. Nothing else imports numba.
 
-numba's on-disk cache does not notice an edit in another file, so the kernels share this one file. Randomness never enters:
-lengths and rounds are drawn outside and passed in as arrays. Times are seconds, sizes are tokens.
+numba's on-disk cache does not notice an edit in another file, so the kernels share this one file. Randomness never
+enters: lengths and rounds are drawn outside and passed in as arrays. Times are seconds, sizes are tokens.
 
-A plan of one configuration is a float vector ``c`` with the fields named below; ``target`` and ``draft`` are operator tables of
-shape (rows, 2 + 7): count, floor, then seconds per load (ONE, T, QK, L, KV, ST, D), see ``operators.py``.
+A plan of one configuration is a float vector ``c`` with the fields named below; ``target`` and ``draft`` are operator
+tables of shape (rows, 2 + 7): count, floor, then seconds per load (ONE, T, QK, L, KV, ST, D), see ``operators.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 # fields of the plan vector
 (VERIFY, SINGLE_DRAFTS, EXTEND, STATES, RELOAD, HOST_STEP, HOST_REQUEST, HOST_PREFILL, HOST_DRAFT) = range(9)
@@ -30,8 +34,8 @@ def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -
     """Expected distinct experts touched by ``tokens`` independent tokens.
 
     Uniform routing: ``E (1 - (1 - k/E)^T)`` (MoESD, arXiv 2505.19645). Gamma distributed expert popularity with squared
-    coefficient of variation ``skew``: ``E (1 - (1 + T y)^(-1/skew))`` with ``y = (1 - k/E)^(-skew) - 1``, so that one token
-    touches k experts; it tends to the uniform case.
+    coefficient of variation ``skew``: ``E (1 - (1 + T y)^(-1/skew))`` with ``y = (1 - k/E)^(-skew) - 1``, so that one
+    token touches k experts; it tends to the uniform case.
     """
     if top_k >= experts:
         return experts
@@ -42,7 +46,9 @@ def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -
 
 
 @njit(cache=True, nogil=True)
-def pass_time(table, c, tokens, independent, qk, logits, kv, states):
+def pass_time(
+    table: Array, c: Array, tokens: float, independent: float, qk: float, logits: float, kv: float, states: float
+) -> float:
     """Seconds of one forward pass. ``independent``: tokens that route independently of one another."""
     d = distinct_experts(c[EXPERTS], c[TOP_K], c[SKEW], independent)
     total = 0.0
@@ -61,20 +67,18 @@ def pass_time(table, c, tokens, independent, qk, logits, kv, states):
 
 
 @njit(cache=True, nogil=True)
-def independent_tokens(c, tokens, sequences):
+def independent_tokens(c: Array, tokens: float, sequences: float) -> float:
     """Tokens of one sequence share experts: each token after the first counts ``1 - correlation``."""
     return sequences + (tokens - sequences) * (1.0 - c[CORRELATION])
 
 
 @njit(cache=True, nogil=True)
-def drafting_time(draft, c, batch, context):
+def drafting_time(draft: Array, c: Array, batch: float, context: float) -> float:
     """Seconds of the draft passes of one round over ``batch`` requests with ``context`` cached tokens in all."""
     if c[VERIFY] <= 1.0:
         return 0.0
     q = c[VERIFY]
-    total = c[SINGLE_DRAFTS] * (
-        c[HOST_DRAFT] + pass_time(draft, c, batch, batch, context, batch, context, 0.0)
-    )
+    total = c[SINGLE_DRAFTS] * (c[HOST_DRAFT] + pass_time(draft, c, batch, batch, context, batch, context, 0.0))
     if c[EXTEND] > 0.0:
         spread = independent_tokens(c, batch * q, batch)
         total += c[HOST_DRAFT] + pass_time(draft, c, batch * q, spread, context * q, batch, context, 0.0)
@@ -82,7 +86,7 @@ def drafting_time(draft, c, batch, context):
 
 
 @njit(cache=True, nogil=True)
-def round_time(target, draft, c, batch, context):
+def round_time(target: Array, draft: Array, c: Array, batch: float, context: float) -> float:
     """Seconds of one decode round (plain step, or draft and verify) over ``batch`` requests."""
     q = c[VERIFY]
     kv = context * (1.0 + c[RELOAD] * (q - 1.0))
@@ -92,8 +96,19 @@ def round_time(target, draft, c, batch, context):
 
 
 @njit(cache=True, nogil=True)
-def prefill_time(target, draft, c, tokens, prompts, qk, kv, batch, context):
-    """Seconds of one prefill pass over ``tokens`` of ``prompts`` prompts; with ``batch`` > 0 a decode round rides along."""
+def prefill_time(
+    target: Array,
+    draft: Array,
+    c: Array,
+    tokens: float,
+    prompts: float,
+    qk: float,
+    kv: float,
+    batch: float,
+    context: float,
+) -> float:
+    """Seconds of one prefill pass over ``tokens`` of ``prompts`` prompts; with ``batch`` > 0 a decode round rides
+    along."""
     q = c[VERIFY]
     all_tokens = tokens + batch * q
     spread = independent_tokens(c, all_tokens, prompts + batch)
@@ -109,7 +124,7 @@ def prefill_time(target, draft, c, tokens, prompts, qk, kv, batch, context):
 
 
 @njit(cache=True, nogil=True)
-def _push(keys, ids, size, key, value):
+def _push(keys: Array, ids: Indices, size: int, key: float, value: int) -> None:
     """Insert into a binary min-heap ordered by (key, id)."""
     i = size
     while i > 0:
@@ -124,7 +139,7 @@ def _push(keys, ids, size, key, value):
 
 
 @njit(cache=True, nogil=True)
-def _pop(keys, ids, size):
+def _pop(keys: Array, ids: Indices, size: int) -> int:
     """Remove the least entry of a heap of ``size`` entries and return its id."""
     top = ids[0]
     last = size - 1
@@ -148,16 +163,29 @@ def _pop(keys, ids, size):
 
 
 @njit(cache=True, nogil=True)
-def serve(target, draft, c, cap, send, prompt, output, rounds, clients, first, finish, counters):
+def serve(
+    target: Array,
+    draft: Array,
+    c: Array,
+    cap: float,
+    send: Array,
+    prompt: Array,
+    output: Array,
+    rounds: Array,
+    clients: int,
+    first: Array,
+    finish: Array,
+    counters: Array,
+) -> None:
     """Discrete events of one replica: arrivals, prefill batches, decode rounds, completions.
 
-    With ``clients`` > 0 the loop is closed: that many clients send the requests in order, each its next one when its last one
-    ends; ``send`` is filled in. With ``clients`` = 0 the ``send`` times are given (open loop). All arrays have one entry per
-    request; ``rounds`` are the decode rounds each request needs after its first token. At most ``cap`` requests run at once.
-    Fills ``first`` (first token) and ``finish``, and ``counters``.
+    With ``clients`` > 0 the loop is closed: that many clients send the requests in order, each its next one when its
+    last one ends; ``send`` is filled in. With ``clients`` = 0 the ``send`` times are given (open loop). All arrays have
+    one entry per request; ``rounds`` are the decode rounds each request needs after its first token. At most ``cap``
+    requests run at once. Fills ``first`` (first token) and ``finish``, and ``counters``.
 
-    Rounds between two events are summed in closed form: the batch does not change and the round time grows linearly with the
-    cached tokens, so the cost grows with the number of events, not with tokens.
+    Rounds between two events are summed in closed form: the batch does not change and the round time grows linearly
+    with the cached tokens, so the cost grows with the number of events, not with tokens.
     """
     n = send.shape[0]
     slots = int(min(cap, n))
@@ -332,8 +360,11 @@ CLOSED_FORM_FIELDS = 9
 
 
 @njit(cache=True, nogil=True)
-def _prompts_time(target, draft, c, prompts, prompt, batch, context):
-    """Seconds of prefilling ``prompts`` whole prompts, in chunks if they exceed one, and the number of passes it takes."""
+def _prompts_time(
+    target: Array, draft: Array, c: Array, prompts: float, prompt: float, batch: float, context: float
+) -> tuple[float, float]:
+    """Seconds of prefilling ``prompts`` whole prompts, in chunks if they exceed one, and the number of passes it
+    takes."""
     room = c[CHUNK]
     if c[SHARED] > 0.0:
         room = max(1.0, room - batch * c[VERIFY])
@@ -351,15 +382,27 @@ def _prompts_time(target, draft, c, prompts, prompt, batch, context):
 
 
 @njit(cache=True, nogil=True)
-def closed_form(target, draft, c, clients, per_client, prompt, output, rounds, rounds_sd, cap, out):
+def closed_form(
+    target: Array,
+    draft: Array,
+    c: Array,
+    clients: float,
+    per_client: float,
+    prompt: float,
+    output: float,
+    rounds: float,
+    rounds_sd: float,
+    cap: float,
+    out: Array,
+) -> None:
     """Expected metrics of the closed-loop benchmark without simulating it; fills ``out`` (times in seconds).
 
-    Mean-value fixed point of Little's law per client: a cycle is front end, wait, prefill and ``rounds`` rounds; a round takes its
-    own time at the batch that the other clients leave, plus the prefills that their arrivals cause. The run starts with all
-    prompts at once, and synchronous starts keep completions clumped: after g requests their phase has spread by
-    sqrt(g) rounds_sd, so prefill batches are larger than for Poisson arrivals. It ends with a drain of one request's rounds.
+    Mean-value fixed point of Little's law per client: a cycle is front end, wait, prefill and ``rounds`` rounds; a
+    round takes its own time at the batch that the other clients leave, plus the prefills that their arrivals cause. The
+    run starts with all prompts at once, and synchronous starts keep completions clumped: after g requests their phase
+    has spread by sqrt(g) rounds_sd, so prefill batches are larger than for Poisson arrivals. It ends with a drain of
+    one request's rounds.
     """
-    q = c[VERIFY]
     n = min(clients, cap)
     mean_context = prompt + 0.5 * output
     front = c[DELAY] + c[DELAY_TOKEN] * prompt + c[STREAM] * clients
@@ -375,7 +418,7 @@ def closed_form(target, draft, c, clients, per_client, prompt, output, rounds, r
 
     # bulk: fixed point over the time of a round and the part of a cycle spent decoding
     decode = round_time(target, draft, c, n, n * mean_context)
-    single, single_passes = _prompts_time(target, draft, c, 1.0, prompt, 0.0, 0.0)
+    single, _passes = _prompts_time(target, draft, c, 1.0, prompt, 0.0, 0.0)
     tau = decode
     cycle = front + single + rounds * tau
     batch = n
@@ -470,11 +513,12 @@ def closed_form(target, draft, c, clients, per_client, prompt, output, rounds, r
 
 
 @njit(cache=True, nogil=True)
-def closed_form_sweep(targets, drafts, plans, which, loads, out):
+def closed_form_sweep(targets: Array, drafts: Array, plans: Array, which: Indices, loads: Array, out: Array) -> None:
     """The closed form over many configurations.
 
     ``targets``, ``drafts``, ``plans``: stacked per deployment. ``which``: deployment of each configuration, shape (n,).
-    ``loads``: shape (n, 7), the arguments clients .. cap of :func:`closed_form`. ``out``: shape (n, CLOSED_FORM_FIELDS).
+    ``loads``: shape (n, 7), the arguments clients .. cap of :func:`closed_form`. ``out``: shape (n,
+    CLOSED_FORM_FIELDS).
     """
     for i in range(which.shape[0]):
         j = which[i]

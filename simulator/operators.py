@@ -12,9 +12,9 @@ ST     recurrent-state transfers (one read or one write of one sequence's state 
 D      distinct routed experts touched per layer
 ====== ==================================================================================================
 
-The time of an operator is ``count x max(floor, latency + FLOPs / F_eff + bytes / BW_eff)``. The published kernels decide for the
-sum rather than the maximum of the compute and the memory term: fused MoE and small-M GEMMs are both fitted better by it
-(``benchmarks/fit_kernels.py`` prints both).
+The time of an operator is ``count x max(floor, latency + FLOPs / F_eff + bytes / BW_eff)``. The published kernels
+decide for the sum rather than the maximum of the compute and the memory term: fused MoE and small-M GEMMs are both
+fitted better by it (``benchmarks/fit_kernels.py`` prints both).
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class OperatorBuilder:
     """Builds the operators of the target and of the draft for one deployment and one set of parameters."""
 
     def __init__(self, deployment: Deployment, parameters: Mapping[str, float]) -> None:
+        """``parameters``: values of all parameters of ``parameters.yaml``, in their units."""
         self.d = deployment
         self.p = parameters
         self.hw = deployment.hardware
@@ -102,12 +103,15 @@ class OperatorBuilder:
         return ops
 
     def draft(self) -> list[Operator]:
-        """Operators of one forward pass of the MTP draft: projection, full-attention MoE layers, the target's lm_head."""
+        """Operators of one forward pass of the MTP draft: projection, full-attention MoE layers, the target's
+        lm_head."""
         m, w = self.d.model, self.d.weights
         n = m.mtp_layers
         ops = [self._dense("draft projection", n, 2 * m.hidden, m.hidden / self.d.tp, w.draft_dense)]
         ops += self._attention(n, w.draft_dense)
-        ops += self._moe(n, w.draft_experts, w.draft_experts, w.fused_shared_expert and w.draft_experts == w.routed_experts)
+        ops += self._moe(
+            n, w.draft_experts, w.draft_experts, w.fused_shared_expert and w.draft_experts == w.routed_experts
+        )
         ops += self._lm_head(w.lm_head)
         ops += self._reduce(n)
         return ops
@@ -124,7 +128,9 @@ class OperatorBuilder:
         assert peak is not None
         return peak * efficiency
 
-    def _dense(self, name: str, count: float, k: float, n: float, fmt: str, per: int = T, scale: float = 1.0) -> Operator:
+    def _dense(
+        self, name: str, count: float, k: float, n: float, fmt: str, per: int = T, scale: float = 1.0
+    ) -> Operator:
         weights = k * n
         activations = (k + n) * BF16_BYTES * scale
         return Operator(
@@ -265,7 +271,8 @@ class OperatorBuilder:
             return []
         if self.d.dp == 1:
             return [self._collective("all-reduce", 2 * layers, message, tp, passes=2)]
-        # attention data parallel: gather tokens for the experts, scatter the sums back; reduce inside an attention group
+        # attention data parallel: gather tokens for the experts, scatter the sums back; reduce inside an attention
+        # group
         ops = [
             self._collective("all-gather to experts", layers, message, tp, passes=1),
             self._collective("reduce-scatter from experts", layers, message, tp, passes=1),

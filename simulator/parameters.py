@@ -23,8 +23,8 @@ from simulator.profiles import parse_mapping
 class Parameter:
     """One parameter of the cost model. ``sd`` is in log units when ``scale`` is ``log``, else in the unit itself.
 
-    ``fitted`` is false for what a kernel measurement settles better than any end-to-end run could. Priors of one ``family``
-    are correlated by :data:`FAMILY_CORRELATION`: the same kind of kernel, measured on the same bench.
+    ``fitted`` is false for what a kernel measurement settles better than any end-to-end run could. Priors of one
+    ``family`` are correlated by :data:`FAMILY_CORRELATION`: the same kind of kernel, measured on the same bench.
     """
 
     name: str
@@ -87,6 +87,8 @@ def with_values(overrides: Mapping[str, Any], label: str) -> dict[str, float]:
             raise unknown_name(f"parameter in {label}", name, values)
         known = registry()[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not known.low <= value <= known.high:
-            raise InputError(f"{label}: {name}: expected a number in [{known.low}, {known.high}] {known.unit}, found {value!r}")
+            raise InputError(
+                f"{label}: {name}: expected a number in [{known.low}, {known.high}] {known.unit}, found {value!r}"
+            )
         values[name] = float(value)
     return values

@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Plan:
-    """One deployment, ready for the kernels: operator tables of target and draft (seconds per load) and the plan vector."""
+    """One deployment, ready for the kernels: operator tables of target and draft (seconds per load) and the plan
+    vector."""
 
     target: Array
     draft: Array
@@ -27,7 +28,8 @@ class Plan:
 
 
 def state_transfers(deployment: Deployment, k: int) -> float:
-    """Recurrent-state reads and writes per request and round: 2 in plain decode, the engine's own number with drafts."""
+    """Recurrent-state reads and writes per request and round: 2 in plain decode, the engine's own number with
+    drafts."""
     if k == 0:
         return 2.0
     r = deployment.engine.speculation

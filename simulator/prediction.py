@@ -51,7 +51,8 @@ def predict(
         seed: seed of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: add ``*_lo`` and ``*_hi``, the ends of 90 % intervals.
-        over_memory: ``refuse`` a concurrency whose caches do not fit, or ``queue`` requests beyond the largest that fits.
+        over_memory: ``refuse`` a concurrency whose caches do not fit, or ``queue`` requests beyond the largest that
+        fits.
 
     Raises:
         InputError: bad arguments, or what does not fit in memory (with the arithmetic).
@@ -140,7 +141,8 @@ def _row(
 def derived(
     m: dict[str, float], bounds: dict[str, float], price: float | None, power: float | None
 ) -> dict[str, float | None]:
-    """Interactivity, cost and energy by the published identities; the ends of their intervals swap where they invert."""
+    """Interactivity, cost and energy by the published identities; the ends of their intervals swap where they
+    invert."""
     out: dict[str, float | None] = {}
     for end, flip in (("", ""), ("_lo", "_hi"), ("_hi", "_lo")):
         source = m if end == "" else bounds

@@ -1,7 +1,7 @@
 """Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
 
-A name is looked up among the shipped profiles (case-insensitive); anything that ends in ``.yaml`` or ``.yml`` or contains a
-path separator is read as the user's own file.
+A name is looked up among the shipped profiles (case-insensitive); anything that ends in ``.yaml`` or ``.yml`` or
+contains a path separator is read as the user's own file.
 """
 
 from __future__ import annotations

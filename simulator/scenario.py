@@ -13,7 +13,7 @@ from simulator.acceptance_profiles import load_acceptance
 from simulator.calibration_file import Calibration, default_calibration, load_calibration, mismatches
 from simulator.errors import InputError, unknown_name
 from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.sizes import check_deployment, memory_fit, resolve_checkpoint
+from simulator.sizes import MemoryFit, check_deployment, memory_fit, resolve_checkpoint
 from simulator.specs import BYTES_PER_PARAM, Deployment, Model, Workload
 from simulator.units import GIGA
 
@@ -57,7 +57,7 @@ class Scenario:
         return self.memory.max_concurrency
 
     @property
-    def memory(self) -> Any:
+    def memory(self) -> MemoryFit:
         """Memory of one GPU, every request at its full length."""
         return memory_fit(self.deployment, self.workload.isl + self.workload.osl, self.speculation.tokens)
 
@@ -127,7 +127,9 @@ def resolve_workload(isl: int, osl: int, range_ratio: float = 0.8, requests_per_
         raise InputError("\n".join(lines)) from None
 
 
-def resolve_calibration(name: str | None, deployment: Deployment, force: bool = False) -> tuple[Calibration, tuple[str, ...]]:
+def resolve_calibration(
+    name: str | None, deployment: Deployment, force: bool = False
+) -> tuple[Calibration, tuple[str, ...]]:
     """The calibration to use and, when forced, where the deployment leaves what it was fitted to.
 
     Raises:

@@ -56,8 +56,8 @@ def run_closed_loop(
 ) -> Run:
     """One benchmark run by discrete events.
 
-    Assumptions: a prefill batch or decode step occupies the whole replica; all running requests advance one round per step;
-    front-end work delays a request but not the GPU; a request's tokens are spread evenly over its rounds.
+    Assumptions: a prefill batch or decode step occupies the whole replica; all running requests advance one round per
+    step; front-end work delays a request but not the GPU; a request's tokens are spread evenly over its rounds.
     """
     n = concurrency * workload.requests_per_client
     prompt = draw_lengths(rng, workload.isl, workload.range_ratio, n).astype(float)
@@ -67,7 +67,18 @@ def run_closed_loop(
     counters = np.zeros(kn.COUNTERS)
     length = output.astype(float)
     kn.serve(
-        plan.target, plan.draft, plan.vector, float(cap), send, prompt, length, rounds, concurrency, first, finish, counters
+        plan.target,
+        plan.draft,
+        plan.vector,
+        float(cap),
+        send,
+        prompt,
+        length,
+        rounds,
+        concurrency,
+        first,
+        finish,
+        counters,
     )
     return Run(send, first, finish, prompt, length, rounds, counters)
 
@@ -102,11 +113,19 @@ def metrics(run: Run, gpus: int) -> dict[str, float]:
 
 
 def simulate(
-    plan: Plan, workload: Workload, spec: Speculation, concurrency: int, cap: int, gpus: int, seed: int, runs: int | None = None
+    plan: Plan,
+    workload: Workload,
+    spec: Speculation,
+    concurrency: int,
+    cap: int,
+    gpus: int,
+    seed: int,
+    runs: int | None = None,
 ) -> dict[str, float]:
     """Expected metrics: the mean over independent runs seeded from ``seed``, see :func:`runs_needed`.
 
-    With at least four runs, ``sd_<metric>`` is the relative standard deviation of one run: the sampling of lengths and drafts.
+    With at least four runs, ``sd_<metric>`` is the relative standard deviation of one run: the sampling of lengths and
+    drafts.
     """
     count = runs or runs_needed(concurrency, workload.requests_per_client)
     seeds = np.random.SeedSequence([seed, concurrency]).spawn(count)
@@ -116,7 +135,9 @@ def simulate(
     table = {key: np.array([r[key] for r in results]) for key in results[0]}
     means = {key: float(column.mean()) for key, column in table.items()}
     if count >= 4:
-        spread = {f"sd_{key}": float(column.std(ddof=1) / column.mean()) for key, column in table.items() if column.all()}
+        spread = {
+            f"sd_{key}": float(column.std(ddof=1) / column.mean()) for key, column in table.items() if column.all()
+        }
         means |= spread
     return means
 
@@ -141,7 +162,8 @@ def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, ca
 
 
 def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array) -> dict[str, Array]:
-    """Expected metrics of many configurations by the closed form, each array of shape (n,); see :func:`kernels.closed_form`."""
+    """Expected metrics of many configurations by the closed form, each array of shape (n,); see
+    :func:`kernels.closed_form`."""
     rows = max(max(p.target.shape[0], p.draft.shape[0]) for p in plans)
 
     def stack(tables: list[Array]) -> Array:
@@ -149,7 +171,12 @@ def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Arra
 
     out = np.zeros((which.size, kn.CLOSED_FORM_FIELDS))
     kn.closed_form_sweep(
-        stack([p.target for p in plans]), stack([p.draft for p in plans]), np.stack([p.vector for p in plans]), which, loads, out
+        stack([p.target for p in plans]),
+        stack([p.draft for p in plans]),
+        np.stack([p.vector for p in plans]),
+        which,
+        loads,
+        out,
     )
     requests = loads[:, 0] * loads[:, 1]
     rate = requests / out[:, kn.DURATION]

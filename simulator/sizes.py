@@ -269,7 +269,10 @@ class MemoryFit:
         free = self.budget - self.weights - self.workspace
         requests = free / (self.kv_per_request + self.state_per_request)
         if self.state_pool is not None and self.state_per_request > 0:
-            pools = (self.state_pool * free / self.state_per_request, (1 - self.state_pool) * free / self.kv_per_request)
+            pools = (
+                self.state_pool * free / self.state_per_request,
+                (1 - self.state_pool) * free / self.kv_per_request,
+            )
             requests = min(pools)
         return self.dp * max(0, math.floor(requests))
 

@@ -1,7 +1,7 @@
 """Frozen specifications of hardware, model, engine, workload and speculation.
 
-A field is declared once: type, unit, meaning and bounds. The YAML validator, the error texts and ``mtpsim profiles`` all
-derive from these declarations. Values are SI (byte, second, FLOP/s, watt) unless the field name says otherwise.
+A field is declared once: type, unit, meaning and bounds. The YAML validator, the error texts and ``mtpsim profiles``
+all derive from these declarations. Values are SI (byte, second, FLOP/s, watt) unless the field name says otherwise.
 """
 
 from __future__ import annotations
@@ -229,7 +229,9 @@ class Engine(Spec):
     kv_dtype: Format = Field(description="default KV-cache format")
     state_dtype: Literal["bf16", "fp32"] = Field(description="recurrent-state format")
     speculation: Round
-    recipes: dict[Literal["bf16", "fp8", "fp4"], Recipe] = Field(default={}, description="changes per precision")
+    recipes: dict[Literal["bf16", "fp8", "fp4"], Recipe] = Field(
+        default_factory=dict, description="changes per precision"
+    )
     source: str
 
     def for_precision(self, precision: Literal["bf16", "fp8", "fp4"]) -> Engine:
@@ -244,7 +246,8 @@ class Engine(Spec):
 class Workload(Spec):
     """The closed-loop benchmark of the measurements: lengths uniform integers in [range_ratio x L, L].
 
-    ``isl`` and ``osl`` are the nominal L in tokens; each of ``concurrency`` clients sends ``requests_per_client`` requests.
+    ``isl`` and ``osl`` are the nominal L in tokens; each of ``concurrency`` clients sends ``requests_per_client``
+    requests.
     """
 
     isl: int = Field(gt=0, le=2_000_000)

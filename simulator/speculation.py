@@ -1,7 +1,7 @@
 """Acceptance of drafted tokens, in all the ways users state it, and the rounds a request needs.
 
-Everything becomes conditional per-position probabilities ``a_1..a_k``: draft token j is accepted with probability ``a_j`` given
-that all before it were. A round emits ``1 + accepted`` tokens.
+Everything becomes conditional per-position probabilities ``a_1..a_k``: draft token j is accepted with probability
+``a_j`` given that all before it were. A round emits ``1 + accepted`` tokens.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def from_length_table(lengths: Sequence[float], k: int, source: str) -> Speculat
 def draw_rounds(rng: np.random.Generator, tokens: NDArray[np.int64], spec: Speculation) -> Array:
     """Rounds that each request needs to emit ``tokens`` tokens, drawn exactly.
 
-    While at least m(k+1) tokens remain, m rounds cannot overshoot, so they are drawn at once as a multinomial; the last few
-    are drawn one by one. The cost grows with log(tokens), not with tokens.
+    While at least m(k+1) tokens remain, m rounds cannot overshoot, so they are drawn at once as a multinomial; the last
+    few are drawn one by one. The cost grows with log(tokens), not with tokens.
 
     Args:
         rng: source of randomness.

@@ -1,7 +1,8 @@
 """Which next measurement would narrow a given prediction most.
 
-Linear Gaussian update: with parameter covariance S, a measurement with derivatives J and noise R changes the variance of a
-target with derivatives T from ``T S T'`` to ``T (S - S J' (J S J' + R)^-1 J S) T'``. Derivatives are those of log metrics.
+Linear Gaussian update: with parameter covariance S, a measurement with derivatives J and noise R changes the variance
+of a target with derivatives T from ``T S T'`` to ``T (S - S J' (J S J' + R)^-1 J S) T'``. Derivatives are those of log
+metrics.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def suggest(
 ) -> tuple[float, list[Suggestion]]:
     """Half width of the target's interval now, and candidate runs, the most useful first.
 
-    Noise that no measurement removes (run to run, model error) stays in the half width; ``narrowed`` is about parameters.
+    Noise that no measurement removes (run to run, model error) stays in the half width; ``narrowed`` is about
+    parameters.
 
     Raises:
         InputError: an unknown metric.

@@ -125,7 +125,14 @@ def test_memory_fit_by_hand() -> None:
 
 def test_memory_arithmetic_is_readable() -> None:
     text = sizes.memory_fit(deploy(), 9216, 3).arithmetic(4096)
-    for part in ("weights 119.", "workspace 0.00 GB", "47 % are kept for states", "4096 requests", "0.80 x 288 GB = 230.40 GB", "does not fit"):
+    for part in (
+        "weights 119.",
+        "workspace 0.00 GB",
+        "47 % are kept for states",
+        "4096 requests",
+        "0.80 x 288 GB = 230.40 GB",
+        "does not fit",
+    ):
         assert part in text
     assert "it fits" in sizes.memory_fit(deploy(), 9216, 3).arithmetic(1)
     ranks = sizes.memory_fit(deploy(tp=4, dp=4), 2048, 0).arithmetic(64)

@@ -1,4 +1,5 @@
-"""Measured rows -> cells: one per configuration, repeated runs pooled, each metric with the noise it is believed to have."""
+"""Measured rows -> cells: one per configuration, repeated runs pooled, each metric with the noise it is believed to
+have."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ START_SEED = 7
 
 
 def fit_from_many_starts(problem: Problem) -> Fit:
-    """Fit frontier data: draw starts from the prior, refine the best by the closed form, finish the best by discrete events."""
+    """Fit frontier data: draw starts from the prior, refine the best by the closed form, finish the best by discrete
+    events."""
     rng = np.random.default_rng(START_SEED)
     low, high = problem.bounds()
     root = np.linalg.cholesky(problem.prior.covariance)
@@ -73,15 +74,19 @@ def fit(problem: Problem, start: Array | None = None, evaluations: int = MAX_EVA
     """Fit by discrete events, with the closed form's derivatives. Deterministic: one seed, common random numbers."""
     solution = _solve(problem, problem.prior.mean if start is None else start, evaluations, exact=True)
     jacobian = problem.jacobian(solution.x)
-    covariance = np.linalg.inv(jacobian.T @ jacobian)
+    covariance: Array = np.linalg.inv(jacobian.T @ jacobian).astype(np.float64)
     errors = problem.predict(solution.x) - problem.y
     return Fit(problem, solution.x, covariance, errors, bool(solution.status > 0))
 
 
 def _solve(problem: Problem, start: Array, evaluations: int, exact: bool) -> OptimizeResult:
     low, high = problem.bounds()
+
+    def residuals(x: Array) -> Array:
+        return problem.residuals(x, exact)
+
     return least_squares(
-        lambda x: problem.residuals(x, exact),
+        residuals,
         np.clip(start, low + 1e-6, high - 1e-6),
         jac=problem.jacobian,
         bounds=(low, high),

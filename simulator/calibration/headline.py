@@ -50,7 +50,8 @@ def front_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[dict[str, Any]]:
 
 
 def point_errors(evaluate: Evaluator, sweeps: Sequence[Sweep], points: Sequence[FrontierPoint]) -> list[dict[str, Any]]:
-    """Every metric of every published point, predicted and measured; outside the simulated band the prediction is None."""
+    """Every metric of every published point, predicted and measured; outside the simulated band the prediction is
+    None."""
     fronts = {("mtp" if s.base.spec_tokens else "off"): full_front(evaluate, s) for s in sweeps}
     rows = []
     for p in points:
@@ -65,5 +66,3 @@ def point_errors(evaluate: Evaluator, sweeps: Sequence[Sweep], points: Sequence[
             row[f"error_{metric}"] = found[metric] / measured - 1.0 if measured and metric in found else None
         rows.append(row)
     return rows
-
-

@@ -32,7 +32,10 @@ SEED = 20260914
 class Problem:
     """Cells (runs) and sweeps (frontiers) to be predicted together from one vector of coordinates."""
 
-    def __init__(self, cells: Sequence[Cell], sweeps: Sequence[Sweep], prior: Prior, fixed: Mapping[str, float]) -> None:
+    def __init__(
+        self, cells: Sequence[Cell], sweeps: Sequence[Sweep], prior: Prior, fixed: Mapping[str, float]
+    ) -> None:
+        """``fixed``: values of all parameters; the prior's names are fitted, the rest stay."""
         self.cells = list(cells)
         self.sweeps = list(sweeps)
         self.prior = prior
@@ -108,6 +111,7 @@ class Evaluator:
     """Predicted metrics of configurations under one set of parameter values; each is computed once."""
 
     def __init__(self, values: Mapping[str, float], length: float | None, exact: bool) -> None:
+        """``length``: acceptance length at the default depth for rows that state none."""
         self.parameters = values
         self.length = length
         self.exact = exact
@@ -115,6 +119,7 @@ class Evaluator:
         self.plans: dict[object, Plan] = {}
 
     def __call__(self, config: Configuration) -> dict[str, float]:
+        """Metrics of a configuration that was prepared."""
         return self.known[config]
 
     def prepare(self, configs: Sequence[Configuration]) -> None:
@@ -161,4 +166,3 @@ class Evaluator:
         workload = resolve_workload(config.isl, config.osl)
         runs = max(1, -(-FIT_REQUESTS // (config.concurrency * workload.requests_per_client)))
         return simulate(plan, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)
-

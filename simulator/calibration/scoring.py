@@ -69,7 +69,9 @@ def noise_floor(rows: Sequence[MeasuredPoint]) -> dict[str, float]:
 
 def log_log(train: Sequence[MeasuredPoint], test: Sequence[MeasuredPoint]) -> Errors:
     """The rival without a model: log-log interpolation over concurrency inside each curve, where it can be formed."""
-    known: dict[tuple[object, ...], dict[str, dict[int, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    known: dict[tuple[object, ...], dict[str, dict[int, list[float]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
     for row in train:
         for metric in METRICS:
             value = measured(row, metric)
@@ -90,7 +92,20 @@ def log_log(train: Sequence[MeasuredPoint], test: Sequence[MeasuredPoint]) -> Er
 def curve(row: MeasuredPoint) -> tuple[object, ...]:
     """What makes a curve: everything of a row but its concurrency."""
     c = configuration(row)
-    return (c.hardware, c.model, c.engine, c.checkpoint, c.precision, c.tp, c.ep, c.dp, c.isl, c.osl, c.spec_tokens, c.acceptance_length)
+    return (
+        c.hardware,
+        c.model,
+        c.engine,
+        c.checkpoint,
+        c.precision,
+        c.tp,
+        c.ep,
+        c.dp,
+        c.isl,
+        c.osl,
+        c.spec_tokens,
+        c.acceptance_length,
+    )
 
 
 def join(parts: Iterable[Mapping[str, list[float]]]) -> Errors:

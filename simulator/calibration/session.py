@@ -1,4 +1,5 @@
-"""One calibration from files to a finished content: fit, errors in sample and held out, noise, and what stayed unknown."""
+"""One calibration from files to a finished content: fit, errors in sample and held out, noise, and what stayed
+unknown."""
 
 from __future__ import annotations
 
@@ -219,7 +220,11 @@ def _parameters(found: Fit) -> dict[str, Any]:
 def unidentified(found: Fit) -> list[str]:
     """Sentences on what the data cannot tell: parameters left at their prior, and pairs that move together."""
     names = found.problem.prior.names
-    out = [f"{n}: the data says nothing, the prior stands" for n, s in zip(names, found.shrinkage, strict=True) if s > UNINFORMED]
+    out = [
+        f"{n}: the data says nothing, the prior stands"
+        for n, s in zip(names, found.shrinkage, strict=True)
+        if s > UNINFORMED
+    ]
     correlation = found.correlation()
     for i, a in enumerate(names):
         for j in range(i):
@@ -248,5 +253,3 @@ def _round_errors(errors: dict[str, Any]) -> dict[str, Any]:
 def as_calibration(content: dict[str, Any]) -> Calibration:
     """The content as a validated calibration."""
     return Calibration.model_validate(content)
-
-

@@ -53,7 +53,9 @@ def fit_rows(rows: Rows) -> Fit:
 
 
 def best_length(base: Fit, rows: Rows) -> float:
-    """The one acceptance length that explains MTP rows best, all else as fitted: least squares of log TPOT and throughput."""
+    """The one acceptance length that explains MTP rows best, all else as fitted: least squares of log TPOT and
+    throughput."""
+
     def loss(length: float) -> float:
         errors = row_errors(rows, predictor(base, length))
         return float(sum(np.log1p(e) ** 2 for kind in ("total_tok_s_gpu", "tpot") for e in errors[kind]))
@@ -103,7 +105,8 @@ def _fold(rows: Rows, concurrency: int) -> Fold:
 
 
 def coverage(folds: Sequence[Fold]) -> dict[str, float]:
-    """Share of held-out rows inside their 90 % interval; the noise of a fold comes from the errors of the other folds."""
+    """Share of held-out rows inside their 90 % interval; the noise of a fold comes from the errors of the other
+    folds."""
     inside: dict[str, list[bool]] = defaultdict(list)
     for fold in folds:
         others = join(f.model for f in folds if f.concurrency != fold.concurrency)
@@ -125,7 +128,8 @@ def unseen_acceptance(name: str, goal: str, rows: Rows) -> SplitResult:
 
 
 def two_end_points(name: str, goal: str, rows: Rows) -> tuple[SplitResult, dict[str, float]]:
-    """Per curve: fit its lowest and highest concurrency, predict the interior. Also returns the TPOT error of each curve."""
+    """Per curve: fit its lowest and highest concurrency, predict the interior. Also returns the TPOT error of each
+    curve."""
     curves: dict[tuple[object, ...], list[MeasuredPoint]] = defaultdict(list)
     for row in rows:
         if row.mean_tpot_ms is not None or row.median_tpot_ms is not None:

@@ -1,4 +1,5 @@
-"""Frontier points as data: simulate the sweep behind them, take its front, spline it, and read it where they were read."""
+"""Frontier points as data: simulate the sweep behind them, take its front, spline it, and read it where they were
+read."""
 
 from __future__ import annotations
 
@@ -54,9 +55,9 @@ class Sweep:
     def predict(self, evaluate: Callable[[Configuration], dict[str, float]]) -> list[float]:
         """Logarithms of the splined metrics at the interactivities, in the order of ``observations``.
 
-        Each point is read on the front of the replica size that Little's law says it came from: which size is on top changes
-        by jumps as parameters move, and a fit cannot follow jumps. An interactivity outside the simulated band is read at
-        its nearest end, less for the distance, so that a fit finds its way back.
+        Each point is read on the front of the replica size that Little's law says it came from: which size is on top
+        changes by jumps as parameters move, and a fit cannot follow jumps. An interactivity outside the simulated band
+        is read at its nearest end, less for the distance, so that a fit finds its way back.
         """
         fronts = {gpus: self.frontier(evaluate, (gpus,)) for gpus in set(self.gpus)}
         out = []
@@ -119,7 +120,18 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
     """
     groups: dict[tuple[object, ...], list[FrontierPoint]] = {}
     for p in points:
-        key = (p.hardware, p.model, p.precision, p.isl, p.osl, p.spec, p.engine, p.checkpoint, p.spec_tokens, p.acceptance_length)
+        key = (
+            p.hardware,
+            p.model,
+            p.precision,
+            p.isl,
+            p.osl,
+            p.spec,
+            p.engine,
+            p.checkpoint,
+            p.spec_tokens,
+            p.acceptance_length,
+        )
         groups.setdefault(key, []).append(p)
     out = []
     for members in groups.values():

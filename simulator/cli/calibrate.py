@@ -43,7 +43,9 @@ def calibrate(
 
     if shipped:
         if files or output or expression or prior:
-            raise InputError("--shipped makes the shipped files from the shipped data: expected no files and no other options")
+            raise InputError(
+                "--shipped makes the shipped files from the shipped data: expected no files and no other options"
+            )
         _shipped(check)
         return
     if check:

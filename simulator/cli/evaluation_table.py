@@ -70,7 +70,12 @@ def _worst(page: Page, points: Sequence[Mapping[str, Any]], metrics: Sequence[st
     found.sort(key=lambda entry: -entry[0])
     rows = found[:WORST]
     columns = [
-        Column("worst rows", "", [f"line {p['line']}, {p['engine']} {p['precision']} {p['spec']}" for _, p, _ in rows], left=True),
+        Column(
+            "worst rows",
+            "",
+            [f"line {p['line']}, {p['engine']} {p['precision']} {p['spec']}" for _, p, _ in rows],
+            left=True,
+        ),
         Column("clients", "", [str(p["concurrency"]) for _, p, _ in rows]),
         Column("metric", "", [SHORT[m] for *_, m in rows], left=True),
         Column("measured", "", [number(p[m], 4) for _, p, m in rows]),
@@ -87,6 +92,10 @@ def _frontier(page: Page, points: Sequence[Mapping[str, Any]]) -> str:
     ]
     for m in ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "concurrency"):
         columns.append(
-            Column(SHORT[m], "measured / predicted", [f"{number(p[m], 4)} / {number(p[f'predicted_{m}'], 4)}" for p in points])
+            Column(
+                SHORT[m],
+                "measured / predicted",
+                [f"{number(p[m], 4)} / {number(p[f'predicted_{m}'], 4)}" for p in points],
+            )
         )
     return page.table(columns)[0]

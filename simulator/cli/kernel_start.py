@@ -12,8 +12,8 @@ from typing import cast
 def start_kernels() -> None:
     """Load numba's machinery while SciPy's BLAS is hidden from it.
 
-    On the first call of any compiled function numba looks for a BLAS by importing ``scipy.linalg``, which takes a fifth of
-    the time of a short run. No kernel needs one.
+    On the first call of any compiled function numba looks for a BLAS by importing ``scipy.linalg``, a fifth of the
+    time of a short run. No kernel needs one.
     """
     from simulator import kernels
 

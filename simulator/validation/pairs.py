@@ -1,0 +1,298 @@
+"""The acceptance length that a measured MTP/Off pair implies.
+
+At one concurrency the ratio of two TPOTs, MTP over Off, falls with the acceptance length AL and hardly depends on what both runs
+share. AL solves ``predicted ratio(AL) = measured ratio`` (Brent's method on the closed form, shifted once to the discrete events).
+Its error is that of the ratio over the slope, in the coordinate ``logit((AL - 1) / k)``: parameters to first order,
+with the covariance of the calibration, and of each side the calibration's noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from simulator.calibration_file import length_coordinate, length_of_coordinate
+from simulator.configurations import Configuration
+from simulator.intervals import Z90, jacobian
+from simulator.plan import build_plan
+from simulator.prediction import predict
+from simulator.scenario import Scenario
+from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.speculation import from_length
+from simulator.validation.curves import Known, label
+from simulator.validation.expectation import BEYOND
+from simulator.validation.reason import Place, Reason
+
+Array = NDArray[np.float64]
+
+RATIO_METRICS = ("mean_tpot_ms", "median_tpot_ms", "total_tok_s_gpu")
+"""The metric whose ratio is read, the first that both sides have."""
+INNER = 1e-3
+"""How far from its ends, as a part of [1, k + 1], an acceptance length is looked for."""
+PASSES = 3
+"""Solutions of one pair, each with the discrete events of the one before."""
+STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An MTP row and its Off row (medians of repeated runs) and the acceptance length they imply.
+
+    Attributes:
+        curve: the MTP curve in words.
+        concurrency: of both.
+        spec_tokens: draft depth k.
+        metric: whose ratio was read.
+        ratio: MTP over Off.
+        length: implied acceptance length, tokens per round; None where ``absent`` says why.
+        low: lower end of its 90 % interval.
+        high: upper end.
+        stated: the acceptance length that the MTP row states.
+        absent: why there is no length.
+        outside: distance of the ratio from what AL in [1, k+1] can give, in half-widths of its 90 % interval; 0 inside.
+        places: MTP rows first, then Off rows.
+        gradient: of the coordinate by the uncertain quantities of the calibration.
+        noise: standard deviation of the coordinate that other pairs do not share.
+    """
+
+    curve: str
+    concurrency: int
+    spec_tokens: int
+    metric: str
+    ratio: float
+    length: float | None
+    low: float | None
+    high: float | None
+    stated: float | None
+    absent: str | None
+    outside: float
+    places: tuple[Place, ...]
+    gradient: Array = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    noise: float = field(default=0.0, repr=False, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "curve": self.curve,
+            "concurrency": self.concurrency,
+            "spec_tokens": self.spec_tokens,
+            "metric": self.metric,
+            "mtp_over_off": self.ratio,
+            "acceptance_length": self.length,
+            "acceptance_length_lo": self.low,
+            "acceptance_length_hi": self.high,
+            "stated_acceptance_length": self.stated,
+            "why_none": self.absent,
+            "places": [{"file": file, "line": line} for file, line in self.places],
+        }
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The acceptance length of one MTP curve, from all its pairs that imply one, with its 90 % interval."""
+
+    curve: str
+    concurrencies: tuple[int, ...]
+    length: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "curve": self.curve,
+            "concurrencies": list(self.concurrencies),
+            "acceptance_length": self.length,
+            "acceptance_length_lo": self.low,
+            "acceptance_length_hi": self.high,
+        }
+
+
+def implied_lengths(
+    rows: Iterable[Known], scenarios: Mapping[Configuration, Scenario], places: Mapping[int, Place], method: str = "des"
+) -> tuple[list[Pair], list[Pooled]]:
+    """Pair MTP rows with Off rows that differ in nothing else, and solve each pair.
+
+    Args:
+        rows: rows that the profiles know.
+        scenarios: curve -> its scenario; curves without one are left out.
+        places: index of a row -> file and line.
+        method: ``des`` shifts the closed form to the discrete events at the solution, ``closed-form`` does not.
+    """
+    curves: dict[Configuration, dict[int, list[Known]]] = defaultdict(lambda: defaultdict(list))
+    for known in rows:
+        curves[known.curve][known.row.concurrency].append(known)
+    pairs: list[Pair] = []
+    pooled: list[Pooled] = []
+    for curve, by_count in curves.items():
+        off = replace(curve, spec_tokens=0, acceptance_length=None)
+        if not curve.spec_tokens or curve not in scenarios or off not in curves or off not in scenarios:
+            continue
+        solver = _Solver(scenarios[curve], scenarios[off], method)
+        found = []
+        for count in sorted(set(by_count) & set(curves[off])):
+            pair = _solve(solver, by_count[count], curves[off][count], places)
+            found += [] if pair is None else [pair]
+        pairs += found
+        pooled += _pool(found, scenarios[curve].calibration, curve.spec_tokens)
+    return pairs, pooled
+
+
+def check_pairs(pairs: Iterable[Pair]) -> Iterator[Reason]:
+    """Reasons: a ratio that no acceptance length gives, and a stated length that the pair contradicts."""
+    for p in pairs:
+        where = f"{p.curve} at concurrency {p.concurrency}: MTP / Off = {p.ratio:.3f} in {p.metric}"
+        data = {"ratio": p.ratio, "stated": p.stated, "implied": p.length, "implied_lo": p.low, "implied_hi": p.high}
+        if p.length is None and p.outside > BEYOND:
+            yield Reason("suspicious", "no_acceptance", f"{where}, {p.absent}", p.places, data)
+        if p.length is None or p.stated is None or p.low is None or p.high is None:
+            continue
+        k = p.spec_tokens
+        stated, implied, low, high = (length_coordinate(x, k) for x in (_inner(p.stated, k), p.length, p.low, p.high))
+        if abs(stated - implied) > BEYOND * 0.5 * (high - low):
+            message = f"{where} implies {p.length:.2f} ({p.low:.2f} to {p.high:.2f}) tokens per round, stated {p.stated:g}"
+            yield Reason("suspicious", "stated_acceptance", message, p.places, data)
+
+
+def _inner(length: float, k: int) -> float:
+    return min(max(length, 1.0 + INNER * k), 1.0 + k - INNER * k)
+
+
+class _Solver:
+    """Predicted log ratios MTP / Off of one curve, as a function of the acceptance length."""
+
+    def __init__(self, mtp: Scenario, off: Scenario, method: str) -> None:
+        self.mtp, self.off, self.method = mtp, off, method
+        self.k = mtp.speculation.tokens
+        self.values = mtp.calibration.values()
+
+    def at(self, length: float) -> Scenario:
+        """The MTP scenario with another acceptance length."""
+        return replace(self.mtp, speculation=from_length(length, self.k))
+
+    def ratio(self, length: float, concurrency: int, metric: str) -> float:
+        """Log of the closed form's MTP / Off."""
+        found = []
+        for scenario in (self.at(length), self.off):
+            plan = build_plan(scenario.deployment, scenario.speculation, self.values)
+            cap = max(1, scenario.max_concurrency)
+            load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
+            gpus = np.array([float(scenario.deployment.tp)])
+            found.append(closed_form_metrics([plan], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
+        return math.log(found[0] / found[1])
+
+    def shift(self, length: float, concurrency: int, metric: str) -> float:
+        """What discrete events add to the closed form's log ratio."""
+        if self.method == "closed-form":
+            return 0.0
+        found = [
+            predict(scenario, [concurrency], intervals=False, over_memory="queue").rows[0][metric]
+            for scenario in (self.at(length), self.off)
+        ]
+        return math.log(found[0] / found[1]) - self.ratio(length, concurrency, metric)
+
+    def gradient(self, length: float, concurrency: int, metric: str) -> Array:
+        """Derivatives of the log ratio by every uncertain quantity of the calibration but the acceptance length."""
+        everything = self.mtp.calibration.uncertainty()[0]
+        out = np.zeros(len(everything))
+        for sign, scenario in ((1.0, self.at(length)), (-1.0, self.off)):
+            names, _, slopes = jacobian(scenario, [concurrency])
+            for name, slope in zip(names, slopes[metric][0], strict=True):
+                out[everything.index(name)] += sign * slope
+        return out
+
+
+def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: Mapping[int, Place]) -> Pair | None:
+    metric = next((m for m in RATIO_METRICS if _middle(mtp, m) and _middle(off, m)), None)
+    if metric is None:
+        return None
+    count, k = mtp[0].row.concurrency, solver.k
+    ratio = (_middle(mtp, metric) or 1.0) / (_middle(off, metric) or 1.0)
+    first = mtp[0].row
+    out = Pair(
+        curve=label(first),
+        concurrency=count,
+        spec_tokens=k,
+        metric=metric,
+        ratio=ratio,
+        length=None,
+        low=None,
+        high=None,
+        stated=first.acceptance_length,
+        absent=None,
+        outside=0.0,
+        places=tuple(places[known.index] for known in (*mtp, *off)),
+    )
+    ends = (_inner(1.0, k), _inner(1.0 + k, k))
+    target, guess = math.log(ratio), _inner(solver.mtp.speculation.acceptance_length, k)
+    worst = best = 0.0
+    outside = False
+    for _ in range(PASSES):
+        shift = solver.shift(guess, count, metric)
+        worst, best = (solver.ratio(end, count, metric) + shift for end in ends)
+        outside = not min(worst, best) < target < max(worst, best)
+        if outside:
+            guess = ends[0] if abs(target - worst) < abs(target - best) else ends[1]
+        else:
+            guess = float(brentq(_distance, *ends, args=(solver, count, metric, target - shift)))
+    calibration = solver.mtp.calibration
+    noise = _noise(calibration, metric, len(mtp), count)
+    gradient = solver.gradient(guess, count, metric)
+    if outside:
+        sd = math.sqrt(_variance(calibration, gradient, gradient) + noise**2)
+        low, high = sorted(math.exp(x) for x in (worst, best))
+        why = f"outside of the {low:.3f} to {high:.3f} that {k + 1} down to 1 tokens per round give"
+        return replace(out, absent=why, outside=min(abs(target - worst), abs(target - best)) / (Z90 * sd))
+    x = length_coordinate(guess, k)
+    near = (length_of_coordinate(x + sign * STEP, k) for sign in (1.0, -1.0))
+    up, down = (solver.ratio(length, count, metric) for length in near)
+    slope = (up - down) / (2 * STEP)
+    one = replace(out, length=guess, gradient=gradient / slope, noise=noise / abs(slope))
+    low, high = _interval(x, math.sqrt(_variance(calibration, one.gradient, one.gradient) + one.noise**2), k)
+    return replace(one, low=low, high=high)
+
+
+def _distance(length: float, solver: _Solver, concurrency: int, metric: str, target: float) -> float:
+    return solver.ratio(length, concurrency, metric) - target
+
+
+def _middle(rows: Sequence[Known], metric: str) -> float | None:
+    values = [value for known in rows if (value := measured(known.row, metric)) is not None]
+    return median(values) if values else None
+
+
+def _noise(calibration: Calibration, metric: str, repeats: int, concurrency: int) -> float:
+    """Standard deviation of the log ratio: the calibration's noise on both sides, and the drafts of few requests."""
+    each = float(getattr(calibration.noise, noise_class(metric)))
+    return math.sqrt(2.0 * each**2 + DRAFT_NOISE**2 / (concurrency * repeats))
+
+
+def _variance(calibration: Calibration, one: Array, other: Array) -> float:
+    return float(one @ calibration.uncertainty()[1] @ other)
+
+
+def _interval(x: float, sd: float, k: int) -> tuple[float, float]:
+    """Ends of the 90 % interval of a length whose coordinate is ``x``."""
+    return length_of_coordinate(x - Z90 * sd, k), length_of_coordinate(x + Z90 * sd, k)
+
+
+def _pool(pairs: Sequence[Pair], calibration: Calibration, k: int) -> list[Pooled]:
+    """The mean over pairs, weighted by their errors; what they share through the parameters does not average out."""
+    solved = [(p, p.length) for p in pairs if p.length is not None]
+    if len(solved) < 2:
+        return []
+    covariance = np.array([[_variance(calibration, a.gradient, b.gradient) for b, _ in solved] for a, _ in solved])
+    covariance += np.diag([p.noise**2 for p, _ in solved])
+    weights = 1.0 / np.diag(covariance)
+    weights /= weights.sum()
+    x = float(weights @ np.array([length_coordinate(length, k) for _, length in solved]))
+    low, high = _interval(x, math.sqrt(float(weights @ covariance @ weights)), k)
+    counts = tuple(p.concurrency for p, _ in solved)
+    return [Pooled(solved[0][0].curve, counts, length_of_coordinate(x, k), low, high)]

@@ -1,0 +1,117 @@
+"""The answer of a validation: a verdict per row, findings on curves, implied acceptance, and what went in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.measurements import Row
+from simulator.results import to_json
+from simulator.validation.expectation import Expected
+from simulator.validation.pairs import Pair, Pooled
+from simulator.validation.reason import RANK, Place, Reason, Verdict
+from simulator.validation.roofs import Roofs
+
+
+@dataclass(frozen=True)
+class RowVerdict:
+    """One row, judged.
+
+    Attributes:
+        row: as read.
+        curve: the curve it belongs to, in words.
+        verdict: the worst of its reasons.
+        reasons: its own, and those of its curve that are more than a note.
+        expected: metric -> measured, expected and interval; empty without physics.
+        limits: metric -> resource -> the greatest throughput or the least latency that is possible.
+    """
+
+    row: Row
+    curve: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    expected: Mapping[str, Expected]
+    limits: Mapping[str, Mapping[str, float]]
+
+    @property
+    def place(self) -> Place:
+        """File and line."""
+        return self.row.file, self.row.line
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "file": self.row.file,
+            "line": self.row.line,
+            "curve": self.curve,
+            "concurrency": self.row.concurrency,
+            "verdict": self.verdict,
+            "reasons": [reason.as_dict() for reason in self.reasons],
+            "expected": {metric: e.as_dict() for metric, e in self.expected.items()},
+            "roofs": {metric: dict(limits) for metric, limits in self.limits.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The validation of a set of rows.
+
+    Attributes:
+        rows: in the order given.
+        findings: every reason once, the worst first.
+        pairs: implied acceptance lengths per concurrency.
+        pooled: implied acceptance lengths per curve.
+        roofs: label of a curve -> its roofs.
+        meta: inputs, calibrations by curve, thresholds and versions.
+    """
+
+    rows: tuple[RowVerdict, ...]
+    findings: tuple[Reason, ...]
+    pairs: tuple[Pair, ...]
+    pooled: tuple[Pooled, ...]
+    roofs: Mapping[str, Roofs]
+    meta: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any row or curve."""
+        found: list[Verdict] = [row.verdict for row in self.rows]
+        found += [reason.severity for reason in self.findings]
+        return max(found, key=lambda verdict: RANK[verdict], default="clean")
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is worse than a note."""
+        return RANK[self.verdict] <= RANK["note"]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by verdict."""
+        found = Counter(row.verdict for row in self.rows)
+        return {verdict: found[verdict] for verdict in RANK}
+
+    @property
+    def coverage(self) -> dict[str, float]:
+        """By metric, the part of the measured values inside their 90 % interval."""
+        inside: dict[str, list[bool]] = {}
+        for row in self.rows:
+            for metric, expected in row.expected.items():
+                inside.setdefault(metric, []).append(expected.inside)
+        return {metric: sum(found) / len(found) for metric, found in inside.items()}
+
+    def to_json(self) -> str:
+        """``meta``, ``verdict``, ``counts``, ``coverage90``, ``rows``, ``findings``, ``pairs``, ``pooled``."""
+        return to_json(
+            {
+                "meta": self.meta,
+                "verdict": self.verdict,
+                "counts": self.counts,
+                "coverage90": self.coverage,
+                "rows": [row.as_dict() for row in self.rows],
+                "findings": [reason.as_dict() for reason in self.findings],
+                "pairs": [pair.as_dict() for pair in self.pairs],
+                "pooled": [one.as_dict() for one in self.pooled],
+            }
+        )

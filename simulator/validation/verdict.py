@@ -1,0 +1,156 @@
+"""``validate``: every check on a set of rows, and a verdict per row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from simulator.consistency import Finding, check_rows
+from simulator.consistency.cost import check_cost
+from simulator.consistency.finding import describe
+from simulator.errors import InputError
+from simulator.measurements import MeasuredPoint, Row
+from simulator.measurements.wrong_units import wrong_units
+from simulator.prediction import versions
+from simulator.profiles import load_hardware
+from simulator.configurations import configuration
+from simulator.specs import Hardware
+from simulator.units import KILO
+from simulator.validation.curves import Known, label
+from simulator.validation.expectation import BEYOND, Expectations, expectations
+from simulator.validation.judging import check_expectations
+from simulator.validation.pairs import check_pairs, implied_lengths
+from simulator.validation.reason import RANK, Place, Reason, Verdict
+from simulator.validation.report import Report, RowVerdict
+from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, limits_of, roofs_of
+
+
+def validate(
+    rows: Sequence[Row], calibration: str | None = None, force: bool = False, *, method: str = "des"
+) -> Report:
+    """Is this measured curve possible and plausible?
+
+    Without a model: identities, labels and neighbours (:mod:`simulator.consistency`), with prices and power of the hardware
+    profile. With physics: roofs at any acceptance, the interval that a calibration expects, and the acceptance that
+    MTP/Off pairs imply. Rows that no profile knows, and frontier points, get the first part and a note.
+
+    Args:
+        rows: measured or frontier points, of one or several files.
+        calibration: name or path; None: the shipped one that matches each row, else the priors.
+        force: apply a calibration outside what it was fitted to.
+        method: ``des`` (discrete events) or ``closed-form``.
+
+    Raises:
+        InputError: an unknown calibration, or one made for another hardware, model, engine or precision.
+    """
+    places = {i: (row.file, row.line) for i, row in enumerate(rows)}
+    reasons = [*_model_free(rows, places)]
+    known, strangers = _known(rows, places)
+    curves = {one.curve: one for one in known}
+    limits = {curve: roofs_of(curve) for curve in curves}
+    reasons += strangers
+    reasons += [reason for one in known for reason in check_roofs(one, places[one.index], limits[one.curve])]
+    expected = expectations(known, calibration, force, method)
+    reasons += [_unpredicted(curve, why, known, places) for curve, why in expected.refused.items()]
+    forbidden = {place for reason in reasons if reason.severity == "impossible" for place in reason.places}
+    broken = frozenset(i for i, place in places.items() if place in forbidden)
+    sound = [one for one in known if one.index not in broken]
+    pairs, pooled = implied_lengths(sound, expected.scenarios, places, method)
+    reasons += [*check_pairs(pairs), *check_expectations(known, expected, pairs, places, broken)]
+    reasons.sort(key=lambda r: (-RANK[r.severity], r.places[0], r.kind))
+    by_index = {one.index: limits[one.curve] for one in known}
+    judged = [_judge(i, row, reasons, expected, by_index.get(i)) for i, row in enumerate(rows)]
+    return Report(
+        rows=tuple(judged),
+        findings=tuple(reasons),
+        pairs=tuple(pairs),
+        pooled=tuple(pooled),
+        roofs={label(one.row): limits[curve] for curve, one in curves.items()},
+        meta=_meta(rows, expected, curves, method),
+    )
+
+
+def _model_free(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
+    """The checks without a model. Rows are numbered through, so that a finding on several files names the right ones."""
+    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
+    found = check_rows(numbered)
+    hardware = {row.hardware: _hardware(row.hardware) for row in rows}
+    for row in numbered:
+        hw = hardware[row.hardware]
+        if hw is not None:
+            prices = hw.price.model_dump() if hw.price is not None else {}
+            found += check_cost(row, prices, hw.all_in_power / KILO if hw.all_in_power is not None else None)
+        if isinstance(row, MeasuredPoint):
+            for column, what in wrong_units(row):
+                found.append(Finding("", (row.line,), "impossible", "wrong_units", f"{column}: found {what}"))
+    for f in found:
+        message = f.message.rpartition(" (lines ")[0] if f.kind == "duplicate_curve" else f.message
+        yield Reason(f.severity, f.kind, message, tuple(places[i] for i in dict.fromkeys(f.lines)), f.data)
+
+
+def _hardware(name: str) -> Hardware | None:
+    try:
+        return load_hardware(name.lower())
+    except InputError:
+        return None
+
+
+def _known(rows: Sequence[Row], places: Mapping[int, Place]) -> tuple[list[Known], list[Reason]]:
+    """The rows that profiles describe, and a note for the others, one per cause."""
+    known: list[Known] = []
+    absent: dict[str, list[Place]] = {}
+    for i, row in enumerate(rows):
+        if not isinstance(row, MeasuredPoint):
+            why = "a frontier point is interpolated, not a run: no roofs and no expectation"
+            absent.setdefault(why, []).append(places[i])
+            continue
+        try:
+            known.append(Known(i, row, configuration(row)))
+        except InputError as fault:
+            why = str(fault).removeprefix(f"{row.file}: line {row.line}: ")
+            absent.setdefault(f"no roofs and no expectation: {why}", []).append(places[i])
+    return known, [Reason("note", "no_physics", why, tuple(where)) for why, where in absent.items()]
+
+
+def _unpredicted(curve: Any, why: str, known: Sequence[Known], places: Mapping[int, Place]) -> Reason:
+    where = tuple(places[one.index] for one in known if one.curve == curve)
+    return Reason("note", "no_expectation", f"roofs only, no expectation: {why}", where)
+
+
+def _judge(index: int, row: Row, reasons: Sequence[Reason], expected: Expectations, limits: Roofs | None) -> RowVerdict:
+    place = (row.file, row.line)
+    own = tuple(r for r in reasons if place in r.places and (r.severity != "note" or len(r.places) == 1))
+    worst: Verdict = max((r.severity for r in own), key=lambda severity: RANK[severity], default="clean")
+    measured = isinstance(row, MeasuredPoint)
+    return RowVerdict(
+        row=row,
+        curve=label(row) if isinstance(row, MeasuredPoint) else f"{describe(row)} frontier",
+        verdict=worst,
+        reasons=own,
+        expected=expected.rows.get(index, {}),
+        limits=limits_of(row, limits) if limits is not None and measured else {},
+    )
+
+
+def _meta(rows: Sequence[Row], expected: Expectations, curves: Mapping[Any, Known], method: str) -> dict[str, Any]:
+    used = {label(curves[curve].row): scenario for curve, scenario in expected.scenarios.items()}
+    return {
+        "files": list(dict.fromkeys(row.file for row in rows)),
+        "rows": len(rows),
+        "calibration": {
+            name: {
+                "name": s.calibration.name,
+                "hash": s.calibration.hash or None,
+                "forced_outside": list(s.forced),
+                "acceptance_length": s.speculation.acceptance_length,
+                "acceptance_source": s.speculation.source,
+            }
+            for name, s in used.items()
+        },
+        "method": method,
+        "intervals": "90 %",
+        "suspicious_beyond_half_widths": BEYOND,
+        "rounding_of_roofs": ROUNDING,
+        "versions": versions(),
+    }
