@@ -111,7 +111,7 @@ def make_scenario(
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
     )
-    chosen, forced = resolve_calibration(calibration, deployment, force)
+    chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if isinstance(mtp, bool) or not isinstance(mtp, int):
         raise InputError(f"--mtp: expected a whole number, 0 for off, found {mtp!r}")
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)

@@ -181,13 +181,16 @@ def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
     return out
 
 
-def default_calibration(deployment: Deployment) -> Calibration:
-    """The shipped calibration for a deployment: the one whose scope matches and whose held-out error is least, else
-    priors."""
+def default_calibration(deployment: Deployment, isl: int | None = None) -> Calibration:
+    """The shipped calibration for a deployment, or the kernel priors if none covers it.
+
+    Of those whose scope matches, one that was fitted to this input length goes first, then the least held-out TPOT error.
+    """
     matching = []
     for name in names("calibration"):
         calibration = load_calibration(name)
         if calibration.data and not mismatches(calibration, deployment):
+            elsewhere = isl is not None and isl not in calibration.scope.isl
             held_out = calibration.errors.get("leave_one_concurrency_out", {}).get("tpot", math.inf)
-            matching.append((held_out, name))
-    return load_calibration(min(matching)[1] if matching else PRIORS)
+            matching.append((elsewhere, held_out, name))
+    return load_calibration(min(matching)[-1] if matching else PRIORS)

@@ -128,7 +128,7 @@ def resolve_workload(isl: int, osl: int, range_ratio: float = 0.8, requests_per_
 
 
 def resolve_calibration(
-    name: str | None, deployment: Deployment, force: bool = False
+    name: str | None, deployment: Deployment, force: bool = False, isl: int | None = None
 ) -> tuple[Calibration, tuple[str, ...]]:
     """The calibration to use and, when forced, where the deployment leaves what it was fitted to.
 
@@ -136,7 +136,7 @@ def resolve_calibration(
         InputError: the calibration belongs to other hardware, model, engine or precision and ``force`` is not set.
     """
     if name is None:
-        return default_calibration(deployment), ()
+        return default_calibration(deployment, isl), ()
     calibration = load_calibration(name)
     wrong = tuple(mismatches(calibration, deployment))
     if wrong and not force:

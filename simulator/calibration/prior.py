@@ -13,8 +13,8 @@ from simulator.parameters import prior_covariance, registry
 
 Array = NDArray[np.float64]
 
-ACCEPTANCE_PRIOR = (2.9, 0.8)
-"""Acceptance length on random tokens at k = 3: 2.4-3.4 is plausible (facts.md); sd in logit((AL - 1) / k)."""
+ACCEPTANCE_PRIOR = (2.9, 0.38)
+"""Acceptance length on random tokens at k = 3: 2.4-3.4, two standard deviations each way; sd in logit((AL - 1) / k)."""
 
 IMAGE_SPREAD = 0.5
 """Engine images differ: a prior from another image's fit is widened by this part of the kernel prior's own width."""

@@ -1,4 +1,4 @@
-"""Can a measured curve be true? Identities, physical roofs, what the model expects, and the acceptance that pairs imply."""
+"""Can a measured curve be true? Identities, physical roofs, expectations, and the acceptance that pairs imply."""
 
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled

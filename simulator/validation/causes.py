@@ -1,4 +1,4 @@
-"""The likely causes of a row that leaves its interval: which metrics leave it, and how the extra time changes over the sweep."""
+"""The likely causes of a row that leaves its interval: which metrics do, and how the extra time changes over a sweep."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ AS_GOOD = 4.0
 FRONT_END = "requests wait before they start: queueing, unfinished warm-up, the interval at which the engine polls"
 HOST = "the same extra time at every concurrency: host overhead, such as eager mode instead of graphs"
 FACTOR = "the same factor at every concurrency: lower clocks or bandwidth, wider weights, slower kernels"
-LOADED = "extra time that grows with concurrency: KV cache in a wider format, prefill chunking, a batch limited by memory"
+LOADED = "extra time that grows with concurrency: a wider KV cache, prefill chunking, a batch limited by memory"
 ALONE = "one disturbed run: the rest of its sweep fits"
 STOPPED = "latencies fit but throughput does not: the run paused, or its duration counts more than the requests"
 UNKNOWN = "no latencies to tell by: a disturbed run, host overhead, or a batch limited by memory"
 FAST_START = "prompts taken from a prefix cache, or TTFT measured inside the server"
-FAST = "shorter outputs or prompts than stated, drafts on a row labelled Off, or a newer image than the calibration knows"
+FAST = "shorter outputs or prompts than stated, drafts on a row labelled Off, a newer image than calibrated"
 
 Metrics = Mapping[str, Expected]
 Sweep = Sequence[tuple[int, Metrics]]

@@ -15,8 +15,8 @@ from simulator.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known
 
 BEYOND = 2.0
-"""Half-widths of the 90 % interval between measured and expected from which a row is suspicious: beyond the end of the interval
-by more than the interval. Normal errors get there once in a thousand times; 1 % of the shipped figures do, all odd runs."""
+"""Half-widths of the 90 % interval between measured and expected from which a row is suspicious: beyond the end of the
+interval by more than the interval. Normal errors get there once in a thousand times."""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from simulator.validation.causes import Metrics, Sweep, fast_causes, leaves, per_token, slow_causes
+from simulator.validation.causes import Metrics, fast_causes, leaves, per_token, slow_causes
 from simulator.validation.curves import Known
 from simulator.validation.expectation import Expectations, Expected
 from simulator.validation.pairs import Pair
-from simulator.validation.reason import Place, Reason
-from simulator.validation.roofs import METRIC_WORDS
+from simulator.validation.reason import Place, Reason, number, quantity
 
 
 def check_expectations(
-    rows: Sequence[Known], found: Expectations, pairs: Sequence[Pair], places: Mapping[int, Place], broken: frozenset[int]
+    rows: Sequence[Known],
+    found: Expectations,
+    pairs: Sequence[Pair],
+    places: Mapping[int, Place],
+    broken: frozenset[int],
 ) -> Iterator[Reason]:
     """Reasons for rows slower or faster than expected by more than their interval.
 
@@ -49,17 +52,16 @@ def check_expectations(
 
 def _reason(known: Known, out: Sequence[Expected], causes: Sequence[str], slower: bool, place: Place) -> Reason:
     numbers = "; ".join(
-        f"{METRIC_WORDS[e.metric]} {e.measured:.4g}, expected {e.predicted:.4g} ({e.low:.4g} to {e.high:.4g})" for e in out
+        f"{quantity(e.metric, e.measured)}, expected {number(e.predicted)} ({number(e.low)} to {number(e.high)})"
+        for e in out
     )
-    kind = f"{'slower' if slower else 'faster'}_than_expected"
-    message = f"{'slower' if slower else 'faster'} than expected: {numbers}. Likely: {' / '.join(causes)}"
+    direction = "slower" if slower else "faster"
+    message = f"{direction} than expected: {numbers}. Likely: {' / '.join(causes)}"
     data = {e.metric: e.as_dict() for e in out} | {"causes": list(causes), "concurrency": known.row.concurrency}
-    return Reason("suspicious", kind, message, (place,), data)
+    return Reason("suspicious", f"{direction}_than_expected", message, (place,), data)
 
 
-def _acceptance(
-    known: Known, found: Expectations, pair: Pair | None, metrics: Metrics, slower: bool
-) -> list[str]:
+def _acceptance(known: Known, found: Expectations, pair: Pair | None, metrics: Metrics, slower: bool) -> list[str]:
     """The acceptance as a cause: only where TPOT or throughput is off in an MTP row and no Off row is off with it."""
     assumed = found.scenarios[known.curve].speculation.acceptance_length
     word = "lower" if slower else "higher"

@@ -1,9 +1,9 @@
 """The acceptance length that a measured MTP/Off pair implies.
 
-At one concurrency the ratio of two TPOTs, MTP over Off, falls with the acceptance length AL and hardly depends on what both runs
-share. AL solves ``predicted ratio(AL) = measured ratio`` (Brent's method on the closed form, shifted once to the discrete events).
-Its error is that of the ratio over the slope, in the coordinate ``logit((AL - 1) / k)``: parameters to first order,
-with the covariance of the calibration, and of each side the calibration's noise.
+At one concurrency the ratio of two TPOTs, MTP over Off, falls with the acceptance length AL and hardly depends on what
+both runs share. AL solves ``predicted ratio(AL) = measured ratio`` by Brent's method on the closed form, shifted to the
+discrete events. The log ratio is uncertain by the parameters (to first order, covariance of the calibration), by the
+noise of the calibration on both sides and by the drafts of few requests; AL at its ends bounds the AL.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
-from simulator.calibration_file import length_coordinate, length_of_coordinate
+from simulator.calibration.cells import DRAFT_NOISE, measured
+from simulator.calibration_file import Calibration
 from simulator.configurations import Configuration
-from simulator.intervals import Z90, jacobian
+from simulator.intervals import Z90, jacobian, noise_class
 from simulator.plan import build_plan
 from simulator.prediction import predict
 from simulator.scenario import Scenario
@@ -57,9 +59,9 @@ class Pair:
         stated: the acceptance length that the MTP row states.
         absent: why there is no length.
         outside: distance of the ratio from what AL in [1, k+1] can give, in half-widths of its 90 % interval; 0 inside.
+        off_stated: the same from what the stated length gives.
         places: MTP rows first, then Off rows.
-        gradient: of the coordinate by the uncertain quantities of the calibration.
-        noise: standard deviation of the coordinate that other pairs do not share.
+        equation: what was solved.
     """
 
     curve: str
@@ -74,8 +76,8 @@ class Pair:
     absent: str | None
     outside: float
     places: tuple[Place, ...]
-    gradient: Array = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
-    noise: float = field(default=0.0, repr=False, compare=False)
+    off_stated: float = 0.0
+    equation: Equation | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -152,12 +154,9 @@ def check_pairs(pairs: Iterable[Pair]) -> Iterator[Reason]:
         data = {"ratio": p.ratio, "stated": p.stated, "implied": p.length, "implied_lo": p.low, "implied_hi": p.high}
         if p.length is None and p.outside > BEYOND:
             yield Reason("suspicious", "no_acceptance", f"{where}, {p.absent}", p.places, data)
-        if p.length is None or p.stated is None or p.low is None or p.high is None:
-            continue
-        k = p.spec_tokens
-        stated, implied, low, high = (length_coordinate(x, k) for x in (_inner(p.stated, k), p.length, p.low, p.high))
-        if abs(stated - implied) > BEYOND * 0.5 * (high - low):
-            message = f"{where} implies {p.length:.2f} ({p.low:.2f} to {p.high:.2f}) tokens per round, stated {p.stated:g}"
+        elif p.stated is not None and p.length is not None and p.off_stated > BEYOND:
+            found = f"{p.length:.2f} ({p.low:.2f} to {p.high:.2f})"
+            message = f"{where} implies {found} tokens per round, stated {p.stated:g}"
             yield Reason("suspicious", "stated_acceptance", message, p.places, data)
 
 
@@ -209,6 +208,45 @@ class _Solver:
         return out
 
 
+@dataclass(frozen=True)
+class Equation:
+    """``log ratio(AL) = target`` of one pair, with what it is uncertain by.
+
+    Attributes:
+        solver: of the curve.
+        concurrency: of the pair.
+        metric: whose ratio it is.
+        target: measured log ratio less the shift to discrete events.
+        gradient: of the log ratio by the uncertain quantities of the calibration.
+        noise: standard deviation of the log ratio that other pairs do not share.
+    """
+
+    solver: _Solver
+    concurrency: int
+    metric: str
+    target: float
+    gradient: Array
+    noise: float
+
+    def residual(self, length: float) -> float:
+        """Predicted minus measured log ratio."""
+        return self.solver.ratio(_inner(length, self.solver.k), self.concurrency, self.metric) - self.target
+
+    def slope(self, length: float) -> float:
+        """Derivative of the log ratio by the acceptance length, per token."""
+        k = self.solver.k
+        up, down = _inner(length + STEP, k), _inner(length - STEP, k)
+        return (self.residual(up) - self.residual(down)) / (up - down)
+
+    def solve(self, off: float = 0.0) -> float:
+        """The length whose residual is ``off``, or the nearest end of [1, k + 1]."""
+        ends = 1.0, 1.0 + self.solver.k
+        values = [self.residual(end) - off for end in ends]
+        if values[0] * values[1] > 0.0:
+            return ends[0] if abs(values[0]) < abs(values[1]) else ends[1]
+        return float(brentq(lambda length: self.residual(length) - off, *ends))
+
+
 def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: Mapping[int, Place]) -> Pair | None:
     metric = next((m for m in RATIO_METRICS if _middle(mtp, m) and _middle(off, m)), None)
     if metric is None:
@@ -241,26 +279,19 @@ def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: 
         if outside:
             guess = ends[0] if abs(target - worst) < abs(target - best) else ends[1]
         else:
-            guess = float(brentq(_distance, *ends, args=(solver, count, metric, target - shift)))
+            guess = Equation(solver, count, metric, target - shift, np.zeros(0), 0.0).solve()
     calibration = solver.mtp.calibration
-    noise = _noise(calibration, metric, len(mtp), count)
-    gradient = solver.gradient(guess, count, metric)
+    gradient, noise = solver.gradient(guess, count, metric), _noise(calibration, metric, len(mtp), count)
+    sd = math.sqrt(_variance(calibration, gradient, gradient) + noise**2)
+    equation = Equation(solver, count, metric, target - shift, gradient, noise)
     if outside:
-        sd = math.sqrt(_variance(calibration, gradient, gradient) + noise**2)
-        low, high = sorted(math.exp(x) for x in (worst, best))
-        why = f"outside of the {low:.3f} to {high:.3f} that {k + 1} down to 1 tokens per round give"
-        return replace(out, absent=why, outside=min(abs(target - worst), abs(target - best)) / (Z90 * sd))
-    x = length_coordinate(guess, k)
-    near = (length_of_coordinate(x + sign * STEP, k) for sign in (1.0, -1.0))
-    up, down = (solver.ratio(length, count, metric) for length in near)
-    slope = (up - down) / (2 * STEP)
-    one = replace(out, length=guess, gradient=gradient / slope, noise=noise / abs(slope))
-    low, high = _interval(x, math.sqrt(_variance(calibration, one.gradient, one.gradient) + one.noise**2), k)
-    return replace(one, low=low, high=high)
-
-
-def _distance(length: float, solver: _Solver, concurrency: int, metric: str, target: float) -> float:
-    return solver.ratio(length, concurrency, metric) - target
+        least, most = sorted(math.exp(x) for x in (worst, best))
+        why = f"outside of the {least:.3f} to {most:.3f} that {k + 1} down to 1 tokens per round give"
+        beyond = min(abs(target - worst), abs(target - best)) / (Z90 * sd)
+        return replace(out, absent=why, outside=beyond, equation=equation)
+    low, high = sorted(equation.solve(sign * Z90 * sd) for sign in (-1.0, 1.0))
+    stated = 0.0 if out.stated is None else abs(equation.residual(out.stated)) / (Z90 * sd)
+    return replace(out, length=guess, low=low, high=high, off_stated=stated, equation=equation)
 
 
 def _middle(rows: Sequence[Known], metric: str) -> float | None:
@@ -278,21 +309,22 @@ def _variance(calibration: Calibration, one: Array, other: Array) -> float:
     return float(one @ calibration.uncertainty()[1] @ other)
 
 
-def _interval(x: float, sd: float, k: int) -> tuple[float, float]:
-    """Ends of the 90 % interval of a length whose coordinate is ``x``."""
-    return length_of_coordinate(x - Z90 * sd, k), length_of_coordinate(x + Z90 * sd, k)
-
-
 def _pool(pairs: Sequence[Pair], calibration: Calibration, k: int) -> list[Pooled]:
-    """The mean over pairs, weighted by their errors; what they share through the parameters does not average out."""
-    solved = [(p, p.length) for p in pairs if p.length is not None]
-    if len(solved) < 2:
+    """The length of least squares over the pairs; what they share through the parameters does not average out."""
+    equations = [p.equation for p in pairs if p.equation is not None]
+    if len(equations) < 2:
         return []
-    covariance = np.array([[_variance(calibration, a.gradient, b.gradient) for b, _ in solved] for a, _ in solved])
-    covariance += np.diag([p.noise**2 for p, _ in solved])
+    covariance = np.array([[_variance(calibration, a.gradient, b.gradient) for b in equations] for a in equations])
+    covariance += np.diag([e.noise**2 for e in equations])
     weights = 1.0 / np.diag(covariance)
-    weights /= weights.sum()
-    x = float(weights @ np.array([length_coordinate(length, k) for _, length in solved]))
-    low, high = _interval(x, math.sqrt(float(weights @ covariance @ weights)), k)
-    counts = tuple(p.concurrency for p, _ in solved)
-    return [Pooled(solved[0][0].curve, counts, length_of_coordinate(x, k), low, high)]
+
+    def squares(length: float) -> float:
+        return float(weights @ np.array([e.residual(length) for e in equations]) ** 2)
+
+    ends = (1.0, 1.0 + k)
+    length = float(minimize_scalar(squares, bounds=ends, method="bounded").x)
+    slopes = np.array([e.slope(length) for e in equations])
+    pull = weights * slopes / float(weights @ slopes**2)
+    half = Z90 * math.sqrt(float(pull @ covariance @ pull))
+    counts = tuple(p.concurrency for p in pairs if p.equation is not None)
+    return [Pooled(pairs[0].curve, counts, length, max(ends[0], length - half), min(ends[1], length + half))]

@@ -11,7 +11,7 @@ from simulator.measurements import Row
 from simulator.results import to_json
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
-from simulator.validation.reason import RANK, Place, Reason, Verdict
+from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict
 from simulator.validation.roofs import Roofs
 
 
@@ -90,7 +90,7 @@ class Report:
     def counts(self) -> dict[str, int]:
         """Rows by verdict."""
         found = Counter(row.verdict for row in self.rows)
-        return {verdict: found[verdict] for verdict in RANK}
+        return {str(verdict): found[verdict] for verdict in VERDICTS}
 
     @property
     def coverage(self) -> dict[str, float]:

@@ -1,23 +1,23 @@
 """Hard roofs: what no software can beat, at any acceptance up to k + 1. Nothing fitted goes in.
 
-Let q = k + 1 tokens leave a request in each round, n and p be the mean output and prompt lengths, X the requests per second of a
-replica with concurrency N. With the peaks of all its GPUs together,
+At the best q = k + 1 tokens leave a request in each round. With mean output and prompt lengths n and p, X requests per
+second and concurrency N of a replica, and the peaks of all its GPUs together:
 
-- memory: ``X ((n - 1) / q (W / N + S) + P) <= 1``: each round reads the weights W once for all its requests, and for each of
-  them the state twice (read, write) and the KV cache S; a prompt writes its own P;
-- compute: FLOPs of every prompt and output token, each tensor at the dense peak of the format it is stored in;
+- memory: ``X ((n - 1) / q (W / N + S) + P) <= 1``. Each round reads the weights W once for all its requests, and for
+  each of them S, the state twice (read, write) and the KV cache once; a prompt writes its own P.
+- compute: FLOPs of every prompt and output token, each matrix at the dense peak of the format it is stored in.
 - communication: two reductions of the hidden vector per layer and token.
 
-TPOT: the batch b of a round obeys ``b >= r W / (1 - r S)`` at ``r = X (n - 1) / q`` rounds per second, and
-``TPOT >= (W + b S) / q``; without a throughput, and for medians, b = 1. TTFT: one prompt alone.
+TPOT: with r = X (n - 1) / q the mean batch of a round obeys ``b >= r W / (1 - r S)``, and ``TPOT >= (W + b S) / q``;
+without a throughput, and for medians, b = 1. TTFT: one prompt alone.
 
-Assumptions, all on the generous side: the routed experts of a round are the top k of one token, since tokens might all
-choose the same ones; every byte lies on one GPU and is read by it alone at 100 % of the HBM peak, perfectly spread; draft
-passes, activations, norms and recurrences are free; memory, compute and links overlap perfectly. Messages have 8 bits per element (a
-quantised all-reduce), links run at 100 %, a switch reduces on the way, and replicas with data-parallel attention send nothing.
-What is assumed against the row: prompts are computed (no prefix cache), weights have the format of the checkpoint, the KV cache
-that of the row (or 8 bit), the state 16 bit, and none of them stays in on-chip caches from one round to the next.
-Sources: hardware and model profiles (data sheets, config.json); Little's law; Thakur et al. 2005 for reductions.
+Assumed in favour of the row: the routed experts of a round are the top k of one token, as if all tokens chose the same;
+every byte lies on one GPU, which reads it at 100 % of its HBM peak, perfectly spread; draft passes, activations, norms
+and recurrences are free; memory, compute and links overlap perfectly; messages have 8 bits per element (a quantised
+all-reduce) at 100 % of the links; a switch reduces on the way; with data-parallel attention nothing is sent.
+Assumed against it: prompts are computed (no prefix cache); weights have the formats of the checkpoint, the KV cache
+that of the row (else 8 bit), the state 16 bit; none of them stays in on-chip caches until the next round.
+Sources: data sheets and config.json in the profiles; bytes of a reduction: Thakur et al., IJHPCA 2005.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from simulator.sizes import (
 from simulator.specs import BYTES_PER_PARAM, Deployment, Workload
 from simulator.units import GIGA, KILO
 from simulator.validation.curves import Known
-from simulator.validation.reason import Place, Reason
+from simulator.validation.reason import Place, Reason, number, quantity
 
 ROUNDING = 0.02
 """How far beyond a roof a row may be: published digits, and the mean of the lengths drawn."""
@@ -50,14 +50,6 @@ MESSAGE_BYTES = 1.0
 """Per element of a reduction."""
 KV_LEAST = "fp8"
 """KV format where a row states none: the narrowest in use."""
-
-METRIC_WORDS = {
-    "total_tok_s_gpu": "throughput in tok/s/GPU",
-    "mean_tpot_ms": "mean TPOT in ms",
-    "median_tpot_ms": "median TPOT in ms",
-    "mean_ttft_ms": "mean TTFT in ms",
-    "median_ttft_ms": "median TTFT in ms",
-}
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ class Roofs:
         return {name: KILO * (v + (self.weights if name == "memory" else 0.0)) for name, v in self.prompt.items()}
 
     def front(self, tpot_ms: float, concurrency: float) -> float:
-        """Greatest total throughput, tok/s/GPU, at this TPOT and at any concurrency up to the one given; 0 if there is none."""
+        """Greatest total throughput, tok/s/GPU, at this TPOT and any concurrency up to the one given; 0: none."""
         batch = (tpot_ms / KILO * self.per_round - self.weights) / self.request if self.request else concurrency
         return min(self.total_tok_s_gpu(min(batch, concurrency)).values()) if batch >= 1.0 else 0.0
 
@@ -162,7 +154,7 @@ def _matrix_seconds(deployment: Deployment) -> dict[str, float]:
 
 
 def _link_seconds(deployment: Deployment) -> float:
-    """Seconds per token in reductions; a rank sends 2/n of the vector over each link of a mesh, or all of it to a switch."""
+    """Seconds per token in reductions: a rank sends 2/n of the vector over each link of a mesh, or all to a switch."""
     tp, network = deployment.tp, deployment.hardware.scale_up
     if tp == 1 or deployment.dp > 1:
         return 0.0
@@ -189,7 +181,7 @@ def limits_of(row: MeasuredPoint, found: Roofs) -> dict[str, dict[str, float]]:
 
 
 def check_roofs(known: Known, place: Place, found: Roofs) -> Iterator[Reason]:
-    """Reasons why a row is beyond a roof, one per metric and all resources that forbid it, and what cannot hold the weights."""
+    """Reasons why a row is beyond a roof, one per metric, and why its GPUs cannot hold the weights."""
     row = known.row
     for metric, by_resource in limits_of(row, found).items():
         value = measured(row, metric)
@@ -200,13 +192,14 @@ def check_roofs(known: Known, place: Place, found: Roofs) -> Iterator[Reason]:
         broken = sorted((name for name, x in beyond.items() if x > 1.0 + ROUNDING), key=lambda name: -beyond[name])
         if not broken:
             continue
-        numbers = ", ".join(f"{name} {by_resource[name]:.4g}" for name in broken)
+        worst = broken[0]
+        numbers = ", ".join(f"{name} {number(by_resource[name], 4)}" for name in broken)
         message = (
-            f"{METRIC_WORDS[metric]} {value:.4g} is {beyond[broken[0]]:.2f} x beyond the {broken[0]} roof at "
-            f"concurrency {row.concurrency} ({'greatest' if rising else 'least'} possible: {numbers})"
-            f"{f', with {found.per_round} tokens per round' if found.per_round > 1 else ''}"
+            f"{quantity(metric, value)} is {number(beyond[worst])} x beyond the {worst} roof at concurrency "
+            f"{row.concurrency} ({'greatest' if rising else 'least'} possible: {numbers}"
+            f"{f', with {found.per_round} tokens per round' if found.per_round > 1 else ''})"
         )
-        data = {"metric": metric, "measured": value, "roof": broken[0], "roofs": by_resource, "beyond": beyond[broken[0]]}
+        data = {"metric": metric, "measured": value, "roof": worst, "roofs": by_resource, "beyond": beyond[worst]}
         yield Reason("impossible", "above_roof", message, (place,), data)
     yield from _check_capacity(known, place)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from simulator.configurations import configuration
 from simulator.consistency import Finding, check_rows
 from simulator.consistency.cost import check_cost
 from simulator.consistency.finding import describe
@@ -14,7 +15,6 @@ from simulator.measurements import MeasuredPoint, Row
 from simulator.measurements.wrong_units import wrong_units
 from simulator.prediction import versions
 from simulator.profiles import load_hardware
-from simulator.configurations import configuration
 from simulator.specs import Hardware
 from simulator.units import KILO
 from simulator.validation.curves import Known, label
@@ -31,9 +31,9 @@ def validate(
 ) -> Report:
     """Is this measured curve possible and plausible?
 
-    Without a model: identities, labels and neighbours (:mod:`simulator.consistency`), with prices and power of the hardware
-    profile. With physics: roofs at any acceptance, the interval that a calibration expects, and the acceptance that
-    MTP/Off pairs imply. Rows that no profile knows, and frontier points, get the first part and a note.
+    Without a model: identities, labels and neighbours (:mod:`simulator.consistency`), with prices and power of the
+    hardware profile. With physics: roofs at any acceptance, the interval that a calibration expects, and the acceptance
+    that MTP/Off pairs imply. Rows that no profile knows, and frontier points, get the first part and a note.
 
     Args:
         rows: measured or frontier points, of one or several files.
@@ -72,7 +72,7 @@ def validate(
 
 
 def _model_free(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
-    """The checks without a model. Rows are numbered through, so that a finding on several files names the right ones."""
+    """The checks without a model. Rows are numbered through, so that findings on several files name the right ones."""
     numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
     found = check_rows(numbered)
     hardware = {row.hardware: _hardware(row.hardware) for row in rows}
@@ -122,14 +122,13 @@ def _judge(index: int, row: Row, reasons: Sequence[Reason], expected: Expectatio
     place = (row.file, row.line)
     own = tuple(r for r in reasons if place in r.places and (r.severity != "note" or len(r.places) == 1))
     worst: Verdict = max((r.severity for r in own), key=lambda severity: RANK[severity], default="clean")
-    measured = isinstance(row, MeasuredPoint)
     return RowVerdict(
         row=row,
         curve=label(row) if isinstance(row, MeasuredPoint) else f"{describe(row)} frontier",
         verdict=worst,
         reasons=own,
         expected=expected.rows.get(index, {}),
-        limits=limits_of(row, limits) if limits is not None and measured else {},
+        limits=limits_of(row, limits) if limits is not None and isinstance(row, MeasuredPoint) else {},
     )
 
 

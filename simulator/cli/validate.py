@@ -1,0 +1,75 @@
+"""``mtpsim validate``."""
+
+from __future__ import annotations
+
+import click
+
+from simulator.cli.output import check_outputs, emit
+
+FINDINGS = 3
+"""Exit status when something is suspicious or impossible."""
+
+
+@click.command()
+@click.argument("curves", nargs=-1, required=True, metavar="CURVE.csv...")
+@click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches each row, else priors.")
+@click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to.")
+@click.option("--select", "expression", metavar="EXPR", help='Rows, such as "engine = ATOM and precision = FP8".')
+@click.option(
+    "--method",
+    type=click.Choice(["des", "closed-form"], case_sensitive=False),
+    default="des",
+    show_default=True,
+    help="Discrete events, or a formula.",
+)
+@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"], case_sensitive=False),
+    default="table",
+    show_default=True,
+)
+@click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
+def validate(
+    curves: tuple[str, ...],
+    calibration: str | None,
+    force: bool,
+    expression: str | None,
+    method: str,
+    plot: str | None,
+    form: str,
+    output: str | None,
+) -> None:
+    """Check whether measured curves are possible and plausible, row by row.
+
+    Identities and labels first, then physical roofs at any acceptance, what the model expects, and the acceptance length
+    that MTP/Off pairs imply. Exit status: 0 clean (notes allowed), 3 something is suspicious or impossible, 2 bad input.
+
+    \b
+    mtpsim validate curve.csv
+    mtpsim validate off.csv mtp.csv --select "tp = 4" --plot curve.png
+    mtpsim validate curve.csv --calibration fit.yaml --format json
+    """
+    check_outputs(output, plot)
+    from simulator.cli.kernel_start import start_kernels
+    from simulator.measurements import read_csv, select
+    from simulator.validation import validate as check
+
+    rows = [row for path in curves for row in read_csv(path).rows]
+    chosen = select(rows, expression) if expression is not None else tuple(rows)
+    start_kernels()
+    report = check(chosen, calibration, force, method=method)
+    if plot is not None:
+        from simulator.plots import save
+        from simulator.plots.validation import validation_figure
+
+        save(validation_figure(report), plot)
+    if form == "table":
+        from simulator.cli.validation_table import validation_text
+
+        emit(validation_text(report, piped=output is not None), output)
+    else:
+        emit(report.to_json(), output)
+    if not report.clean:
+        raise click.exceptions.Exit(FINDINGS)

@@ -1,0 +1,138 @@
+"""A validation as text: the verdict, rows by curve, findings with their reasons, and implied acceptance lengths."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator.cli.render import Column, Page, number
+from simulator.measurements import METRICS
+from simulator.validation import Expected, Pair, Report, RowVerdict
+from simulator.validation.reason import Place, Reason
+
+MANY_ROWS = 60
+"""With more rows than this only those that are not clean are listed."""
+MOST_PLACES = 8
+COLUMNS = (
+    ("throughput", "tok/s/GPU", ("total_tok_s_gpu",), ("total_tok_s_gpu", "output_tok_s_gpu")),
+    ("TPOT", "ms", ("mean_tpot_ms", "median_tpot_ms"), ("mean_tpot_ms", "median_tpot_ms")),
+    ("TTFT", "ms", ("mean_ttft_ms", "median_ttft_ms"), ("mean_ttft_ms", "median_ttft_ms")),
+)
+"""Title, unit, metrics expected and columns measured, the first that a row has."""
+
+
+def validation_text(report: Report, piped: bool = False) -> str:
+    """The whole report, 80 columns wide where there are no more."""
+    page = Page.of(piped)
+    several = len(report.meta["files"]) > 1
+    parts = [page.paragraph(_headline(report)), ""]
+    shown = [row for row in report.rows if len(report.rows) <= MANY_ROWS or row.verdict != "clean"]
+    for curve in dict.fromkeys(row.curve for row in shown):
+        members = [row for row in shown if row.curve == curve]
+        total = sum(row.curve == curve for row in report.rows)
+        rest = f", {total - len(members)} clean rows not shown" if total > len(members) else ""
+        body, _ = page.table(_columns(members, several))
+        parts += [page.paragraph(f"{curve}{_calibration(report, curve)}{rest}"), body, ""]
+    for reason in report.findings:
+        parts += [_finding(page, reason, several), ""]
+    if report.pairs:
+        body, _ = page.table(_pair_columns(report))
+        parts += [page.paragraph("Acceptance length, tokens per round, that MTP/Off pairs imply:"), body, ""]
+        parts += [page.paragraph(f"Concurrency {p.concurrency} of {p.curve}: {p.absent}.", "  ") for p in _unsolved(report)]
+    if any(row.expected for row in report.rows):
+        parts.append(page.paragraph(_conventions(report)))
+    return "\n".join(parts).rstrip()
+
+
+def _headline(report: Report) -> str:
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
+    files = ", ".join(Path(name).name for name in report.meta["files"])
+    return f"{report.verdict.upper()}. {len(report.rows)} rows of {files}: {counts}."
+
+
+def _calibration(report: Report, curve: str) -> str:
+    used = report.meta["calibration"].get(curve)
+    if used is None:
+        return " (no expectation)"
+    forced = f", FORCED outside of what it was fitted to: {'; '.join(used['forced_outside'])}"
+    return f" (expected by {used['name']}{forced if used['forced_outside'] else ''})"
+
+
+def _columns(rows: Sequence[RowVerdict], several: bool) -> list[Column]:
+    columns = [Column("file", "", [Path(row.row.file).name for row in rows], 3, left=True)] if several else []
+    columns += [
+        Column("line", "", [f"{row.row.line}" for row in rows]),
+        Column("clients", "", [number(row.row.concurrency) for row in rows]),
+    ]
+    for title, unit, metrics, names in COLUMNS:
+        found = [next((row.expected[m] for m in metrics if m in row.expected), None) for row in rows]
+        values = [next((v for n in names if (v := getattr(row.row, n, None)) is not None), None) for row in rows]
+        if any(value is not None for value in values):
+            columns.append(Column(title, unit, [number(value, 4) for value in values]))
+        if any(found):
+            columns.append(Column("off", "%", [_off(e) for e in found], 1))
+    return [*columns, Column("verdict", "", [row.verdict for row in rows], left=True)]
+
+
+def _off(expected: Expected | None) -> str:
+    """Measured against expected, and the half-width of the interval, both in per cent: ``+3 ±6``."""
+    if expected is None:
+        return "-"
+    half = (expected.high / expected.low) ** 0.5 - 1.0
+    return f"{100 * (expected.ratio - 1):+.0f} ±{100 * half:.0f}"
+
+
+def _finding(page: Page, reason: Reason, several: bool) -> str:
+    head = f"{reason.severity}, {_places(reason.places, several)}, {reason.kind}:"
+    width = min(page.width, 100)
+    return textwrap.fill(f"{head} {reason.message}", width, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _places(places: Sequence[Place], several: bool) -> str:
+    files = dict.fromkeys(file for file, _ in places)
+    words = []
+    for file in files:
+        lines = sorted({line for name, line in places if name == file})
+        shown = ", ".join(map(str, lines[:MOST_PLACES])) + (f" and {len(lines) - MOST_PLACES} more" if len(lines) > MOST_PLACES else "")
+        words.append(f"{Path(file).name + ' ' if several else ''}line{'s' if len(lines) > 1 else ''} {shown}")
+    return "; ".join(words)
+
+
+def _pair_columns(report: Report) -> list[Column]:
+    rows = [(p.curve, f"{p.concurrency}", number(p.ratio), _length(p), _stated(p)) for p in report.pairs]
+    for pooled in report.pooled:
+        at = max(i for i, row in enumerate(rows) if row[0] == pooled.curve) + 1
+        length = f"{pooled.length:.2f} ({pooled.low:.2f} to {pooled.high:.2f})"
+        rows.insert(at, (pooled.curve, "all", "", length, ""))
+    curves = [row[0] if i == 0 or rows[i - 1][0] != row[0] else "" for i, row in enumerate(rows)]
+    columns = [
+        Column("curve", "", curves, left=True, wraps=True),
+        Column("clients", "", [row[1] for row in rows]),
+        Column("MTP/Off", "", [row[2] for row in rows]),
+        Column("implied (90 %)", "", [row[3] for row in rows], left=True),
+    ]
+    return columns + ([Column("stated", "", [row[4] for row in rows])] if any(row[4] for row in rows) else [])
+
+
+def _length(pair: Pair) -> str:
+    if pair.length is None:
+        return "none, see below"
+    return f"{pair.length:.2f} ({pair.low:.2f} to {pair.high:.2f})"
+
+
+def _stated(pair: Pair) -> str:
+    return "" if pair.stated is None else f"{pair.stated:g}"
+
+
+def _unsolved(report: Report) -> list[Pair]:
+    return [pair for pair in report.pairs if pair.length is None]
+
+
+def _conventions(report: Report) -> str:
+    inside = "; ".join(f"{metric} {share:.0%}" for metric, share in report.coverage.items() if metric in METRICS)
+    beyond = report.meta["suspicious_beyond_half_widths"]
+    return (
+        f"off: measured against expected in %, ± the half-width of the 90 % interval; suspicious from {beyond:g} of them. "
+        f"Inside their interval: {inside}. All numbers: --format json."
+    )
