@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from simulator.calibration.headline import point_errors
 from simulator.calibration.problem import Evaluator
@@ -28,6 +29,7 @@ from simulator.calibration.sweeps import sweeps_of
 from simulator.calibration_file import PRIORS, load_calibration
 from simulator.evaluation import evaluate
 from simulator.measurements import MeasuredPoint, read_csv
+from simulator.plots import measured_vs_predicted_figure, save
 
 KINDS = ("total_tok_s_gpu", "tpot", "ttft")
 Row = tuple[str, str, str, str, str]
@@ -68,8 +70,8 @@ def zero_shot(data: dict[str, list[MeasuredPoint]]) -> Iterator[Row]:
         yield name, goal, percents({k: v for k, v in kinds.items() if v is not None}), "- / - / -", "- / - / -"
 
 
-def splits(data: dict[str, list[MeasuredPoint]]) -> Iterator[Row]:
-    """All splits of the accuracy table."""
+def splits(data: dict[str, list[MeasuredPoint]], held_out: list[dict[str, Any]]) -> Iterator[Row]:
+    """All splits of the accuracy table; the points predicted with their concurrency left out go to ``held_out``."""
     yield from zero_shot(data)
     for name, rows in data.items():
         yield row(in_sample(f"{name}: in sample", "2 / 2.5 / 8", rows))
@@ -77,6 +79,7 @@ def splits(data: dict[str, list[MeasuredPoint]]) -> Iterator[Row]:
     for name, rows in data.items():
         result, folds = leave_one_concurrency_out(f"{name}: leave one concurrency out", "3 / 3.5 / 10", rows)
         covered.append((name, coverage(folds)))
+        held_out += [point | {"group": name} for fold in folds for point in fold.points]
         yield row(result)
     off = pick(data["ATOM"], lambda r: r.spec == "off")
     by: list[tuple[str, str, Callable[[MeasuredPoint], bool], str]] = [
@@ -121,19 +124,24 @@ def main() -> None:
     """Print the table as it is made."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    markdown = parser.parse_args().markdown
+    parser.add_argument("--plot", metavar="FILE", help="draw every row predicted with its concurrency left out")
+    arguments = parser.parse_args()
+    markdown, held_out = arguments.markdown, []
     started = time.perf_counter()
     titles = ("split (MAPE %, throughput / TPOT / TTFT)", "goal", "mtpsim", "rival without a model", "noise floor")
     if markdown:
         print("| " + " | ".join(titles) + " |\n|---|---|---|---|---|")
     else:
         print(f"{titles[0]:66s} {titles[1]:>14s} {titles[2]:>20s} {titles[3]:>34s} {titles[4]:>18s}")
-    for make in (lambda: splits(points()), headline):
+    for make in (lambda: splits(points(), held_out), headline):
         for name, goal, model, rival, floor in make():
             if markdown:
                 print(f"| {name} | {goal} | {model} | {rival} | {floor} |", flush=True)
             else:
                 print(f"{name:66s} {goal:>14s} {model:>20s} {rival:>34s} {floor:>18s}", flush=True)
+    if arguments.plot:
+        title = "Every measured run, predicted by a fit that did not see its concurrency"
+        save(measured_vs_predicted_figure(held_out, title), arguments.plot)
     print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 

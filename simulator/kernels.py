@@ -21,8 +21,8 @@ Indices = NDArray[np.int64]
 # fields of the plan vector
 (VERIFY, SINGLE_DRAFTS, EXTEND, STATES, RELOAD, HOST_STEP, HOST_REQUEST, HOST_PREFILL, HOST_DRAFT) = range(9)
 (EXPERTS, TOP_K, SKEW, CORRELATION, CHUNK, SHARED, SPLIT, DELAY, DELAY_TOKEN, PREFILL_STATES) = range(9, 19)
-(LAUNCH, LOOKAHEAD, STREAM, POLL) = range(19, 23)
-PLAN_FIELDS = 23
+(LAUNCH, LOOKAHEAD, STREAM, POLL, REMOTE_PREFILL) = range(19, 24)
+PLAN_FIELDS = 24
 
 # counters returned by the discrete events
 (DECODE_TIME, PREFILL_TIME, ROUNDS, PREFILLS, BATCH_TIME, PREFILL_TOKENS) = range(6)
@@ -162,6 +162,232 @@ def _pop(keys: Array, ids: Indices, size: int) -> int:
     return top
 
 
+# a replica between two steps
+(NOW, TURN, CONTEXT, GROWTH, KNOWN, UNPOLLED, LAST, ACCEL, SPAN, PREFILLED) = range(10)
+(RUNNING, QUEUED, ARRIVING, READY, RIDERS, PENDING, STARTED, FINISHED) = range(10, 18)
+REPLICA_FIELDS = 18
+
+
+@njit(cache=True, nogil=True)
+def _advance(
+    target: Array,
+    draft: Array,
+    c: Array,
+    slots: int,
+    base: Array,
+    slope: float,
+    until: float,
+    s: Array,
+    arrive_key: Array,
+    arrive_id: Indices,
+    run_key: Array,
+    run_id: Indices,
+    queue: Indices,
+    done_prompt: Array,
+    send: Array,
+    prompt: Array,
+    output: Array,
+    rounds: Array,
+    clients: int,
+    first: Array,
+    finish: Array,
+    counters: Array,
+) -> float:
+    """Run one replica, whose state is ``s`` and its heaps and queue, through all steps that end before ``until``.
+
+    Returns when the step in progress ends; a decode in progress is replanned when the replica is advanced again, since
+    an arrival cuts it short. ``base``: round time by batch at no cached tokens, -1 where not known yet; ``slope``: its
+    growth per cached token. For the other arguments see :func:`serve`.
+
+    Rounds between two events are summed in closed form: the batch does not change and the round time grows linearly
+    with the cached tokens, so the cost grows with the number of events, not with tokens.
+    """
+    n = send.shape[0]
+    q = c[VERIFY]
+    t = s[NOW]
+    turn = s[TURN]
+    context = s[CONTEXT]
+    growth = s[GROWTH]
+    known = s[KNOWN]
+    unpolled = s[UNPOLLED]
+    last = s[LAST]
+    accel = s[ACCEL]
+    dt = s[SPAN]
+    tokens = s[PREFILLED]
+    running = int(s[RUNNING])
+    queued = int(s[QUEUED])
+    arriving = int(s[ARRIVING])
+    ready = int(s[READY])
+    riders = s[RIDERS]
+    pending = s[PENDING]
+    started = int(s[STARTED])
+    finished = int(s[FINISHED])
+    ahead = 0.0
+    if c[LOOKAHEAD] > 0.0:
+        ahead = 1.0
+    steps = 0.0
+    step = 0.0
+
+    while finished < n:
+        if pending == 0.0:
+            if unpolled >= c[POLL]:
+                # the last look was `unpolled` steps ago; with lookahead it saw what was there one step before
+                unpolled %= c[POLL]
+                back = unpolled + ahead
+                known = t - back * last + 0.5 * accel * back * (back - 1.0)
+            while arriving > 0 and running + queued < slots and arrive_key[0] <= known:
+                queue[queued] = _pop(arrive_key, arrive_id, arriving)
+                done_prompt[queued] = 0.0
+                arriving -= 1
+                queued += 1
+            ready = 0
+            if queued > 0 and c[REMOTE_PREFILL] > 0.0:
+                pending = 1.0
+                ready = queued
+                dt = 0.0
+            elif queued > 0:
+                pending = 1.0
+                mixed = c[SHARED] > 0.0 and running > 0
+                budget = c[CHUNK]
+                if mixed:
+                    budget = max(1.0, budget - running * q)
+                tokens = 0.0
+                qk = 0.0
+                kv = 0.0
+                touched = 0
+                for j in range(queued):
+                    left = prompt[queue[j]] - done_prompt[j]
+                    room = budget - tokens
+                    if room <= 0.0 or (left > room and tokens > 0.0 and c[SPLIT] == 0.0):
+                        break
+                    take = min(left, room)
+                    qk += take * (done_prompt[j] + 0.5 * take)
+                    kv += done_prompt[j]
+                    tokens += take
+                    done_prompt[j] += take
+                    touched += 1
+                    if take == left:
+                        ready += 1
+                    else:
+                        break
+                riders = 0.0
+                cached = 0.0
+                if mixed:
+                    riders = float(running)
+                    cached = context
+                dt = prefill_time(target, draft, c, tokens, float(touched), qk, kv, riders, cached)
+            elif running > 0:
+                b = running
+                if base[b] < 0.0:
+                    base[b] = round_time(target, draft, c, float(b), 0.0)
+                step = base[b] + slope * context
+                accel = slope * growth
+                steps = run_key[0] - turn
+                if arriving > 0 and running < slots:
+                    gap = max(0.0, arrive_key[0] - t)
+                    # least m with m step + accel m (m - 1) / 2 >= gap
+                    half = step - 0.5 * accel
+                    m = math.ceil(2.0 * gap / (half + math.sqrt(half * half + 2.0 * accel * gap)))
+                    # requests are looked for every POLL steps only
+                    late = m + unpolled
+                    m = math.ceil(late / c[POLL]) * c[POLL] - unpolled
+                    steps = max(1.0, min(steps, m))
+                dt = steps * step + accel * steps * (steps - 1.0) * 0.5
+            elif arriving > 0:
+                dt = max(0.0, arrive_key[0] - t)
+            else:
+                dt = math.inf
+        if t + dt >= until:
+            break
+
+        t += dt
+        if pending > 0.0:
+            pending = 0.0
+            if c[REMOTE_PREFILL] == 0.0:
+                last = dt
+                accel = 0.0
+                unpolled = c[POLL]
+                counters[PREFILL_TIME] += dt
+                counters[PREFILLS] += 1.0
+                counters[PREFILL_TOKENS] += tokens
+                if riders > 0.0:
+                    turn += 1.0
+                    context += growth
+                    counters[ROUNDS] += 1.0
+                    counters[BATCH_TIME] += riders * dt
+        elif running > 0:
+            last = step + accel * (steps - 1.0)
+            unpolled += steps
+            turn += steps
+            context += growth * steps
+            counters[DECODE_TIME] += dt
+            counters[ROUNDS] += steps
+            counters[BATCH_TIME] += running * dt
+        else:
+            last = 0.0
+            accel = 0.0
+            unpolled = c[POLL]
+            continue
+
+        leaving = 0
+        while running > 0 and run_key[0] <= turn:
+            i = _pop(run_key, run_id, running)
+            running -= 1
+            growth -= (output[i] - 1.0) / rounds[i]
+            context -= prompt[i] + output[i]
+            finish[i] = t
+            leaving += 1
+        for j in range(ready):
+            i = queue[j]
+            first[i] = t
+            if rounds[i] < 1.0:
+                finish[i] = t
+                leaving += 1
+            else:
+                _push(run_key, run_id, running, turn + rounds[i], i)
+                running += 1
+                context += prompt[i] + 1.0
+                growth += (output[i] - 1.0) / rounds[i]
+        if ready > 0:
+            queued -= ready
+            for j in range(queued):
+                queue[j] = queue[j + ready]
+                done_prompt[j] = done_prompt[j + ready]
+            ready = 0
+        if running == 0:
+            context = 0.0
+            growth = 0.0
+        finished += leaving
+        if clients > 0:
+            for _ in range(leaving):
+                if started < n:
+                    send[started] = t
+                    seen_at = t + c[DELAY] + c[DELAY_TOKEN] * prompt[started] + c[STREAM] * clients
+                    _push(arrive_key, arrive_id, arriving, seen_at, started)
+                    arriving += 1
+                    started += 1
+
+    s[NOW] = t
+    s[TURN] = turn
+    s[CONTEXT] = context
+    s[GROWTH] = growth
+    s[KNOWN] = known
+    s[UNPOLLED] = unpolled
+    s[LAST] = last
+    s[ACCEL] = accel
+    s[SPAN] = dt
+    s[PREFILLED] = tokens
+    s[RUNNING] = running
+    s[QUEUED] = queued
+    s[ARRIVING] = arriving
+    s[READY] = ready
+    s[RIDERS] = riders
+    s[PENDING] = pending
+    s[STARTED] = started
+    s[FINISHED] = finished
+    return float(t + dt)
+
+
 @njit(cache=True, nogil=True)
 def serve(
     target: Array,
@@ -183,175 +409,168 @@ def serve(
     last one ends; ``send`` is filled in. With ``clients`` = 0 the ``send`` times are given (open loop). All arrays have
     one entry per request; ``rounds`` are the decode rounds each request needs after its first token. At most ``cap``
     requests run at once. Fills ``first`` (first token) and ``finish``, and ``counters``.
-
-    Rounds between two events are summed in closed form: the batch does not change and the round time grows linearly
-    with the cached tokens, so the cost grows with the number of events, not with tokens.
     """
     n = send.shape[0]
     slots = int(min(cap, n))
-    base = np.empty(slots + 1)
-    for b in range(slots + 1):
-        base[b] = -1.0
+    base = np.full(slots + 1, -1.0)
     slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
-    q = c[VERIFY]
-
     arrive_key = np.empty(n)
     arrive_id = np.empty(n, np.int64)
-    arriving = 0
     started = n
     if clients > 0:
         started = min(clients, n)
     for i in range(started):
         if clients > 0:
             send[i] = 0.0
-        _push(arrive_key, arrive_id, arriving, send[i] + c[DELAY] + c[DELAY_TOKEN] * prompt[i] + c[STREAM] * clients, i)
-        arriving += 1
-
+        _push(arrive_key, arrive_id, i, send[i] + c[DELAY] + c[DELAY_TOKEN] * prompt[i] + c[STREAM] * clients, i)
+    s = np.zeros(REPLICA_FIELDS)
+    s[UNPOLLED] = c[POLL]
+    s[ARRIVING] = s[STARTED] = started
     run_key = np.empty(slots)
     run_id = np.empty(slots, np.int64)
     queue = np.empty(slots, np.int64)
     done_prompt = np.zeros(slots)
-    batch_id = np.empty(slots, np.int64)
-    running = 0
-    queued = 0
-    t = 0.0
-    turn = 0.0
-    context = 0.0
-    growth = 0.0
-    finished = 0
-    known = 0.0
-    unpolled = c[POLL]
-    last = 0.0
-    accel = 0.0
-    ahead = 0.0
-    if c[LOOKAHEAD] > 0.0:
-        ahead = 1.0
+    _advance(
+        target,
+        draft,
+        c,
+        slots,
+        base,
+        slope,
+        math.inf,
+        s,
+        arrive_key,
+        arrive_id,
+        run_key,
+        run_id,
+        queue,
+        done_prompt,
+        send,
+        prompt,
+        output,
+        rounds,
+        clients,
+        first,
+        finish,
+        counters,
+    )
 
-    while finished < n:
-        if unpolled >= c[POLL]:
-            # the last look was `unpolled` steps ago; with lookahead it saw what was there one step before
-            unpolled %= c[POLL]
-            back = unpolled + ahead
-            known = t - back * last + 0.5 * accel * back * (back - 1.0)
-        while arriving > 0 and running + queued < slots and arrive_key[0] <= known:
-            queue[queued] = _pop(arrive_key, arrive_id, arriving)
-            done_prompt[queued] = 0.0
-            arriving -= 1
-            queued += 1
 
-        if queued > 0:
-            mixed = c[SHARED] > 0.0 and running > 0
-            budget = c[CHUNK]
-            if mixed:
-                budget = max(1.0, budget - running * q)
-            tokens = 0.0
-            qk = 0.0
-            kv = 0.0
-            touched = 0
-            ready = 0
-            for j in range(queued):
-                left = prompt[queue[j]] - done_prompt[j]
-                room = budget - tokens
-                if room <= 0.0 or (left > room and tokens > 0.0 and c[SPLIT] == 0.0):
-                    break
-                take = min(left, room)
-                qk += take * (done_prompt[j] + 0.5 * take)
-                kv += done_prompt[j]
-                tokens += take
-                done_prompt[j] += take
-                touched += 1
-                if take == left:
-                    ready += 1
-                else:
-                    break
-            riders = 0.0
-            cached = 0.0
-            if mixed:
-                riders = float(running)
-                cached = context
-            dt = prefill_time(target, draft, c, tokens, float(touched), qk, kv, riders, cached)
-            t += dt
-            last = dt
-            accel = 0.0
-            unpolled = c[POLL]
-            counters[PREFILL_TIME] += dt
-            counters[PREFILLS] += 1.0
-            counters[PREFILL_TOKENS] += tokens
-            for j in range(ready):
-                batch_id[j] = queue[j]
-            for j in range(queued - ready):
-                queue[j] = queue[j + ready]
-                done_prompt[j] = done_prompt[j + ready]
-            queued -= ready
-            if mixed:
-                turn += 1.0
-                context += growth
-                counters[ROUNDS] += 1.0
-                counters[BATCH_TIME] += riders * dt
-        elif running > 0:
-            b = running
-            if base[b] < 0.0:
-                base[b] = round_time(target, draft, c, float(b), 0.0)
-            step = base[b] + slope * context
-            accel = slope * growth
-            steps = run_key[0] - turn
-            if arriving > 0 and running < slots:
-                gap = max(0.0, arrive_key[0] - t)
-                # least m with m step + accel m (m - 1) / 2 >= gap
-                half = step - 0.5 * accel
-                m = math.ceil(2.0 * gap / (half + math.sqrt(half * half + 2.0 * accel * gap)))
-                # requests are looked for every POLL steps only
-                late = m + unpolled
-                m = math.ceil(late / c[POLL]) * c[POLL] - unpolled
-                steps = max(1.0, min(steps, m))
-            dt = steps * step + accel * steps * (steps - 1.0) * 0.5
-            last = step + accel * (steps - 1.0)
-            t += dt
-            unpolled += steps
-            turn += steps
-            context += growth * steps
-            counters[DECODE_TIME] += dt
-            counters[ROUNDS] += steps
-            counters[BATCH_TIME] += b * dt
-            ready = 0
-        else:
-            t = max(t, arrive_key[0])
-            last = 0.0
-            accel = 0.0
-            unpolled = c[POLL]
+# how a fleet's router chooses a replica
+(ROUND_ROBIN, LEAST_OUTSTANDING, TWO_CHOICES) = range(3)
+
+
+@njit(cache=True, nogil=True)
+def _route(router: int, turn: int, choice: Indices, outstanding: Indices) -> int:
+    """The replica for the next request; ``turn`` counts the requests before it."""
+    if router == ROUND_ROBIN:
+        return int(turn % outstanding.shape[0])
+    if router == TWO_CHOICES:
+        low = min(choice[0], choice[1])
+        high = max(choice[0], choice[1])
+        if outstanding[high] < outstanding[low]:
+            return int(high)
+        return int(low)
+    r = 0
+    for j in range(1, outstanding.shape[0]):
+        if outstanding[j] < outstanding[r]:
+            r = j
+    return r
+
+
+@njit(cache=True, nogil=True)
+def serve_fleet(
+    target: Array,
+    draft: Array,
+    c: Array,
+    cap: float,
+    limit: float,
+    router: int,
+    choices: Indices,
+    send: Array,
+    prompt: Array,
+    output: Array,
+    rounds: Array,
+    where: Indices,
+    first: Array,
+    finish: Array,
+    counters: Array,
+) -> None:
+    """Discrete events of equal replicas behind a router, open loop; each replica does what :func:`serve` does.
+
+    ``send`` ascends. The router sees how many requests each replica has outstanding when a request is sent; ties go to
+    the lower number. ``choices``, shape (n, 2): the candidates of TWO_CHOICES, drawn outside. A request whose replica
+    has ``limit`` outstanding is refused: its ``where`` is -1. The front end of a replica streams to the requests
+    outstanding there. Fills ``where`` (replica), ``first`` and ``finish``; ``counters`` has one row per replica.
+    """
+    n = send.shape[0]
+    replicas = counters.shape[0]
+    slots = int(min(cap, n))
+    base = np.full(slots + 1, -1.0)
+    slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
+    s = np.zeros((replicas, REPLICA_FIELDS))
+    s[:, UNPOLLED] = c[POLL]
+    room = 64
+    arrive_key = np.empty((replicas, room))
+    arrive_id = np.empty((replicas, room), np.int64)
+    run_key = np.empty((replicas, slots))
+    run_id = np.empty((replicas, slots), np.int64)
+    queue = np.empty((replicas, slots), np.int64)
+    done_prompt = np.zeros((replicas, slots))
+    sent = np.zeros(replicas, np.int64)
+    outstanding = np.zeros(replicas, np.int64)
+    until = np.full(replicas, math.inf)
+    for i in range(n + 1):
+        now = math.inf
+        if i < n:
+            now = send[i]
+        for r in range(replicas):
+            if until[r] < now:
+                until[r] = _advance(
+                    target,
+                    draft,
+                    c,
+                    slots,
+                    base,
+                    slope,
+                    now,
+                    s[r],
+                    arrive_key[r],
+                    arrive_id[r],
+                    run_key[r],
+                    run_id[r],
+                    queue[r],
+                    done_prompt[r],
+                    send,
+                    prompt,
+                    output,
+                    rounds,
+                    0,
+                    first,
+                    finish,
+                    counters[r],
+                )
+                outstanding[r] = sent[r] - int(s[r, FINISHED])
+        if i == n:
+            return
+        r = _route(router, i, choices[i], outstanding)
+        if outstanding[r] >= limit:
+            where[i] = -1
             continue
-
-        leaving = 0
-        while running > 0 and run_key[0] <= turn:
-            i = _pop(run_key, run_id, running)
-            running -= 1
-            growth -= (output[i] - 1.0) / rounds[i]
-            context -= prompt[i] + output[i]
-            finish[i] = t
-            leaving += 1
-        for j in range(ready):
-            i = batch_id[j]
-            first[i] = t
-            if rounds[i] < 1.0:
-                finish[i] = t
-                leaving += 1
-            else:
-                _push(run_key, run_id, running, turn + rounds[i], i)
-                running += 1
-                context += prompt[i] + 1.0
-                growth += (output[i] - 1.0) / rounds[i]
-        if running == 0:
-            context = 0.0
-            growth = 0.0
-        finished += leaving
-        if clients > 0:
-            for _ in range(leaving):
-                if started < n:
-                    send[started] = t
-                    seen_at = t + c[DELAY] + c[DELAY_TOKEN] * prompt[started] + c[STREAM] * clients
-                    _push(arrive_key, arrive_id, arriving, seen_at, started)
-                    arriving += 1
-                    started += 1
+        where[i] = r
+        sent[r] += 1
+        outstanding[r] += 1
+        waiting = int(s[r, ARRIVING])
+        if waiting == room:
+            more_key = np.empty((replicas, 2 * room))
+            more_id = np.empty((replicas, 2 * room), np.int64)
+            more_key[:, :room] = arrive_key
+            more_id[:, :room] = arrive_id
+            arrive_key, arrive_id, room = more_key, more_id, 2 * room
+        seen_at = send[i] + c[DELAY] + c[DELAY_TOKEN] * prompt[i] + c[STREAM] * outstanding[r]
+        _push(arrive_key[r], arrive_id[r], waiting, seen_at, i)
+        s[r, ARRIVING] = waiting + 1
+        until[r] = min(until[r], seen_at)
 
 
 # results of the closed form

@@ -268,7 +268,7 @@ class MemoryFit:
         """Largest number of running requests of the replica that fits; 0 if the weights alone do not."""
         free = self.budget - self.weights - self.workspace
         requests = free / (self.kv_per_request + self.state_per_request)
-        if self.state_pool is not None and self.state_per_request > 0:
+        if self.state_pool is not None and self.state_per_request > 0 and free > 0:
             pools = (
                 self.state_pool * free / self.state_per_request,
                 (1 - self.state_pool) * free / self.kv_per_request,
@@ -294,7 +294,7 @@ class MemoryFit:
         limit = f"the largest concurrency that fits is {largest}" if largest else "not even one request fits"
         free = self.budget - self.weights - self.workspace
         pools = ""
-        if self.state_pool is not None and self.state_per_request > 0:
+        if self.state_pool is not None and self.state_per_request > 0 and free > 0:
             pools = (
                 f"; of the {free / GIGA:.2f} GB beside the weights {100 * self.state_pool:.0f} % are kept for states, "
                 "the rest for the KV cache"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.optimize import minimize_scalar
 
-from simulator.calibration.cells import cells_of
+from simulator.calibration.cells import METRICS, cells_of, measured
 from simulator.calibration.fit import Fit, fit
 from simulator.calibration.prior import default_prior
 from simulator.calibration.problem import Problem
@@ -26,7 +27,7 @@ from simulator.calibration.scoring import (
     predictor,
     row_errors,
 )
-from simulator.configurations import DEFAULT_DEPTH
+from simulator.configurations import DEFAULT_DEPTH, configuration
 from simulator.intervals import Z90
 from simulator.measurements import MeasuredPoint
 from simulator.parameters import priors
@@ -72,17 +73,22 @@ def transfer(name: str, goal: str, train: Rows, test: Rows) -> SplitResult:
 
 def in_sample(name: str, goal: str, rows: Rows) -> SplitResult:
     """Fit and predict the same rows."""
-    return transfer(name, goal, rows, rows)
+    errors = row_errors(rows, predictor(fit_rows(rows)))
+    return SplitResult(name, goal, mape(errors), {}, noise_floor(rows), len(rows))
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One concurrency left out: errors of the model and of the rival there, and per error its parameter variance."""
+    """One concurrency left out: errors of the model and of the rival there, and per error its parameter variance.
+
+    ``points``: one mapping per metric of each held-out row, with ``metric, measured, predicted, concurrency``.
+    """
 
     concurrency: int
     model: Errors
     rival: Errors
     variance: Errors
+    points: list[dict[str, Any]]
 
 
 def leave_one_concurrency_out(name: str, goal: str, rows: Rows, jobs: int = 2) -> tuple[SplitResult, list[Fold]]:
@@ -96,12 +102,16 @@ def _fold(rows: Rows, concurrency: int) -> Fold:
     train = [r for r in rows if r.concurrency != concurrency]
     test = [r for r in rows if r.concurrency == concurrency]
     found = fit_rows(train)
-    return Fold(
-        concurrency,
-        dict(row_errors(test, predictor(found))),
-        dict(log_log(train, test)),
-        dict(parameter_variance(found, test)),
-    )
+    predict = predictor(found)
+    points = [
+        {"metric": metric, "measured": value, "predicted": prediction[metric], "concurrency": row.concurrency}
+        for row in test
+        for prediction in [predict(configuration(row))]
+        for metric in METRICS
+        if (value := measured(row, metric)) is not None
+    ]
+    errors, rival = dict(row_errors(test, predict)), dict(log_log(train, test))
+    return Fold(concurrency, errors, rival, dict(parameter_variance(found, test)), points)
 
 
 def coverage(folds: Sequence[Fold]) -> dict[str, float]:

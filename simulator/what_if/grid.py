@@ -1,0 +1,81 @@
+"""The closed form over many scenarios at once, on all local cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.plan import Plan, build_plan
+from simulator.scenario import Scenario
+from simulator.serving import closed_form_load, closed_form_metrics
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do, in configurations."""
+
+CHUNK = 8192
+"""Configurations per call of the kernel."""
+
+
+def silent(done: int, total: int) -> None:
+    """No progress."""
+
+
+def closed_form_grid(
+    scenarios: Sequence[Scenario],
+    concurrencies: Sequence[int],
+    *,
+    values: Mapping[str, float] | None = None,
+    progress: Progress = silent,
+) -> dict[str, Array]:
+    """Expected metrics of every scenario at every concurrency, each array of shape (scenarios, concurrencies).
+
+    Acceptance is not part of a plan, so scenarios that differ in it alone share one. Requests beyond what fits in memory
+    queue. The kernel releases the GIL: chunks run on as many threads as there are cores.
+
+    Args:
+        scenarios: what runs.
+        concurrencies: clients.
+        values: parameters of the cost model instead of those of each scenario's calibration.
+        progress: told after each chunk.
+    """
+    plans: list[Plan] = []
+    known: dict[tuple[object, ...], tuple[int, int]] = {}
+    counts = np.asarray(concurrencies, dtype=float)
+    loads = np.empty((len(scenarios), counts.size, 7))
+    which = np.empty((len(scenarios), counts.size), dtype=np.int64)
+    gpus = np.empty((len(scenarios), counts.size))
+    parameters = {id(s.calibration): values or s.calibration.values() for s in {id(s.calibration): s for s in scenarios}.values()}
+    for i, s in enumerate(scenarios):
+        key = (id(s.deployment), id(s.calibration), s.speculation.tokens, s.workload.isl + s.workload.osl)
+        if key not in known:
+            plans.append(build_plan(s.deployment, s.speculation, parameters[id(s.calibration)]))
+            known[key] = len(plans) - 1, max(1, s.max_concurrency)
+        which[i], cap = known[key]
+        loads[i] = closed_form_load(s.workload, s.speculation, 1, cap)
+        loads[i, :, 0] = counts
+        loads[i, :, 6] = np.minimum(cap, counts)
+        gpus[i] = s.deployment.tp
+    flat = _in_chunks(plans, which.ravel(), loads.reshape(-1, 7), gpus.ravel(), progress)
+    return {name: column.reshape(len(scenarios), counts.size) for name, column in flat.items()}
+
+
+def _in_chunks(
+    plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array, progress: Progress
+) -> dict[str, Array]:
+    total = which.size
+    parts = [slice(start, start + CHUNK) for start in range(0, total, CHUNK)]
+    if len(parts) == 1:
+        progress(0, total)
+        return closed_form_metrics(plans, which, loads, gpus)
+    found = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(closed_form_metrics, plans, which[p], loads[p], gpus[p]) for p in parts]
+        for p, future in zip(parts, futures, strict=True):
+            found.append(future.result())
+            progress(min(p.stop, total), total)
+    return {name: np.concatenate([f[name] for f in found]) for name in found[0]}
