@@ -660,12 +660,15 @@ def closed_form(
             local = min(rate * clump, (n - 1.0) / max(tau, 1e-12))
             window = (decode * decode + (tau - decode) * single) / tau
             a = local * window
-            size = 1.0
-            if a > 1e-6:
-                size = a / -math.expm1(-a)
             ride = 0.0
             if shared:
                 ride = batch
+            size = 1.0
+            if a > 1e-6:
+                # renewal of decode rounds and prefills: each is followed by a prefill if a request came during it
+                busy, _b = _prompts_time(target, draft, c, 1.0, prompt, ride, ride * mean_context)
+                begin = -math.expm1(-local * decode) * math.exp(min(50.0, local * busy)) / decode
+                size = max(1.0, local * (1.0 + busy * begin) / begin)
             together, steps = _prompts_time(target, draft, c, size, prompt, ride, ride * mean_context)
             alone, _s = _prompts_time(target, draft, c, min(n, 1.0 + a), prompt, ride, ride * mean_context)
             extra = together

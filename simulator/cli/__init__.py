@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("simulator.cli.explain:explain", "Where the time of one configuration goes, operator by operator."),
     "calibrate": ("simulator.cli.calibrate:calibrate", "Fit the physical parameters to measured points."),
     "evaluate": ("simulator.cli.evaluate:evaluate", "Predict every row of a measured file and report the errors."),
+    "validate": ("simulator.cli.validate:validate", "Check whether a measured curve is possible and plausible."),
     "suggest": ("simulator.cli.suggest:suggest", "Which next measurement would narrow a prediction most."),
     "profiles": ("simulator.cli.profiles:profiles", "List and show the profiles that ship, and your own."),
 }

@@ -43,8 +43,8 @@ def validate(
 ) -> None:
     """Check whether measured curves are possible and plausible, row by row.
 
-    Identities and labels first, then physical roofs at any acceptance, what the model expects, and the acceptance length
-    that MTP/Off pairs imply. Exit status: 0 clean (notes allowed), 3 something is suspicious or impossible, 2 bad input.
+    Identities and labels first, then physical roofs at any acceptance, what the model expects, and the acceptance
+    length that MTP/Off pairs imply. Exit status: 0 clean or notes, 3 something suspicious or impossible, 2 bad input.
 
     \b
     mtpsim validate curve.csv

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.cli.render import Column, Page, number
-from simulator.measurements import METRICS
 from simulator.validation import Expected, Pair, Report, RowVerdict
-from simulator.validation.reason import Place, Reason
+from simulator.validation.reason import METRIC_WORDS, Place, Reason
 
 MANY_ROWS = 60
 """With more rows than this only those that are not clean are listed."""
 MOST_PLACES = 8
 COLUMNS = (
     ("throughput", "tok/s/GPU", ("total_tok_s_gpu",), ("total_tok_s_gpu", "output_tok_s_gpu")),
+    ("interactivity", "tok/s/user", (), ("interactivity_tok_s_user",)),
     ("TPOT", "ms", ("mean_tpot_ms", "median_tpot_ms"), ("mean_tpot_ms", "median_tpot_ms")),
     ("TTFT", "ms", ("mean_ttft_ms", "median_ttft_ms"), ("mean_ttft_ms", "median_ttft_ms")),
 )
@@ -37,9 +37,11 @@ def validation_text(report: Report, piped: bool = False) -> str:
     for reason in report.findings:
         parts += [_finding(page, reason, several), ""]
     if report.pairs:
-        body, _ = page.table(_pair_columns(report))
-        parts += [page.paragraph("Acceptance length, tokens per round, that MTP/Off pairs imply:"), body, ""]
-        parts += [page.paragraph(f"Concurrency {p.concurrency} of {p.curve}: {p.absent}.", "  ") for p in _unsolved(report)]
+        parts += [page.paragraph("Acceptance length, tokens per round, that MTP/Off pairs imply:"), ""]
+        for curve in dict.fromkeys(pair.curve for pair in report.pairs):
+            parts += [page.paragraph(curve), page.table(_pair_columns(report, curve))[0], ""]
+        parts += [page.paragraph(line, "  ") for line in _unsolved(report)]
+        parts.append("")
     if any(row.expected for row in report.rows):
         parts.append(page.paragraph(_conventions(report)))
     return "\n".join(parts).rstrip()
@@ -63,7 +65,7 @@ def _columns(rows: Sequence[RowVerdict], several: bool) -> list[Column]:
     columns = [Column("file", "", [Path(row.row.file).name for row in rows], 3, left=True)] if several else []
     columns += [
         Column("line", "", [f"{row.row.line}" for row in rows]),
-        Column("clients", "", [number(row.row.concurrency) for row in rows]),
+        Column("clients", "", ["-" if row.row.concurrency is None else f"{row.row.concurrency:g}" for row in rows]),
     ]
     for title, unit, metrics, names in COLUMNS:
         found = [next((row.expected[m] for m in metrics if m in row.expected), None) for row in rows]
@@ -94,30 +96,26 @@ def _places(places: Sequence[Place], several: bool) -> str:
     words = []
     for file in files:
         lines = sorted({line for name, line in places if name == file})
-        shown = ", ".join(map(str, lines[:MOST_PLACES])) + (f" and {len(lines) - MOST_PLACES} more" if len(lines) > MOST_PLACES else "")
+        more = f" and {len(lines) - MOST_PLACES} more" if len(lines) > MOST_PLACES else ""
+        shown = ", ".join(map(str, lines[:MOST_PLACES])) + more
         words.append(f"{Path(file).name + ' ' if several else ''}line{'s' if len(lines) > 1 else ''} {shown}")
     return "; ".join(words)
 
 
-def _pair_columns(report: Report) -> list[Column]:
-    rows = [(p.curve, f"{p.concurrency}", number(p.ratio), _length(p), _stated(p)) for p in report.pairs]
+def _pair_columns(report: Report, curve: str) -> list[Column]:
+    pairs = [pair for pair in report.pairs if pair.curve == curve]
+    rows = [(f"{p.concurrency}", number(p.ratio), _length(p), _stated(p)) for p in pairs]
     for pooled in report.pooled:
-        at = max(i for i, row in enumerate(rows) if row[0] == pooled.curve) + 1
-        length = f"{pooled.length:.2f} ({pooled.low:.2f} to {pooled.high:.2f})"
-        rows.insert(at, (pooled.curve, "all", "", length, ""))
-    curves = [row[0] if i == 0 or rows[i - 1][0] != row[0] else "" for i, row in enumerate(rows)]
-    columns = [
-        Column("curve", "", curves, left=True, wraps=True),
-        Column("clients", "", [row[1] for row in rows]),
-        Column("MTP/Off", "", [row[2] for row in rows]),
-        Column("implied (90 %)", "", [row[3] for row in rows], left=True),
-    ]
-    return columns + ([Column("stated", "", [row[4] for row in rows])] if any(row[4] for row in rows) else [])
+        if pooled.curve == curve:
+            rows.append(("all", "", f"{pooled.length:.2f} ({pooled.low:.2f} to {pooled.high:.2f})", ""))
+    titles = ["clients", "MTP/Off", "implied (90 %)", "stated"]
+    columns = [Column(title, "", [row[i] for row in rows], left=i == 2) for i, title in enumerate(titles)]
+    return columns if any(row[3] for row in rows) else columns[:-1]
 
 
 def _length(pair: Pair) -> str:
     if pair.length is None:
-        return "none, see below"
+        return "none (see below)"
     return f"{pair.length:.2f} ({pair.low:.2f} to {pair.high:.2f})"
 
 
@@ -125,14 +123,18 @@ def _stated(pair: Pair) -> str:
     return "" if pair.stated is None else f"{pair.stated:g}"
 
 
-def _unsolved(report: Report) -> list[Pair]:
-    return [pair for pair in report.pairs if pair.length is None]
+def _unsolved(report: Report) -> list[str]:
+    return [
+        f"None at concurrency {pair.concurrency} of {pair.curve}: MTP/Off is {pair.absent}."
+        for pair in report.pairs
+        if pair.length is None
+    ]
 
 
 def _conventions(report: Report) -> str:
-    inside = "; ".join(f"{metric} {share:.0%}" for metric, share in report.coverage.items() if metric in METRICS)
+    inside = "; ".join(f"{METRIC_WORDS[metric][0]} {100 * share:.0f} %" for metric, share in report.coverage.items())
     beyond = report.meta["suspicious_beyond_half_widths"]
     return (
-        f"off: measured against expected in %, ± the half-width of the 90 % interval; suspicious from {beyond:g} of them. "
-        f"Inside their interval: {inside}. All numbers: --format json."
+        f"off: measured against expected in %, ± the half-width of the 90 % interval; from {beyond:g} half-widths on "
+        f"a row is suspicious. Inside their interval: {inside}. All numbers: --format json."
     )

@@ -1,4 +1,4 @@
-"""The likely causes of a row that leaves its interval: which metrics do, and how the extra time changes over a sweep."""
+"""The likely causes of a row that leaves its interval: which metrics do, and how that changes over the sweep."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def expectations(
     refused: dict[Configuration, str] = {}
     crowded: dict[int, int] = {}
     for curve, members in curves.items():
-        used, forced = resolve_calibration(calibration, curve.deployment, force)
+        used, forced = resolve_calibration(calibration, curve.deployment, force, curve.isl)
         try:
             scenario = curve.scenario(used, forced)
             counts = sorted({known.row.concurrency for known in members})

@@ -56,7 +56,7 @@ def _reason(known: Known, out: Sequence[Expected], causes: Sequence[str], slower
         for e in out
     )
     direction = "slower" if slower else "faster"
-    message = f"{direction} than expected: {numbers}. Likely: {' / '.join(causes)}"
+    message = f"{numbers}. Likely: {' / '.join(causes)}"
     data = {e.metric: e.as_dict() for e in out} | {"causes": list(causes), "concurrency": known.row.concurrency}
     return Reason("suspicious", f"{direction}_than_expected", message, (place,), data)
 

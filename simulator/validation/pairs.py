@@ -286,8 +286,11 @@ def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: 
     equation = Equation(solver, count, metric, target - shift, gradient, noise)
     if outside:
         least, most = sorted(math.exp(x) for x in (worst, best))
-        why = f"outside of the {least:.3f} to {most:.3f} that {k + 1} down to 1 tokens per round give"
         beyond = min(abs(target - worst), abs(target - best)) / (Z90 * sd)
+        why = (
+            f"outside of the {least:.3f} to {most:.3f} that {k + 1} down to 1 tokens per round give, "
+            f"by {beyond:.1f} half-widths of its 90 % interval"
+        )
         return replace(out, absent=why, outside=beyond, equation=equation)
     low, high = sorted(equation.solve(sign * Z90 * sd) for sign in (-1.0, 1.0))
     stated = 0.0 if out.stated is None else abs(equation.residual(out.stated)) / (Z90 * sd)

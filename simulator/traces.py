@@ -1,0 +1,175 @@
+"""Traffic from files: request traces (CSV, or JSONL as the Mooncake trace) and rate profiles over the day.
+
+A malformed row is refused by its line number, as is one that is out of order.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.lengths import LONGEST
+from simulator.units import MILLI
+
+Array = NDArray[np.float64]
+Row = tuple[int, Sequence[Any]]
+
+TRACE_COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
+MOONCAKE_FIELDS = ("timestamp", "input_length", "output_length")
+PROFILE_COLUMNS = ("start_s", "requests_per_s")
+FAULTS_SHOWN = 5
+
+
+def read_trace(path: str) -> tuple[Array, Array, Array]:
+    """Arrival times (s, from the first row's own zero), input and output tokens of a trace.
+
+    A file that ends in ``.jsonl`` or ``.json`` has one JSON object per line with the Mooncake fields ``timestamp`` (ms),
+    ``input_length`` and ``output_length``; anything else is CSV with the columns ``arrival_s``, ``input_tokens`` and
+    ``output_tokens``, in any order, other columns ignored.
+
+    Raises:
+        InputError: lists the first faulty lines by number.
+    """
+    mooncake = path.lower().endswith((".jsonl", ".json"))
+    names = MOONCAKE_FIELDS if mooncake else TRACE_COLUMNS
+    rows = _jsonl_rows(path, names) if mooncake else _csv_rows(path, names)
+    table = _parse(path, rows, names, (_time, _tokens, _tokens), ordered=True)
+    return table[:, 0] * (MILLI if mooncake else 1.0), table[:, 1], table[:, 2]
+
+
+def read_pairs(path: str) -> tuple[tuple[int, int], ...]:
+    """Pairs of (input, output) tokens of a CSV file, in file order.
+
+    Raises:
+        InputError: lists the first faulty lines by number.
+    """
+    names = TRACE_COLUMNS[1:]
+    table = _parse(path, _csv_rows(path, names), names, (_tokens, _tokens), ordered=False)
+    return tuple((int(a), int(b)) for a, b in table)
+
+
+def read_profile(path: str) -> tuple[Array, Array]:
+    """Start times (s) and the rates (requests/s) that hold from there on.
+
+    Raises:
+        InputError: lists the first faulty lines by number; the first start must be 0 and some rate above 0.
+    """
+    table = _parse(path, _csv_rows(path, PROFILE_COLUMNS), PROFILE_COLUMNS, (_time, _rate), ordered=True)
+    if table[0, 0] != 0:
+        raise InputError(f"{path}: line 2: {PROFILE_COLUMNS[0]}: the profile must start at 0, found {table[0, 0]:g}")
+    if not table[:, 1].any():
+        raise InputError(f"{path}: no rate above zero")
+    return table[:, 0], table[:, 1]
+
+
+def _parse(
+    path: str, rows: Iterator[Row], names: Sequence[str], kinds: Sequence[Callable[[Any], float]], ordered: bool
+) -> Array:
+    out: list[list[float]] = []
+    faults: list[str] = []
+    before, before_line = -math.inf, 0
+    for line, cells in rows:
+        values = []
+        for name, kind, cell in zip(names, kinds, cells, strict=True):
+            try:
+                values.append(kind(cell))
+            except (ValueError, TypeError) as fault:
+                faults.append(f"{path}: line {line}: {name}: {fault}, found {cell!r}")
+                break
+        else:
+            if ordered and values[0] < before:
+                faults.append(
+                    f"{path}: line {line}: {names[0]} {values[0]:g} is before {before:g} of line {before_line}; "
+                    "rows must be in order of time"
+                )
+            before, before_line = values[0], line
+            out.append(values)
+        if len(faults) >= FAULTS_SHOWN:
+            break
+    if faults:
+        raise InputError("\n".join(faults))
+    if not out:
+        raise InputError(f"{path}: no rows")
+    return np.array(out)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError("expected a number")
+    try:
+        number = float(value)
+    except (ValueError, TypeError):
+        raise ValueError("expected a number") from None
+    if not math.isfinite(number):
+        raise ValueError("expected a finite number")
+    return number
+
+
+def _time(value: Any) -> float:
+    number = _number(value)
+    if number < 0:
+        raise ValueError("expected a time of at least 0")
+    return number
+
+
+def _rate(value: Any) -> float:
+    number = _number(value)
+    if number < 0:
+        raise ValueError("expected a rate of at least 0")
+    return number
+
+
+def _tokens(value: Any) -> float:
+    number = _number(value)
+    if number != int(number) or not 1 <= number <= LONGEST:
+        raise ValueError(f"expected whole tokens from 1 to {LONGEST}")
+    return number
+
+
+def _csv_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
+    try:
+        with Path(path).expanduser().open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = [cell.strip().lower() for cell in next(reader, [])]
+            missing = [name for name in names if name not in header]
+            if missing:
+                found = ", ".join(header) or "an empty file"
+                raise InputError(f"{path}: line 1: expected the columns {', '.join(names)}, found {found}")
+            places = [header.index(name) for name in names]
+            width = len(header)
+            for row in reader:
+                if not any(row):
+                    continue
+                if len(row) != width:
+                    raise InputError(f"{path}: line {reader.line_num}: expected {width} cells, found {len(row)}")
+                yield reader.line_num, [row[i] for i in places]
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise InputError(f"{path}: cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+
+
+def _jsonl_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
+    try:
+        with Path(path).expanduser().open(encoding="utf-8-sig") as file:
+            for line, text in enumerate(file, start=1):
+                if not text.strip():
+                    continue
+                try:
+                    entry = json.loads(text)
+                except json.JSONDecodeError as fault:
+                    raise InputError(f"{path}: line {line}: not JSON: {fault.msg}") from None
+                if not isinstance(entry, dict):
+                    raise InputError(f"{path}: line {line}: expected a JSON object, found {type(entry).__name__}")
+                missing = [name for name in names if name not in entry]
+                if missing:
+                    raise InputError(f"{path}: line {line}: missing {', '.join(missing)}")
+                yield line, [entry[name] for name in names]
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError(f"{path}: cannot be read: {getattr(fault, 'strerror', None) or fault}") from None

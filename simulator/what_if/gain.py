@@ -1,0 +1,156 @@
+"""The gain of MTP over Off at one concurrency as a function of acceptance, how sure it is, and where it is nil.
+
+``gain(AL) = throughput with MTP at acceptance length AL / throughput of Off - 1``, both at the same concurrency. Its
+logarithm rises with AL, so the break-even length is one root, found by Brent's method (``scipy.optimize.brentq``). Its
+interval is the set of lengths whose log gain is nil within 90 %: the log gain is uncertain by the parameters, to first
+order with the covariance of the calibration, and by the calibration's noise on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from simulator.intervals import Z90, jacobian
+from simulator.plan import Plan, build_plan
+from simulator.scenario import Scenario
+from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.speculation import OFF, from_length, rate_of_length
+
+Array = NDArray[np.float64]
+THROUGHPUT = "total_tok_s_gpu"
+EDGE = 1e-4
+"""How near its ends, as a part of [1, k + 1], a length is differentiated."""
+
+
+def with_length(scenario: Scenario, length: float) -> Scenario:
+    """The scenario with another acceptance length, tokens per round, at equal rates."""
+    return replace(scenario, speculation=from_length(length, scenario.speculation.tokens))
+
+
+def off_of(scenario: Scenario) -> Scenario:
+    """The same scenario without drafts."""
+    return replace(scenario, speculation=OFF)
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """Where MTP begins to pay at one concurrency; lengths in tokens per round.
+
+    Attributes:
+        concurrency: clients.
+        length: where the gain is nil; None: nowhere in [1, k + 1].
+        low: lower end of the 90 % interval; 1 where even useless drafts may pay, None beyond k + 1.
+        high: upper end; None beyond k + 1, where even perfect drafts may not pay.
+        gain_at_worst: gain with no draft accepted, a fraction.
+        gain_at_best: gain with all drafts accepted.
+        sd: standard deviation of the log gain there.
+        slope: derivative of log(throughput) by the acceptance length there, per token.
+    """
+
+    concurrency: int
+    spec_tokens: int
+    length: float | None
+    low: float | None
+    high: float | None
+    gain_at_worst: float
+    gain_at_best: float
+    sd: float
+    slope: float
+
+    def as_row(self) -> dict[str, Any]:
+        """Lengths, the rates that have them, and what happens where there is none."""
+        k = self.spec_tokens
+        ends = {"": self.length, "_lo": self.low, "_hi": self.high}
+        rates = {f"acceptance_rate{e}": None if v is None else rate_of_length(v, k) for e, v in ends.items()}
+        nowhere = "always" if self.gain_at_worst > 0 else "never"
+        return {
+            "concurrency": self.concurrency,
+            "spec_tokens": k,
+            **{f"acceptance_length{end}": value for end, value in ends.items()},
+            **rates,
+            "mtp_pays": nowhere if self.length is None else "above",
+            "gain_at_rate_0": self.gain_at_worst,
+            "gain_at_rate_1": self.gain_at_best,
+            "log_gain_sd": self.sd,
+            "dlog_throughput_dlength": self.slope,
+        }
+
+
+class Gain:
+    """Log gain of one scenario at one concurrency by the closed form, plus ``shift``."""
+
+    def __init__(self, scenario: Scenario, concurrency: int, shift: float = 0.0) -> None:
+        self.scenario, self.concurrency, self.shift = scenario, concurrency, shift
+        self.k = scenario.speculation.tokens
+        self.off = off_of(scenario)
+        values = scenario.calibration.values()
+        self.plan = build_plan(scenario.deployment, scenario.speculation, values)
+        self.cap = max(1, scenario.max_concurrency)
+        self.gpus = np.array([float(scenario.deployment.tp)])
+        load = closed_form_load(scenario.workload, OFF, concurrency, max(1, self.off.max_concurrency))
+        plan = build_plan(scenario.deployment, OFF, values)
+        self.base = self._log_throughput(plan, load)
+
+    def __call__(self, length: float) -> float:
+        """Log gain at an acceptance length."""
+        load = closed_form_load(self.scenario.workload, from_length(length, self.k), self.concurrency, self.cap)
+        return self._log_throughput(self.plan, load) - self.base + self.shift
+
+    def slope(self, length: float) -> float:
+        """Derivative by the acceptance length, per token."""
+        step = EDGE * self.k
+        low, high = max(1.0, length - step), min(1.0 + self.k, length + step)
+        return (self(high) - self(low)) / (high - low)
+
+    def sd(self, length: float) -> float:
+        """Standard deviation of the log gain: parameters that both sides share partly cancel, noise does not."""
+        calibration = self.scenario.calibration
+        everything, covariance = calibration.uncertainty()
+        total = np.zeros(len(everything))
+        for sign, scenario in ((1.0, with_length(self.scenario, length)), (-1.0, self.off)):
+            names, _covariance, slopes = jacobian(scenario, [self.concurrency])
+            for name, slope in zip(names, slopes[THROUGHPUT][0], strict=True):
+                total[everything.index(name)] += sign * slope
+        return math.sqrt(float(total @ covariance @ total) + 2.0 * calibration.noise.throughput**2)
+
+    def root(self, level: float = 0.0) -> float | None:
+        """The length whose log gain is ``level``; None: beyond k + 1; 1 where it is more than that at once."""
+        low, high = 1.0, 1.0 + self.k
+        if self(low) >= level:
+            return low
+        if self(high) < level:
+            return None
+        return float(brentq(lambda length: self(length) - level, low, high, xtol=1e-10))
+
+    def break_even(self, intervals: bool = True) -> BreakEven:
+        """The break-even length with its 90 % interval."""
+        found = self.root()
+        at = 1.0 + self.k if found is None else found
+        sd = self.sd(at) if intervals else 0.0
+        return BreakEven(
+            concurrency=self.concurrency,
+            spec_tokens=self.k,
+            length=None if self(1.0) > 0 else found,
+            low=self.root(-Z90 * sd),
+            high=self.root(Z90 * sd),
+            gain_at_worst=math.expm1(self(1.0)),
+            gain_at_best=math.expm1(self(1.0 + self.k)),
+            sd=sd,
+            slope=self.slope(at),
+        )
+
+    def _log_throughput(self, plan: Plan, load: Array) -> float:
+        which = np.zeros(1, dtype=np.int64)
+        return math.log(float(closed_form_metrics([plan], which, load[None, :], self.gpus)[THROUGHPUT][0]))
+
+
+def break_evens(scenario: Scenario, concurrencies: Sequence[int], *, intervals: bool = True) -> list[BreakEven]:
+    """Break-even per concurrency by the closed form."""
+    return [Gain(scenario, c).break_even(intervals) for c in concurrencies]
