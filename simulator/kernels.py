@@ -651,6 +651,11 @@ def closed_form(
         own = 0.0
         wait = 0.0
         parts = 3
+        ride = 0.0
+        busy = single
+        if shared:
+            ride = batch
+            busy, _passes = _prompts_time(target, draft, c, 1.0, prompt, ride, ride * mean_context)
         for part in range(parts):
             g = (part + 0.5) / parts * per_client
             phase = rounds_sd * math.sqrt(g)
@@ -658,16 +663,13 @@ def closed_form(
                 phase = math.sqrt(phase * phase + (opening / tau) ** 2 / 12.0)
             clump = max(1.0, rounds / (2.0 * math.sqrt(math.pi) * max(phase, 1e-9)))
             local = min(rate * clump, (n - 1.0) / max(tau, 1e-12))
-            window = (decode * decode + (tau - decode) * single) / tau
+            look = c[POLL] * decode
+            window = (decode * look + (tau - decode) * single) / tau
             a = local * window
-            ride = 0.0
-            if shared:
-                ride = batch
             size = 1.0
             if a > 1e-6:
                 # renewal of decode rounds and prefills: each is followed by a prefill if a request came during it
-                busy, _b = _prompts_time(target, draft, c, 1.0, prompt, ride, ride * mean_context)
-                begin = -math.expm1(-local * decode) * math.exp(min(50.0, local * busy)) / decode
+                begin = -math.expm1(-local * look) * math.exp(min(50.0, local * busy)) / look
                 size = max(1.0, local * (1.0 + busy * begin) / begin)
             together, steps = _prompts_time(target, draft, c, size, prompt, ride, ride * mean_context)
             alone, _s = _prompts_time(target, draft, c, min(n, 1.0 + a), prompt, ride, ride * mean_context)
@@ -679,7 +681,6 @@ def closed_form(
             residual = 0.5 * window
             if c[LOOKAHEAD] > 0.0:
                 residual += decode
-            residual += 0.5 * (c[POLL] - 1.0) * decode * decode / tau
             wait += residual / parts
         if n < 1.5:
             wait = 0.0
@@ -746,3 +747,192 @@ def closed_form_sweep(targets: Array, drafts: Array, plans: Array, which: Indice
         j = which[i]
         x = loads[i]
         closed_form(targets[j], drafts[j], plans[j], x[0], x[1], x[2], x[3], x[4], x[5], x[6], out[i])
+
+
+# results of the open-loop closed form
+(
+    OPEN_CAPACITY,
+    OPEN_LOAD,
+    OPEN_BATCH,
+    OPEN_BASE,
+    OPEN_STEP,
+    OPEN_PREFILL_LOAD,
+    OPEN_PREFILL_DECAY,
+    OPEN_SLOT_WAIT,
+    OPEN_SLOT_DECAY,
+    OPEN_STAY,
+    OPEN_STAY_SD,
+    OPEN_ROUND,
+) = range(12)
+OPEN_FIELDS = 12
+
+
+@njit(cache=True, nogil=True)
+def _stall(target: Array, draft: Array, c: Array, size: float, prompt: float, batch: float, context: float) -> float:
+    """Seconds that the prefill of one of ``size`` prompts prefilled together takes from a decoding batch."""
+    if c[REMOTE_PREFILL] > 0.0:
+        return 0.0
+    if c[SHARED] == 0.0 or batch < 1.0:
+        return float(_prompts_time(target, draft, c, size, prompt, 0.0, 0.0)[0] / size)
+    together, steps = _prompts_time(target, draft, c, size, prompt, batch, context)
+    return float(max(0.0, together - steps * round_time(target, draft, c, batch, context)) / size)
+
+
+@njit(cache=True, nogil=True)
+def _batched(
+    target: Array,
+    draft: Array,
+    c: Array,
+    rate: float,
+    prompt: float,
+    step: float,
+    batch: float,
+    context: float,
+) -> float:
+    """Mean number of prompts prefilled together: those that came during the last step, a round or another prefill."""
+    most = max(1.0, math.floor(c[CHUNK] / prompt))
+    size = 1.0
+    for _ in range(4):
+        riding = 0.0
+        if c[SHARED] > 0.0 and batch >= 1.0:
+            riding = batch
+        prefill = _prompts_time(target, draft, c, size, prompt, riding, context)[0]
+        begin = -math.expm1(-rate * step) / step
+        share = begin * prefill / (1.0 + begin * prefill)
+        window = rate * ((1.0 - share) * step + share * prefill)
+        if window > 1e-6:
+            size = min(most, window / -math.expm1(-window))
+    return float(size)
+
+
+@njit(cache=True, nogil=True)
+def open_form(
+    target: Array,
+    draft: Array,
+    c: Array,
+    rate: float,
+    prompt: float,
+    prompt_cv: float,
+    output: float,
+    rounds: float,
+    cap: float,
+    out: Array,
+) -> None:
+    """One replica under Poisson arrivals of ``rate`` per second in steady state, without simulating it; fills ``out``.
+
+    Decoding is processor sharing whose speed depends on the number n of requests: they depart at the rate
+    min(n, cap) (1 - rate P) / (rounds D(min(n, cap))), D being the time of a round and P the time that one prefill
+    takes from decoding. Its distribution is the product form of a birth and death process and does not depend on the
+    distribution of the rounds (Kelly 1979, 3.3; Baskett et al. 1975). A prompt waits like a customer of an M/G/1 queue
+    whose server takes vacations of one decode round (Levy and Yechiali 1975), and for a slot like one of an M/D/c
+    queue. The prefills that fall into a request's stay make it a delay cycle (Conway, Maxwell and Miller 1967, 8.3).
+    """
+    context = prompt + 0.5 * output
+    slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
+    remote = c[REMOTE_PREFILL] > 0.0
+    slots = int(cap)
+
+    # most requests per second: all slots taken, each round prefills as many as leave
+    full = round_time(target, draft, c, cap, cap * context)
+    together = max(1.0, cap / max(rounds, 1e-9))
+    if rounds > 0.0:
+        used = rounds * full / cap + _stall(target, draft, c, together, prompt, cap, cap * context)
+    else:
+        used = _stall(target, draft, c, max(1.0, math.floor(c[CHUNK] / prompt)), prompt, 0.0, 0.0)
+    out[OPEN_CAPACITY] = 1.0 / used
+    out[OPEN_LOAD] = rate * used
+
+    # distribution of the number decoding
+    batch = 0.0
+    variance = 0.0
+    mean_round = full
+    slot_wait = 0.0
+    slot_decay = 1e9
+    stay = 0.0
+    single = _stall(target, draft, c, 1.0, prompt, 0.0, 0.0)
+    if rounds > 0.0:
+        best = 0.0
+        top = 0.0
+        weight = 0.0
+        total = 0.0
+        first = 0.0
+        second = 0.0
+        serving = 0.0
+        rate_at_cap = 0.0
+        for n in range(slots + 1):
+            if n > 0:
+                d = round_time(target, draft, c, float(n), 0.0) + slope * n * context
+                size = _batched(target, draft, c, rate, prompt, d, float(n), n * context)
+                p = _stall(target, draft, c, size, prompt, float(n), n * context)
+                share = max(1e-6, 1.0 - rate * p)
+                rate_at_cap = n * share / (rounds * d)
+                weight += math.log(rate / rate_at_cap)
+                tau = d / share
+            else:
+                tau = round_time(target, draft, c, 1.0, context) / max(1e-6, 1.0 - rate * single)
+            if weight > top:
+                # keep the greatest weight at one
+                scale = math.exp(top - weight)
+                total *= scale
+                first *= scale
+                second *= scale
+                serving *= scale
+                top = weight
+            w = math.exp(weight - top)
+            total += w
+            serving += w * n
+            first += w * tau
+            second += w * tau * tau
+            best = w
+        r = rate / rate_at_cap
+        if r >= 1.0 - 1e-9:
+            out[OPEN_LOAD] = max(out[OPEN_LOAD], r)
+            r = 1.0 - 1e-9
+        beyond = best * r / (1.0 - r)
+        serving = (serving + beyond * slots) / (total + beyond)
+        slot_wait = (best + beyond) / (total + beyond)
+        # service of nearly constant length: half the wait of M/M/c
+        slot_decay = 2.0 * (rate_at_cap - rate)
+        mean_round = (first + beyond * tau) / (total + beyond)
+        variance = max(0.0, (second + beyond * tau * tau) / (total + beyond) - mean_round * mean_round)
+        batch = serving
+        stay = serving / rate
+
+    step = 0.0
+    many = max(1.0, batch)
+    if batch > 0.0:
+        step = round_time(target, draft, c, many, many * context)
+    own = 0.0
+    decay = 1e9
+    busy = 0.0
+    each = 0.0
+    if not remote:
+        riding = 0.0
+        if c[SHARED] > 0.0 and batch >= 1.0:
+            riding = batch
+        size = _batched(target, draft, c, rate, prompt, max(step, 1e-9), riding, riding * context)
+        own = _prompts_time(target, draft, c, size, prompt, riding, riding * context)[0]
+        each = own / size
+        if riding > 0.0:
+            each = _stall(target, draft, c, size, prompt, riding, riding * context)
+        # one more prompt in a batch adds less than its share: the queue of prompts is loaded by what it adds
+        more = _prompts_time(target, draft, c, size + 1.0, prompt, riding, riding * context)[0]
+        busy = min(0.98, rate * min(more - own, own / size))
+        decay = 2.0 * (1.0 - busy) / (own * (1.0 + prompt_cv * prompt_cv))
+    front = c[DELAY] + c[DELAY_TOKEN] * prompt + c[STREAM] * (rate * (stay + own) + 1.0)
+    if c[LOOKAHEAD] > 0.0:
+        front += step
+    out[OPEN_BATCH] = batch
+    out[OPEN_BASE] = front + own
+    out[OPEN_STEP] = step * (1.0 + (c[POLL] - 1.0) * 0.5)
+    out[OPEN_PREFILL_LOAD] = busy
+    out[OPEN_PREFILL_DECAY] = decay
+    out[OPEN_SLOT_WAIT] = slot_wait
+    out[OPEN_SLOT_DECAY] = slot_decay
+    out[OPEN_STAY] = stay
+    # a stay averages the fluctuation of the number over its own time scale, and counts the prefills that fall into it
+    correlated = 0.736 * variance * rounds * rounds
+    free = 1.0 - min(0.98, rate * each)
+    counted = rate * stay * each * each * (1.0 + prompt_cv * prompt_cv) / (free * free)
+    out[OPEN_STAY_SD] = math.sqrt(correlated + counted)
+    out[OPEN_ROUND] = mean_round

@@ -220,11 +220,8 @@ def _parameters(found: Fit) -> dict[str, Any]:
 def unidentified(found: Fit) -> list[str]:
     """Sentences on what the data cannot tell: parameters left at their prior, and pairs that move together."""
     names = found.problem.prior.names
-    out = [
-        f"{n}: the data says nothing, the prior stands"
-        for n, s in zip(names, found.shrinkage, strict=True)
-        if s > UNINFORMED
-    ]
+    silent = [n for n, s in zip(names, found.shrinkage, strict=True) if s > UNINFORMED]
+    out = [f"the data says nothing, the prior stands: {', '.join(silent)}"] if silent else []
     correlation = found.correlation()
     for i, a in enumerate(names):
         for j in range(i):

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from simulator.measurements import FrontierPoint, MeasuredPoint
 from simulator.plots.labels import Label, place_labels
@@ -25,6 +26,7 @@ from simulator.plots.style import (
     concurrency_axis,
     log_axis,
     new_figure,
+    plain,
     styled,
 )
 from simulator.units import KILO
@@ -53,6 +55,9 @@ WORDS = {
 }
 """Kind of a finding -> the label beside its point; other kinds are written out."""
 MOST_LABELS = 14
+FAR = 2.0
+"""A least latency this many times below the picture is written, not drawn: it would squeeze the points."""
+COUNTED = {"note": "with a note"}
 PANELS = {"tpot": ("mean_tpot_ms", "median_tpot_ms"), "ttft": ("mean_ttft_ms", "median_ttft_ms")}
 
 
@@ -67,33 +72,39 @@ def validation_figure(report: Report, title: str = "") -> Figure:
         report: of :func:`simulator.validation.validate`.
         title: headline; by default the verdict.
     """
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
-    title = title or f"{report.verdict.capitalize()}: {counts} of {len(report.rows)} rows"
+    counts = ", ".join(f"{count} {COUNTED.get(verdict, verdict)}" for verdict, count in report.counts.items() if count)
+    title = title or f"{len(report.rows)} rows: {counts}"
     figure = new_figure(title, _subtitle(report))
     panels = figure.subplot_mosaic([["front", "tpot"], ["front", "ttft"]], width_ratios=(1.45, 1.0))
     curves = list(dict.fromkeys(row.curve for row in report.rows))
-    looks = {curve: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, curve in enumerate(curves)}
+    looks = {curve: _look(i) for i, curve in enumerate(curves)}
     for curve in curves:
         rows = [row for row in report.rows if row.curve == curve]
         _front(panels["front"], rows, looks[curve])
         for name, metrics in PANELS.items():
             _latency(panels[name], rows, metrics, looks[curve])
     _scales(panels, report)
-    _roof_front(panels["front"], report)
+    below, words = _roof_front(panels["front"], report)
     for name, metrics in PANELS.items():
         _roof_latency(panels[name], report, metrics)
     panels["front"].set_title("Throughput against interactivity")
     panels["tpot"].set_title("Time per output token")
     panels["ttft"].set_title("Time to first token")
-    _legend(panels["front"], looks, report)
-    _labels(panels["front"], report)
+    _legend(panels["front"], looks, report, below)
+    _labels(panels["front"], report, words)
     return figure
+
+
+def _look(i: int) -> tuple[str, str]:
+    """Colour and marker of the i-th curve; when the colours come round again the marker is another."""
+    return COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
 
 
 def _subtitle(report: Report) -> str:
     used = dict.fromkeys(one["name"] for one in report.meta["calibration"].values())
-    expected = f"expected by {', '.join(used)}" if used else "no profile: nothing expected, no roof"
-    return f"{expected};  lines and bands: expected, 90 %;  red: suspicious or impossible"
+    if not used:
+        return "measured alone: no profile, so no expectation and no roof;  red: suspicious or impossible"
+    return f"lines and bands: expected by {', '.join(used)}, 90 %;  markers: measured;  red: suspicious or impossible"
 
 
 def _point(row: RowVerdict) -> tuple[float, float] | None:
@@ -120,7 +131,8 @@ def _front(axes: Axes, rows: Sequence[RowVerdict], look: tuple[str, str]) -> Non
         axes.plot(x, y, color=look[0], lw=1.6, zorder=3)
         band = np.concatenate([xl, xh[::-1]]), np.concatenate([yl, yh[::-1]])
         axes.fill(*band, color=look[0], alpha=0.14, lw=0, zorder=2)
-    _markers(axes, [(row, point) for row in rows if (point := _point(row)) is not None], look)
+    points = [(row, point) for row in rows if (point := _point(row)) is not None]
+    _markers(axes, points, look, {id(row) for row in rows if row.verdict in BAD})
 
 
 def _latency(axes: Axes, rows: Sequence[RowVerdict], metrics: tuple[str, str], look: tuple[str, str]) -> None:
@@ -140,12 +152,30 @@ def _latency(axes: Axes, rows: Sequence[RowVerdict], metrics: tuple[str, str], l
         middle, low, high = np.array([bands[c] for c in counts]).T
         axes.plot(counts, middle, color=look[0], lw=1.6, zorder=3)
         axes.fill_between(counts, low, high, color=look[0], alpha=0.14, lw=0, zorder=2)
-    _markers(axes, points, look)
+    _markers(axes, points, look, {id(row) for row in rows if _concerns(row, metrics)})
 
 
-def _markers(axes: Axes, points: Sequence[tuple[RowVerdict, tuple[float, float]]], look: tuple[str, str]) -> None:
-    clean = [point for row, point in points if row.verdict not in BAD]
-    bad = [point for row, point in points if row.verdict in BAD]
+def _concerns(row: RowVerdict, metrics: tuple[str, str]) -> bool:
+    """Whether a finding of a row concerns one of these latencies, or no metric in particular."""
+    for reason in row.reasons:
+        named = {str(reason.data.get("metric")), str(reason.data.get("column")), *reason.data}
+        if reason.kind.startswith("ttft_"):
+            named = {"mean_ttft_ms", "median_ttft_ms"}
+        elif reason.kind not in ("slower_than_expected", "faster_than_expected", "above_roof", "not_monotone"):
+            named = set(metrics)
+        if reason.severity != "note" and named & set(metrics):
+            return True
+    return False
+
+
+def _markers(
+    axes: Axes,
+    points: Sequence[tuple[RowVerdict, tuple[float, float]]],
+    look: tuple[str, str],
+    marked: set[int],
+) -> None:
+    clean = [point for row, point in points if id(row) not in marked]
+    bad = [point for row, point in points if id(row) in marked]
     colour, marker = look
     if clean:
         axes.plot(*np.array(clean).T, marker, ls="", mfc="none", mec=colour, mew=1.3, ms=6.5, zorder=4)
@@ -167,15 +197,17 @@ def _scales(panels: Mapping[str, Axes], report: Report) -> None:
             log_axis(axes, "y", (1.0, 2.0, 5.0))
         else:
             axes.text(0.5, 0.5, "not published", transform=axes.transAxes, ha="center", color=MUTED)
+            axes.set_xticks([])
+            axes.set_yticks([])
         medians = any(getattr(row.row, metrics[1], None) for row in report.rows)
         means = any(getattr(row.row, metrics[0], None) for row in report.rows)
         axes.set_ylabel(axis_label(metrics[1] if medians and not means else metrics[0]))
 
 
-def _roof_front(axes: Axes, report: Report) -> None:
-    """Shade what lies above the highest roof of all curves, if it is not far off the picture."""
+def _roof_front(axes: Axes, report: Report) -> tuple[float | None, list[Text]]:
+    """Shade what lies above the highest roof of all curves; its height at the left (0 to 1), and its text."""
     if not report.roofs or not axes.has_data():
-        return
+        return None, []
     most = max((float(row.row.concurrency or 1) for row in report.rows), default=1.0)
     x_low, x_high = axes.get_xlim()
     y_low, y_high = axes.get_ylim()
@@ -187,7 +219,9 @@ def _roof_front(axes: Axes, report: Report) -> None:
     axes.set_xlim(x_low, x_high * 1.6)
     axes.set_ylim(y_low, top)
     words = "impossible at any acceptance"
-    axes.text(0.985, 0.985, words, transform=axes.transAxes, ha="right", va="top", color=INK, fontsize=11)
+    below = float(np.log(roof[0] / y_low) / np.log(top / y_low)) if roof[0] > y_low else None
+    height = 0.94 if below is None else below + 0.012
+    return below, [axes.text(0.015, height, words, transform=axes.transAxes, color=INK, fontsize=11)]
 
 
 def _roof_latency(axes: Axes, report: Report, metrics: tuple[str, str]) -> None:
@@ -205,24 +239,31 @@ def _roof_latency(axes: Axes, report: Report, metrics: tuple[str, str]) -> None:
     low, high = axes.get_ylim()
     counts = sorted(least)
     floor = [least[c] for c in counts]
+    if max(floor) < low / FAR:
+        ends = dict.fromkeys(plain(value) for value in (min(floor), max(floor)))
+        words = f"impossible below {' to '.join(ends)} ms"
+        axes.text(0.985, 0.03, words, transform=axes.transAxes, ha="right", color=MUTED, fontsize=10)
+        return
     bottom = min(low, min(floor) * 0.7)
     axes.fill_between(counts, floor, bottom, color=ROOF, lw=0, zorder=1)
     axes.plot(counts, floor, color=INK, lw=1.1, ls=(0, (4, 2)), zorder=2)
     axes.set_ylim(bottom, high)
 
 
-def _legend(axes: Axes, looks: Mapping[str, tuple[str, str]], report: Report) -> None:
+def _legend(axes: Axes, looks: Mapping[str, tuple[str, str]], report: Report, below: float | None) -> None:
+    """In the empty part between the points and the roof, or where there is room."""
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=colour, marker=marker, mfc="none", mec=colour, lw=1.6, ms=6.5, label=curve)
         for curve, (colour, marker) in looks.items()
     ]
     if any(row.verdict in BAD for row in report.rows):
         handles.append(Line2D([], [], color=RED, marker="o", ls="", ms=8, label="suspicious or impossible"))
-    axes.legend(handles=handles, loc="lower left", fontsize=9.5, frameon=True, framealpha=0.85, edgecolor="none")
+    place = {"loc": "best"} if below is None else {"loc": "upper left", "bbox_to_anchor": (0.0, below)}
+    axes.legend(handles=handles, fontsize=9.5, frameon=True, framealpha=0.85, edgecolor="none", **place)
 
 
-def _labels(axes: Axes, report: Report) -> None:
-    """The kind of the worst finding beside each red point, in order of severity; without room for all, one per kind."""
+def _labels(axes: Axes, report: Report, words: Sequence[Text]) -> None:
+    """The kind of the worst finding beside each red point, one per curve and concurrency, while there is room."""
     found: list[Label] = []
     rest: list[Label] = []
     order = sorted(report.rows, key=lambda row: row.verdict != "impossible")
@@ -231,16 +272,15 @@ def _labels(axes: Axes, report: Report) -> None:
         point = _point(row)
         if point is None:
             continue
-        kind = row.reasons[0].kind if row.reasons else ""
         text = _words(row) if row.verdict in BAD else ""
-        key = kind, row.row.concurrency
+        key = row.curve, row.row.concurrency
         if not text or key in seen or len(found) >= MOST_LABELS:
             rest.append(Label(*point, "", 4.0))
             continue
         seen.add(key)
         found.append(Label(*point, text, 5.0, RED))
     if found:
-        place_labels(axes, [*found, *rest], fontsize=9.5, keep_all=False)
+        place_labels(axes, [*found, *rest], fontsize=9.5, keep_all=False, artists=words)
 
 
 def _words(row: RowVerdict) -> str:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.configurations import configuration
-from simulator.consistency import Finding, check_rows
 from simulator.consistency.cost import check_cost
 from simulator.consistency.finding import describe
+from simulator.consistency.gpu_count import check_gpus
+from simulator.consistency.labels import check_comparable, check_duplicates
+from simulator.consistency.shape import check_shape
+from simulator.consistency.ttft import check_ttft
 from simulator.errors import InputError
 from simulator.measurements import MeasuredPoint, Row
 from simulator.measurements.wrong_units import wrong_units
@@ -45,16 +48,16 @@ def validate(
         InputError: an unknown calibration, or one made for another hardware, model, engine or precision.
     """
     places = {i: (row.file, row.line) for i, row in enumerate(rows)}
-    reasons = [*_model_free(rows, places)]
     known, strangers = _known(rows, places)
     curves = {one.curve: one for one in known}
     limits = {curve: roofs_of(curve) for curve in curves}
-    reasons += strangers
+    reasons = [*_alone(rows, places), *strangers]
     reasons += [reason for one in known for reason in check_roofs(one, places[one.index], limits[one.curve])]
-    expected = expectations(known, calibration, force, method)
-    reasons += [_unpredicted(curve, why, known, places) for curve, why in expected.refused.items()]
     forbidden = {place for reason in reasons if reason.severity == "impossible" for place in reason.places}
     broken = frozenset(i for i, place in places.items() if place in forbidden)
+    reasons += _together(rows, places, broken)
+    expected = expectations(known, calibration, force, method)
+    reasons += [_unpredicted(curve, why, known, places) for curve, why in expected.refused.items()]
     sound = [one for one in known if one.index not in broken]
     pairs, pooled = implied_lengths(sound, expected.scenarios, places, method)
     reasons += [*check_pairs(pairs), *check_expectations(known, expected, pairs, places, broken)]
@@ -71,19 +74,29 @@ def validate(
     )
 
 
-def _model_free(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
-    """The checks without a model. Rows are numbered through, so that findings on several files name the right ones."""
-    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
-    found = check_rows(numbered)
+def _alone(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
+    """The checks without a model that need one row only."""
     hardware = {row.hardware: _hardware(row.hardware) for row in rows}
-    for row in numbered:
+    for i, row in enumerate(rows):
         hw = hardware[row.hardware]
-        if hw is not None:
-            prices = hw.price.model_dump() if hw.price is not None else {}
-            found += check_cost(row, prices, hw.all_in_power / KILO if hw.all_in_power is not None else None)
+        prices = hw.price.model_dump() if hw is not None and hw.price is not None else {}
+        power = hw.all_in_power / KILO if hw is not None and hw.all_in_power is not None else None
+        for f in (*check_gpus(row), *check_cost(row, prices, power)):
+            yield Reason(f.severity, f.kind, f.message, (places[i],), f.data)
         if isinstance(row, MeasuredPoint):
             for column, what in wrong_units(row):
-                found.append(Finding("", (row.line,), "impossible", "wrong_units", f"{column}: found {what}"))
+                yield Reason("impossible", "wrong_units", f"{column}: found {what}", (places[i],), {"column": column})
+
+
+def _together(rows: Sequence[Row], places: Mapping[int, Place], broken: frozenset[int]) -> Iterator[Reason]:
+    """The checks without a model that compare rows.
+
+    Neighbours of a row that cannot be are not blamed for it. Rows are numbered through, so that a finding on several
+    files names the right ones.
+    """
+    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
+    sound = [row for row in numbered if row.line not in broken]
+    found = [*check_shape(sound), *check_ttft(sound), *check_duplicates(numbered), *check_comparable(numbered)]
     for f in found:
         message = f.message.rpartition(" (lines ")[0] if f.kind == "duplicate_curve" else f.message
         yield Reason(f.severity, f.kind, message, tuple(places[i] for i in dict.fromkeys(f.lines)), f.data)
