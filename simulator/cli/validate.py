@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from simulator.cli.output import check_outputs, emit
@@ -71,5 +73,6 @@ def validate(
         emit(validation_text(report, piped=output is not None), output)
     else:
         emit(report.to_json(), output)
+    sys.stdout.flush()
     if not report.clean:
         raise click.exceptions.Exit(FINDINGS)

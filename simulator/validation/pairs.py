@@ -235,7 +235,8 @@ class Equation:
     def slope(self, length: float) -> float:
         """Derivative of the log ratio by the acceptance length, per token."""
         k = self.solver.k
-        up, down = _inner(length + STEP, k), _inner(length - STEP, k)
+        at = _inner(length, k)
+        up, down = _inner(at + STEP, k), _inner(at - STEP, k)
         return (self.residual(up) - self.residual(down)) / (up - down)
 
     def solve(self, off: float = 0.0) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from simulator.prediction import derived, versions
 from simulator.scenario import Scenario, cost_basis_price, describe
 from simulator.speculation import from_rate, rate_of_length
 from simulator.what_if.backends import LOCAL, Backend, events_grid
-from simulator.what_if.gain import EDGE, THROUGHPUT, BreakEven, Gain, off_of, with_length
+from simulator.what_if.gain import EDGE, THROUGHPUT, BreakEven, break_evens, off_of, with_length
 from simulator.what_if.grid import Progress, closed_form_grid, silent
 from simulator.what_if.ranges import (
     check_drafts,
@@ -28,8 +27,8 @@ from simulator.what_if.study import Study
 
 Array = NDArray[np.float64]
 SHOWN = ("total_tok_s_gpu", "output_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "prefill_share")
-PASSES = 3
-"""Solutions of a break-even by discrete events, each with the shift found at the one before."""
+STALLED = 0.75
+"""Part of the time in prefill from which the closed form is not to be trusted."""
 
 
 def what_if_acceptance(
@@ -55,7 +54,7 @@ def what_if_acceptance(
         concurrencies: clients; None: those of 4 to 256 that fit. Requests beyond what fits queue, which is noted.
         rates: acceptance rates in [0, 1], the same at each position; None with no lengths: 0 to 1 in 21 steps.
         lengths: acceptance lengths in [1, k + 1], instead of rates.
-        method: ``closed-form``, or ``des``: the points by discrete events, and the break-even shifted to them.
+        method: ``closed-form`` or ``des`` (discrete events), for points and break-even; derivatives are the closed form's.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: give 90 % intervals of the break-even.
@@ -77,7 +76,7 @@ def what_if_acceptance(
     else:
         grid = closed_form_grid(everything, counts, progress=progress)
     slopes = _slopes(scenario, found_lengths, counts)
-    even = _break_evens(scenario, counts, method, seed, intervals, backend)
+    even = break_evens(scenario, counts, method=method, seed=seed, intervals=intervals)
     points = []
     for i, (length, variant) in enumerate(zip(found_lengths, variants, strict=True)):
         rate = rate_of_length(length, scenario.speculation.tokens)
@@ -96,7 +95,7 @@ def what_if_acceptance(
         kind="acceptance",
         meta=study_meta(scenario, method, seed, cost_basis, price) | {"intervals": "90 %" if intervals else None},
         tables={"points": tuple(points), "break_even": tuple(e.as_row() for e in even), "off": tuple(off)},
-        sentences=(*map(sentence, even), *_queueing(scenario, counts)),
+        sentences=(*map(sentence, even), *_queueing(scenario, counts), *stalls(points, method)),
     )
 
 
@@ -168,36 +167,22 @@ def _slopes(scenario: Scenario, lengths: Sequence[float], counts: Sequence[int])
     return slopes
 
 
-def _break_evens(
-    scenario: Scenario, counts: Sequence[int], method: str, seed: int, intervals: bool, backend: Backend
-) -> list[BreakEven]:
-    curves = [Gain(scenario, count) for count in counts]
-    if method == "des":
-        for _ in range(PASSES):
-            _shift(curves, scenario, seed, backend)
-    return [curve.break_even(intervals) for curve in curves]
-
-
-def _shift(curves: Sequence[Gain], scenario: Scenario, seed: int, backend: Backend) -> None:
-    """Move each closed form onto the discrete events at its own break-even."""
-    for curve in curves:
-        at = curve.root()
-        length = 1.0 + curve.k if at is None else at
-        pair = [with_length(scenario, length), curve.off]
-        found = events_grid(pair, [curve.concurrency], seed=seed, backend=_cheap(backend))[THROUGHPUT]
-        curve.shift += math.log(float(found[0, 0] / found[1, 0])) - curve(length)
-
-
-def _cheap(backend: Backend) -> Backend:
-    """Two runs are not worth a pool of processes, but are worth keeping."""
-    return Backend("serial", results=backend.results)
-
-
 def _queueing(scenario: Scenario, counts: Sequence[int]) -> list[str]:
     beyond = [c for c in counts if c > scenario.max_concurrency]
     if not beyond:
         return []
     return [
-        f"at {', '.join(map(str, beyond))} clients requests queue: at most {scenario.max_concurrency} fit in memory with "
-        f"drafts, {off_of(scenario).max_concurrency} without"
+        f"at {', '.join(map(str, beyond))} clients requests queue: at most {scenario.max_concurrency} fit "
+        f"in memory with drafts, {off_of(scenario).max_concurrency} without"
+    ]
+
+
+def stalls(rows: Sequence[Mapping[str, Any]], method: str) -> list[str]:
+    """A warning where the closed form is not to be trusted."""
+    if method == "des" or max(float(row["prefill_share"]) for row in rows) < STALLED:
+        return []
+    counts = sorted({int(row["concurrency"]) for row in rows if row["prefill_share"] >= STALLED})
+    return [
+        f"at {', '.join(map(str, counts))} clients the engine does little but prefill, where the closed form is not to be "
+        "trusted: use discrete events (--method des)"
     ]

@@ -1,7 +1,7 @@
 """Discrete events of many configurations at once: on one core, on all local ones (joblib), or on a Dask cluster.
 
-Every task carries its own seed, so its numbers do not depend on where, when and beside what it runs. With a results file,
-finished tasks are appended chunk by chunk; a sweep that was interrupted runs only those that the file does not hold.
+Every task carries its own seed, so its numbers do not depend on where, when and beside what it runs. With a results
+file, finished tasks are appended chunk by chunk; a sweep that was interrupted runs only those that the file does not hold.
 """
 
 from __future__ import annotations
@@ -90,15 +90,14 @@ class Task:
         digest = hashlib.sha256()
         for table in (self.plan.target, self.plan.draft, self.plan.vector):
             digest.update(np.ascontiguousarray(table).tobytes())
-        rest = [self.workload.model_dump(), self.speculation.probabilities, self.concurrency, self.cap, self.gpus, self.seed]
-        digest.update(json.dumps([rest, versions()], sort_keys=True).encode())
+        load = self.concurrency, self.cap, self.gpus, self.seed
+        rest = [self.workload.model_dump(), self.speculation.probabilities, load, versions()]
+        digest.update(json.dumps(rest, sort_keys=True).encode())
         return digest.hexdigest()
 
     def run(self) -> Metrics:
         """Its metrics."""
-        return simulate(
-            self.plan, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed
-        )
+        return simulate(self.plan, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed)
 
 
 def run_chunk(tasks: Sequence[Task]) -> list[Metrics]:
@@ -216,7 +215,9 @@ def _read(file: Path) -> dict[str, Metrics]:
             entry: dict[str, Any] = json.loads(line)
             found[entry["key"]] = entry["metrics"]
         except (json.JSONDecodeError, KeyError, TypeError):
-            raise InputError(f"--results {file}: line {number} is damaged; expected one finished configuration") from None
+            raise InputError(
+                f"--results {file}: line {number} is damaged; expected one finished configuration"
+            ) from None
     return found
 
 

@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from simulator.intervals import Z90, jacobian
 from simulator.plan import Plan, build_plan
 from simulator.scenario import Scenario
-from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.serving import closed_form_load, closed_form_metrics, simulate
 from simulator.speculation import OFF, from_length, rate_of_length
 
 Array = NDArray[np.float64]
@@ -84,30 +84,30 @@ class BreakEven:
 
 
 class Gain:
-    """Log gain of one scenario at one concurrency by the closed form, plus ``shift``."""
+    """Log gain of one scenario at one concurrency as a function of the acceptance length."""
 
-    def __init__(self, scenario: Scenario, concurrency: int, shift: float = 0.0) -> None:
-        self.scenario, self.concurrency, self.shift = scenario, concurrency, shift
+    def __init__(self, scenario: Scenario, concurrency: int, method: str = "closed-form", seed: int = 0) -> None:
+        """``scenario`` has drafts; ``des`` takes the mean of independent runs, of the same lengths for all acceptances."""
+        self.scenario, self.concurrency, self.method, self.seed = scenario, concurrency, method, seed
         self.k = scenario.speculation.tokens
         self.off = off_of(scenario)
         values = scenario.calibration.values()
         self.plan = build_plan(scenario.deployment, scenario.speculation, values)
-        self.cap = max(1, scenario.max_concurrency)
-        self.gpus = np.array([float(scenario.deployment.tp)])
-        load = closed_form_load(scenario.workload, OFF, concurrency, max(1, self.off.max_concurrency))
-        plan = build_plan(scenario.deployment, OFF, values)
-        self.base = self._log_throughput(plan, load)
+        self.known: dict[float, float] = {}
+        self.base = self._log_throughput(self.off, build_plan(scenario.deployment, OFF, values), method)
 
     def __call__(self, length: float) -> float:
         """Log gain at an acceptance length."""
-        load = closed_form_load(self.scenario.workload, from_length(length, self.k), self.concurrency, self.cap)
-        return self._log_throughput(self.plan, load) - self.base + self.shift
+        if length not in self.known:
+            self.known[length] = self._log_throughput(with_length(self.scenario, length), self.plan, self.method)
+        return self.known[length] - self.base
 
     def slope(self, length: float) -> float:
-        """Derivative by the acceptance length, per token."""
+        """Derivative by the acceptance length, per token, by the closed form, which is smooth."""
         step = EDGE * self.k
-        low, high = max(1.0, length - step), min(1.0 + self.k, length + step)
-        return (self(high) - self(low)) / (high - low)
+        ends = max(1.0, length - step), min(1.0 + self.k, length + step)
+        low, high = (self._log_throughput(with_length(self.scenario, end), self.plan, "closed-form") for end in ends)
+        return (high - low) / (ends[1] - ends[0])
 
     def sd(self, length: float) -> float:
         """Standard deviation of the log gain: parameters that both sides share partly cancel, noise does not."""
@@ -127,7 +127,7 @@ class Gain:
             return low
         if self(high) < level:
             return None
-        return float(brentq(lambda length: self(length) - level, low, high, xtol=1e-10))
+        return float(brentq(lambda length: self(length) - level, low, high, xtol=1e-9))
 
     def break_even(self, intervals: bool = True) -> BreakEven:
         """The break-even length with its 90 % interval."""
@@ -146,11 +146,24 @@ class Gain:
             slope=self.slope(at),
         )
 
-    def _log_throughput(self, plan: Plan, load: Array) -> float:
+    def _log_throughput(self, scenario: Scenario, plan: Plan, method: str) -> float:
+        workload, speculation, cap = scenario.workload, scenario.speculation, max(1, scenario.max_concurrency)
+        gpus = scenario.deployment.tp
+        if method == "des":
+            found = simulate(plan, workload, speculation, self.concurrency, cap, gpus, self.seed)
+            return math.log(found[THROUGHPUT])
+        load = closed_form_load(workload, speculation, self.concurrency, cap)[None, :]
         which = np.zeros(1, dtype=np.int64)
-        return math.log(float(closed_form_metrics([plan], which, load[None, :], self.gpus)[THROUGHPUT][0]))
+        return math.log(float(closed_form_metrics([plan], which, load, np.array([float(gpus)]))[THROUGHPUT][0]))
 
 
-def break_evens(scenario: Scenario, concurrencies: Sequence[int], *, intervals: bool = True) -> list[BreakEven]:
-    """Break-even per concurrency by the closed form."""
-    return [Gain(scenario, c).break_even(intervals) for c in concurrencies]
+def break_evens(
+    scenario: Scenario,
+    concurrencies: Sequence[int],
+    *,
+    method: str = "closed-form",
+    seed: int = 0,
+    intervals: bool = True,
+) -> list[BreakEven]:
+    """Break-even per concurrency."""
+    return [Gain(scenario, c, method, seed).break_even(intervals) for c in concurrencies]

@@ -34,8 +34,8 @@ def closed_form_grid(
 ) -> dict[str, Array]:
     """Expected metrics of every scenario at every concurrency, each array of shape (scenarios, concurrencies).
 
-    Acceptance is not part of a plan, so scenarios that differ in it alone share one. Requests beyond what fits in memory
-    queue. The kernel releases the GIL: chunks run on as many threads as there are cores.
+    Acceptance is not part of a plan, so scenarios that differ in it alone share one. Requests beyond what fits in
+    memory queue. The kernel releases the GIL: chunks run on as many threads as there are cores.
 
     Args:
         scenarios: what runs.
@@ -49,7 +49,8 @@ def closed_form_grid(
     loads = np.empty((len(scenarios), counts.size, 7))
     which = np.empty((len(scenarios), counts.size), dtype=np.int64)
     gpus = np.empty((len(scenarios), counts.size))
-    parameters = {id(s.calibration): values or s.calibration.values() for s in {id(s.calibration): s for s in scenarios}.values()}
+    calibrations = {id(s.calibration): s.calibration for s in scenarios}
+    parameters = {key: values or calibration.values() for key, calibration in calibrations.items()}
     for i, s in enumerate(scenarios):
         key = (id(s.deployment), id(s.calibration), s.speculation.tokens, s.workload.isl + s.workload.osl)
         if key not in known:

@@ -29,7 +29,9 @@ def span(option: str, low: float, high: float, count: int = STEPS) -> list[float
     if low > high:
         raise InputError(f"{option}: the range {low:g}..{high:g} is reversed; expected {high:g}..{low:g}")
     if low == high or count < 2:
-        raise InputError(f"{option}: the range {low:g}..{high:g} with {count} values is empty; expected two ends that differ")
+        raise InputError(
+            f"{option}: the range {low:g}..{high:g} with {count} values is empty; expected two ends that differ"
+        )
     return [low + (high - low) * i / (count - 1) for i in range(count)]
 
 

@@ -1,0 +1,106 @@
+"""``mtpsim simulate``."""
+
+from __future__ import annotations
+
+import click
+
+from simulator.cli.options import Inputs, scenario_options
+from simulator.cli.output import check_outputs, emit
+from simulator.cli.promise_options import PromiseCommand
+from simulator.cli.traffic_options import duration as seconds
+from simulator.cli.traffic_options import length_options, without_closed_loop
+from simulator.errors import InputError
+from simulator.promises import Promise
+
+
+@click.command(cls=PromiseCommand)
+@click.option("--rate", metavar="X", type=float, help="Requests per second of the whole fleet.")
+@click.option("--cv", metavar="X", type=float, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
+@click.option("--profile", metavar="FILE", help="CSV start_s,requests_per_s: the rate over the day.")
+@click.option("--trace", metavar="FILE", help="CSV arrival_s,input_tokens,output_tokens; or Mooncake JSONL.")
+@click.option("--duration", metavar="T", callback=seconds, help="Such as 10min.  [default: 1h, a profile's day]")
+@click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Equal replicas.")
+@click.option("--max-running", metavar="N", type=int, help="Requests a replica runs.  [default: what fits in memory]")
+@click.option("--queue-limit", metavar="N", type=int, help="Requests that may wait at a replica.  [default: any]")
+@length_options
+@scenario_options()
+@click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Arrivals, lengths and drafts.")
+@click.option("--requests", metavar="FILE.csv", help="Write one row per request.")
+@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"], case_sensitive=False), default="table")
+@click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
+def simulate(
+    inputs: Inputs,
+    rate: float | None,
+    cv: float,
+    profile: str | None,
+    trace: str | None,
+    duration: float | None,
+    replicas: int,
+    max_running: int | None,
+    queue_limit: int | None,
+    lengths: str,
+    promises: tuple[Promise, ...],
+    router: str,
+    cost_basis: str,
+    seed: int,
+    requests: str | None,
+    plot: str | None,
+    form: str,
+    output: str | None,
+) -> None:
+    """Simulate open-loop traffic against one replica or a fleet behind a router.
+
+    A constant rate, a rate profile over the day, or a trace. If the queue grows the run is called saturated and has no
+    latencies.
+
+    \b
+    mtpsim simulate --rate 2 --tp 4 --isl 8192 --ttft-p99 2s --tpot-p95 25ms
+    mtpsim simulate --rate 40 --replicas 16 --tp 4 --mtp 3 --isl 8192 --cv 2 --router two-choices
+    mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --plot day.png --requests day.csv
+    """
+    check_outputs(output, plot)
+    check_outputs(requests, None)
+    places = [place for place in (output, plot, requests) if place is not None]
+    if len(set(places)) < len(places):
+        raise InputError("--output, --plot and --requests: expected different files")
+    from simulator.cli.kernel_start import start_kernels
+    from simulator.cli.simulation_table import simulation_text
+    from simulator.lengths import parse_lengths
+    from simulator.opensummary import request_rows
+    from simulator.results import rows_to_csv, to_json
+    from simulator.simulation import simulate_scenario
+    from simulator.traffic import make_traffic
+
+    start_kernels()
+    traffic = make_traffic(
+        rate, parse_lengths(lengths, inputs.isl, inputs.osl), duration=duration, cv=cv, profile=profile, trace=trace
+    )
+    result = simulate_scenario(
+        inputs.scenario(),
+        traffic,
+        replicas=replicas,
+        router=router.lower(),
+        max_running=max_running,
+        queue_limit=queue_limit,
+        promises=promises,
+        seed=seed,
+        cost_basis=cost_basis.lower(),
+    )
+    if requests is not None:
+        emit(rows_to_csv(list(request_rows(result.run))), requests)
+    if plot is not None:
+        from simulator.cli.traffic_pictures import draw_traffic
+
+        draw_traffic(result, plot)
+    if form == "table":
+        emit(simulation_text(result, piped=output is not None), output)
+    elif form == "json":
+        emit(to_json({"meta": result.meta, "figures": result.figures}), output)
+    else:
+        plain = {k: v for k, v in result.figures.items() if k != "promises"}
+        emit(rows_to_csv([plain]), output)
+
+
+simulate = without_closed_loop(simulate)

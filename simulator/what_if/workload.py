@@ -1,0 +1,148 @@
+"""The same question across lengths, replica sizes, precisions and hardware: where does MTP pay there?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from simulator.errors import InputError
+from simulator.prediction import derived, versions
+from simulator.scenario import Scenario, cost_basis_price
+from simulator.sweep import CONCURRENCIES, split_meta
+from simulator.what_if.acceptance import study_meta
+from simulator.what_if.backends import LOCAL, Backend, events_grid
+from simulator.what_if.gain import THROUGHPUT, Gain, off_of
+from simulator.what_if.grid import Progress, closed_form_grid, silent
+from simulator.what_if.ranges import check_drafts, check_method
+from simulator.what_if.study import Study
+
+DEFAULT_CONCURRENCIES = (4, 32, 128)
+
+
+def what_if_workload(
+    scenarios: Sequence[Scenario],
+    concurrencies: Sequence[int] | None = None,
+    *,
+    method: str = "des",
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+    intervals: bool = True,
+    backend: Backend = LOCAL,
+    progress: Progress = silent,
+) -> Study:
+    """Gain over Off and break-even acceptance of scenarios that differ in lengths, TP, precision or hardware.
+
+    Table ``points``: one row per scenario and concurrency. ``off_decode_share`` is the part of the engine's time that Off
+    spends decoding, the only part that drafts can shorten; ``gain_over_off`` is a fraction. A concurrency whose caches do
+    not fit with drafts is left out and noted.
+
+    Args:
+        scenarios: each with drafts and an acceptance.
+        concurrencies: clients; None: 4, 32 and 128.
+        method: ``des`` or ``closed-form``, which is not to be trusted where there is little but prefill.
+        seed: of lengths and accepted drafts.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+        intervals: give 90 % intervals of the break-even.
+        backend: where discrete events run.
+        progress: told how many configurations are done.
+
+    Raises:
+        InputError: no scenario, one without drafts, or nothing fits in memory.
+    """
+    if not scenarios:
+        raise InputError("expected at least one scenario, found none")
+    check_method(method)
+    for scenario in scenarios:
+        check_drafts(scenario)
+    counts = list(DEFAULT_CONCURRENCIES if concurrencies is None else concurrencies)
+    kept = [(s, [c for c in counts if s.memory.fits(c)]) for s in scenarios]
+    if not any(fits for _s, fits in kept):
+        scenarios[0].check_memory(min(counts or CONCURRENCIES))
+    every = [side for s, _fits in kept for side in (s, off_of(s))]
+    if method == "des":
+        grid = events_grid(every, counts, seed=seed, backend=backend, progress=progress)
+    else:
+        grid = closed_form_grid(every, counts, progress=progress)
+    rows = []
+    for i, (s, fits) in enumerate(kept):
+        price = cost_basis_price(s.deployment, cost_basis)
+        for count in fits:
+            at = {name: (float(grid[name][2 * i, counts.index(count)])) for name in grid}
+            off = {name: (float(grid[name][2 * i + 1, counts.index(count)])) for name in grid}
+            even = Gain(s, count, method, seed).break_even(intervals).as_row()
+            row = _inputs(s) | {"concurrency": count, "spec_tokens": s.speculation.tokens}
+            row["acceptance_length"] = s.speculation.acceptance_length
+            for name in (THROUGHPUT, "mean_tpot_ms"):
+                row |= {name: at[name], f"off_{name}": off[name]}
+            row["cost_usd_per_mtok"] = derived(at, {}, price, None)["cost_usd_per_mtok"]
+            row["off_cost_usd_per_mtok"] = derived(off, {}, price, None)["cost_usd_per_mtok"]
+            row["gain_over_off"] = at[THROUGHPUT] / off[THROUGHPUT] - 1.0
+            row["off_decode_share"] = 1.0 - off["prefill_share"]
+            row["mtp_pays"] = even["mtp_pays"]
+            row |= {f"break_even_length{end}": even[f"acceptance_length{end}"] for end in ("", "_lo", "_hi")}
+            rows.append(row)
+    metas = [study_meta(s, method, seed, cost_basis, cost_basis_price(s.deployment, cost_basis)) for s in scenarios]
+    shared, own = split_meta(metas)
+    left_out = [note for s, fits in kept if (note := _left_out(s, counts, fits))]
+    meta = {**shared, "scenarios": own, "left_out": left_out, "versions": versions()}
+    return Study("workload", meta, {"points": tuple(rows)}, (*_sentences(rows), *left_out))
+
+
+def _inputs(s: Scenario) -> dict[str, Any]:
+    d = s.deployment
+    return {
+        "hardware": d.hardware.name,
+        "precision": d.weights.precision,
+        "tp": d.tp,
+        "isl": s.workload.isl,
+        "osl": s.workload.osl,
+        "calibration": s.calibration.name,
+    }
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['hardware']} {row['precision'].upper()} TP{row['tp']} {row['isl']}/{row['osl']}"
+
+
+def _left_out(s: Scenario, counts: Sequence[int], fits: Sequence[int]) -> str:
+    missing = [c for c in counts if c not in fits]
+    if not missing:
+        return ""
+    return (
+        f"{_name(_inputs(s))}: concurrency {', '.join(map(str, missing))} left out, since at most {s.max_concurrency} "
+        "requests fit in memory with drafts"
+    )
+
+
+def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    ordered = sorted(rows, key=lambda row: float(row["gain_over_off"]))
+    out = []
+    for what, row in (("least", ordered[0]), ("most", ordered[-1])):
+        out.append(
+            f"MTP gains {what} on {_name(row)} at {row['concurrency']} clients: {100 * row['gain_over_off']:+.0f} %; Off "
+            f"spends {100 * row['off_decode_share']:.0f} % of its time decoding there"
+        )
+    losing = [row for row in rows if row["gain_over_off"] < 0.0]
+    if losing:
+        out.append(f"MTP loses in {len(losing)} of {len(rows)} cases")
+    if len({row["calibration"] for row in rows}) > 1:
+        names = ", ".join(sorted({row["calibration"] for row in rows}))
+        out.append(f"rows rest on different calibrations ({names}): differences between them are less sure than gains")
+    gains = [row["gain_over_off"] for row in rows]
+    shares = [row["off_decode_share"] for row in rows]
+    if len(rows) > 3 and (r := _correlation(gains, shares)) > 0.5:
+        out.append(
+            f"gain follows the time spent decoding (correlation {r:.2f}): "
+            "long prompts and short outputs leave less of it"
+        )
+    return out
+
+
+def _correlation(x: Sequence[float], y: Sequence[float]) -> float:
+    mx, my = sum(x) / len(x), sum(y) / len(y)
+    xy = sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
+    xx, yy = sum((a - mx) ** 2 for a in x), sum((b - my) ** 2 for b in y)
+    return xy / math.sqrt(xx * yy) if xx * yy > 0 else 0.0
