@@ -22,8 +22,8 @@ LONGEST = 2_000_000
 class Lengths:
     """Input and output lengths, drawn independently, except that empirical pairs stay together.
 
-    ``fixed``: always ``isl`` and ``osl``. ``uniform``: whole numbers in [shape x L, L], as the published benchmarks draw
-    them. ``lognormal``: mean L and coefficient of variation ``shape``. ``empirical``: ``pairs`` of (input, output),
+    ``fixed``: always ``isl`` and ``osl``. ``uniform``: whole numbers in [shape x L, L], as the published benchmarks
+    draw them. ``lognormal``: mean L and coefficient of variation ``shape``. ``empirical``: ``pairs`` of (input, output),
     drawn with replacement.
     """
 
@@ -114,6 +114,7 @@ def parse_lengths(text: str, isl: int, osl: int) -> Lengths:
     if kind == "uniform" and not 0 < shape <= 1:
         raise InputError(f"--lengths: uniform needs a ratio above 0 and up to 1, such as uniform:0.8, found {text!r}")
     if kind == "lognormal" and not 0 <= shape <= 10:
-        raise InputError(f"--lengths: lognormal needs a coefficient of variation from 0 to 10, such as lognormal:0.5, "
-                         f"found {text!r}")
+        raise InputError(
+            f"--lengths: lognormal needs a coefficient of variation from 0 to 10, such as lognormal:0.5, found {text!r}"
+        )
     return Lengths(kind, isl, osl, shape)

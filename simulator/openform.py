@@ -1,7 +1,8 @@
 """The closed-form companion of the open loop: one replica in steady state, for pruning searches of millions.
 
-Against discrete events of a single replica under Poisson arrivals, see ``tests/test_openloop_theory.py`` for how far it is
-off: capacity, mean TPOT and percentiles.
+Against discrete events of one replica under Poisson arrivals up to 85 % of the knee, with 8k prompts: the knee and the
+mean TPOT within 4 %, p95 TPOT 16 % low at worst, p99 TTFT within 15 % while slots do not run short; several short prompts
+per prefill and queues for slots are farther off. ``tests/test_openloop_theory.py`` holds it to that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from statistics import NormalDist
 import numpy as np
 
 from simulator import kernels as kn
-from simulator.lengths import Lengths
 from simulator.plan import Plan
 from simulator.speculation import Speculation
 
@@ -77,8 +77,10 @@ class OpenForm:
         return value
 
 
-def open_form(plan: Plan, speculation: Speculation, cap: int, moments: tuple[float, float, float, float], rate: float) -> OpenForm:
-    """Steady state of one replica at ``rate`` requests/s; ``moments`` are mean and sd of input, then of output tokens."""
+def open_form(
+    plan: Plan, speculation: Speculation, cap: int, moments: tuple[float, float, float, float], rate: float
+) -> OpenForm:
+    """Steady state of one replica at ``rate`` requests/s; ``moments``: mean and sd of input, then of output tokens."""
     prompt, prompt_sd, output, output_sd = moments
     emission = speculation.emission()
     values = np.arange(1, emission.size + 1)
@@ -88,7 +90,9 @@ def open_form(plan: Plan, speculation: Speculation, cap: int, moments: tuple[flo
     rounds = max(0.0, output - 1.0 + overshoot) / mean if output > 1 else 0.0
     rounds_cv = math.sqrt(max(output - 1.0, 0.0) * variance / mean**3) / rounds if rounds else 0.0
     out = np.zeros(kn.OPEN_FIELDS)
-    kn.open_form(plan.target, plan.draft, plan.vector, rate, prompt, prompt_sd / prompt, output, rounds, float(cap), out)
+    kn.open_form(
+        plan.target, plan.draft, plan.vector, rate, prompt, prompt_sd / prompt, output, rounds, float(cap), out
+    )
     return OpenForm(
         capacity=float(out[kn.OPEN_CAPACITY]),
         load=float(out[kn.OPEN_LOAD]),
@@ -105,8 +109,3 @@ def open_form(plan: Plan, speculation: Speculation, cap: int, moments: tuple[flo
         output=output,
         output_sd=output_sd,
     )
-
-
-def lengths_moments(lengths: Lengths) -> tuple[float, float, float, float]:
-    """Mean and sd of input, then output tokens."""
-    return lengths.moments

@@ -175,7 +175,9 @@ def memory_cap(deployment: Deployment, spec_tokens: int, tokens: tuple[float, fl
     mean, sd = tokens
     cap = memory_fit(deployment, mean, spec_tokens).max_concurrency
     for _ in range(20):
-        smaller = memory_fit(deployment, mean + BATCH_QUANTILE * sd / math.sqrt(max(cap, 1)), spec_tokens).max_concurrency
+        smaller = memory_fit(
+            deployment, mean + BATCH_QUANTILE * sd / math.sqrt(max(cap, 1)), spec_tokens
+        ).max_concurrency
         if smaller >= cap:
             break
         cap = max(1, smaller)

@@ -26,7 +26,9 @@ class Promise:
         """As on the command line, such as ``ttft-p99``."""
         return f"{self.metric}-p{self.percentile:g}"
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """In words."""
         return f"p{self.percentile:g} {self.metric.upper()} of at most {duration_text(self.limit)}"
 
 

@@ -31,8 +31,8 @@ FAULTS_SHOWN = 5
 def read_trace(path: str) -> tuple[Array, Array, Array]:
     """Arrival times (s, from the first row's own zero), input and output tokens of a trace.
 
-    A file that ends in ``.jsonl`` or ``.json`` has one JSON object per line with the Mooncake fields ``timestamp`` (ms),
-    ``input_length`` and ``output_length``; anything else is CSV with the columns ``arrival_s``, ``input_tokens`` and
+    A file that ends in ``.jsonl`` or ``.json`` has one JSON object per line with the Mooncake fields ``timestamp``
+    (ms), ``input_length`` and ``output_length``; anything else is CSV with the columns ``arrival_s``, ``input_tokens`` and
     ``output_tokens``, in any order, other columns ignored.
 
     Raises:

@@ -40,8 +40,8 @@ class Traffic:
     """Where requests come from: a constant rate, a rate profile, or a trace.
 
     ``cv``: coefficient of variation of the gaps at constant rate; 1 is Poisson, 0 even, above 1 bursty (gamma gaps).
-    ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``trace``: requests as
-    they are; everything else is then left aside.
+    ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``trace``: requests
+    as they are; everything else is then left aside.
     """
 
     rate: float
@@ -69,7 +69,8 @@ class Traffic:
         send = draw_arrivals(rng, starts, rates, self.duration, self.cv)
         if send.size == 0:
             raise InputError(
-                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; take a longer --duration"
+                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; "
+                "take a longer --duration"
             )
         prompt, output = self.lengths.draw(rng, send.size)
         return Requests(send, prompt, output)
@@ -92,8 +93,8 @@ class Traffic:
 def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duration: float, cv: float) -> Array:
     """Arrival times (s) in [0, duration), ascending, at piecewise constant rates.
 
-    A renewal process of unit rate with gamma gaps of the given coefficient of variation is drawn in the time of expected
-    requests and mapped back through the inverse of the cumulative rate; with cv = 1 this is exactly the Poisson process
+    A renewal process of unit rate with gamma gaps of the given coefficient of variation is drawn in the time of
+    expected requests and mapped back through the inverse of the cumulative rate; with cv = 1 this is exactly the Poisson process
     of that rate.
 
     Raises:
@@ -105,7 +106,8 @@ def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duratio
     total = float(expected[-1])
     if total > MOST_REQUESTS:
         raise InputError(
-            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; take a shorter --duration"
+            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; "
+            "take a shorter --duration"
         )
     if total == 0:
         return np.zeros(0)

@@ -294,7 +294,7 @@ def test_explain_takes_a_batch_and_agrees_with_predict(ask: Any) -> None:
 
 
 def test_explain_splits_a_prompt_longer_than_a_pass(ask: Any) -> None:
-    text = ask("explain", "--isl", "40000", "--concurrency", "4", "--phase", "prefill")
+    text = ask("explain", "--isl", "80000", "--concurrency", "4", "--phase", "prefill")
     assert "one of the 3 passes of a prompt" in text
 
 

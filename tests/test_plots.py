@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -112,7 +111,7 @@ def test_roofline_of_speculation_and_prefill(batch: int) -> None:
     result = explain_round(deployment, mtp, priors(), batch, 1000)
     text = words(roofline_figure(result, deployment.hardware, "x"))
     assert "\ndraft\n" in text
-    assert ("draft: moe routed experts" in text) == (batch == 64)
+    assert "draft: moe routed experts" in text
     result = explain_prefill(deployment, mtp, priors(), 2, 4096)
     assert "prefill pass" in words(roofline_figure(result, deployment.hardware, "x"))
 
@@ -279,13 +278,6 @@ def test_unwritable_path(figure: Figure, tmp_path: Path, unwritable: Path) -> No
         with pytest.raises(InputError, match=r"--plot .*\.png: cannot be written: "):
             save(figure, path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_folder_without_permission(figure: Figure, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot be written: Permission denied"):
-        save(figure, tmp_path / "a.png")
 
 
 def test_interruption_leaves_the_old_file(figure: Figure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,4 +103,4 @@ def simulate(
         emit(rows_to_csv([plain]), output)
 
 
-simulate = without_closed_loop(simulate)
+without_closed_loop(simulate)

@@ -22,7 +22,11 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
     """Title, verdict, latencies and what it costs."""
     page, meta, f = Page.of(piped), result.meta, result.figures
     fleet = f"{meta['replicas']} replica{'s' if meta['replicas'] > 1 else ''}, {meta['router']}"
-    parts = [page.paragraph(f"{open_title(meta)}, {fleet}"), page.paragraph(f"{meta['traffic']}; {meta['lengths']}."), ""]
+    parts = [
+        page.paragraph(f"{open_title(meta)}, {fleet}"),
+        page.paragraph(f"{meta['traffic']}; {meta['lengths']}."),
+        "",
+    ]
     warning = STATES.get(f["state"], "").format(growth=number(f["queue_growth_per_s"]))
     if warning:
         parts += [page.paragraph(warning + "."), ""]
@@ -37,7 +41,9 @@ def open_title(meta: Mapping[str, Any]) -> str:
     """What one replica is."""
     spec = f"MTP {meta['spec_tokens']}" if meta["spec_tokens"] else "MTP off"
     extra = "".join(f", {key.upper()} {meta[key]}" for key in ("ep", "dp") if meta.get(key, 1) != 1)
-    return f"{meta['model']} {meta['checkpoint']} on {meta['hardware']}, {meta['engine']}, TP {meta['tp']}{extra}, {spec}"
+    return (
+        f"{meta['model']} {meta['checkpoint']} on {meta['hardware']}, {meta['engine']}, TP {meta['tp']}{extra}, {spec}"
+    )
 
 
 def _latencies(page: Page, f: Mapping[str, Any]) -> str:
@@ -70,7 +76,8 @@ def promise_lines(f: Mapping[str, Any]) -> list[str]:
         )
     if "goodput_share" in f:
         lines.append(
-            f"Goodput: {number(f['goodput_per_s'])} requests per second within all limits, {100 * f['goodput_share']:.1f} %."
+            f"Goodput: {number(f['goodput_per_s'])} requests per second within all limits, "
+            f"{100 * f['goodput_share']:.1f} %."
         )
     return lines
 

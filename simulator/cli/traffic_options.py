@@ -49,9 +49,8 @@ def length_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def without_closed_loop(command: click.Command) -> click.Command:
+def without_closed_loop(command: click.Command) -> None:
     """Hide the options that only the closed-loop benchmark has."""
     for parameter in command.params:
         if parameter.name in CLOSED_LOOP_ONLY and isinstance(parameter, click.Option):
             parameter.hidden = True
-    return command

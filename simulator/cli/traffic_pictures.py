@@ -38,4 +38,7 @@ def draw_traffic(result: Simulation, path: str) -> None:
     meta = result.meta
     spec = f"MTP {meta['spec_tokens']}" if meta["spec_tokens"] else "MTP off"
     title = f"{meta['model']} on {meta['replicas']} x TP{meta['tp']} {meta['hardware']}, {spec}"
-    save(traffic_figure(traffic_picture(result), title, f"{meta['traffic']};  {meta['lengths']};  {meta['router']}"), path)
+    save(
+        traffic_figure(traffic_picture(result), title, f"{meta['traffic']};  {meta['lengths']};  {meta['router']}"),
+        path,
+    )

@@ -23,8 +23,8 @@ HOURS_FROM = 3 * 3600.0
 class TrafficPicture:
     """What the figure shows: seconds and requests.
 
-    ``time``, ``waiting``, ``running``: the queue. ``send``, ``ttft``, ``tpot``: one entry per served request (TPOT may be
-    NaN). ``limits``: promised seconds by metric and percentile. ``saturated``: the queue grows.
+    ``time``, ``waiting``, ``running``: the queue. ``send``, ``ttft``, ``tpot``: one entry per served request (TPOT may
+    be NaN). ``limits``: promised seconds by metric and percentile. ``saturated``: the queue grows.
     """
 
     time: Array
@@ -57,7 +57,12 @@ def traffic_figure(data: TrafficPicture, title: str = "", subtitle: str = "") ->
 def _queue(axes: Axes, data: TrafficPicture, scale: float) -> None:
     time = data.time / scale
     axes.stackplot(
-        time, data.running, data.waiting, labels=["running", "waiting for a first token"], colors=[BLUE, VERMILLION], lw=0
+        time,
+        data.running,
+        data.waiting,
+        labels=["running", "waiting for a first token"],
+        colors=[BLUE, VERMILLION],
+        lw=0,
     )
     top = float((data.running + data.waiting).max())
     if data.slots <= 1.5 * top:
@@ -86,10 +91,10 @@ def _over_time(axes: Axes, data: TrafficPicture, scale: float) -> None:
         axes.axhline(limit, color=GREEN, lw=1.4, ls="--", label="promise")
     axes.set_ylabel("TTFT (s)")
     axes.set_title("Time to first token, by time of sending")
-    axes.set_ylim(bottom=0)
+    shown = [limit for _percentile, limit in data.limits.get("ttft", ()) if lates and limit < 4 * max(lates)]
+    axes.set_ylim(0, 1.35 * max([*lates, *shown, 1e-9]))
     plain_numbers(axes, "y")
     axes.legend(loc="upper left", ncols=3, fontsize=11)
-    axes.margins(y=0.25)
 
 
 def _distribution(
@@ -104,7 +109,9 @@ def _distribution(
         axes.text(0.5, 0.5, "no requests", transform=axes.transAxes, ha="center", color=MUTED)
         return
     late = 1.0 - np.arange(finite.size) / finite.size
-    keep = np.unique(np.concatenate([np.linspace(0, finite.size - 1, 400), finite.size - np.geomspace(1, finite.size, 200)]))
+    keep = np.unique(
+        np.concatenate([np.linspace(0, finite.size - 1, 400), finite.size - np.geomspace(1, finite.size, 200)])
+    )
     chosen = keep.astype(int).clip(0, finite.size - 1)
     axes.plot(finite[chosen] * scale, late[chosen], color=colour)
     log_axis(axes, "y", (1.0,))
@@ -112,9 +119,11 @@ def _distribution(
     axes.set_yticks([t for t in (1.0, 0.1, 0.01, 0.001) if t >= 1 / finite.size], minor=False)
     axes.set_yticklabels([f"{100 * t:g} %" for t in (1.0, 0.1, 0.01, 0.001) if t >= 1 / finite.size])
     for percentile, limit in limits:
-        axes.plot([limit * scale], [1 - percentile / 100], "D", color=GREEN, ms=8, zorder=5, label=f"promise p{percentile:g}")
+        axes.plot(
+            [limit * scale], [1 - percentile / 100], "D", color=GREEN, ms=8, zorder=5, label=f"promise p{percentile:g}"
+        )
     axes.set_xlim(left=0)
     if limits:
-        axes.legend(loc="upper right", fontsize=11)
+        axes.legend(loc="lower left", fontsize=11)
     if saturated:
         axes.text(0.5, 0.5, "not a steady state", transform=axes.transAxes, ha="center", color=MUTED, fontsize=13)

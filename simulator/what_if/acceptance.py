@@ -54,7 +54,7 @@ def what_if_acceptance(
         concurrencies: clients; None: those of 4 to 256 that fit. Requests beyond what fits queue, which is noted.
         rates: acceptance rates in [0, 1], the same at each position; None with no lengths: 0 to 1 in 21 steps.
         lengths: acceptance lengths in [1, k + 1], instead of rates.
-        method: ``closed-form`` or ``des`` (discrete events), for points and break-even; derivatives are the closed form's.
+        method: ``closed-form`` or ``des`` (discrete events); derivatives are the closed form's.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: give 90 % intervals of the break-even.
@@ -183,6 +183,6 @@ def stalls(rows: Sequence[Mapping[str, Any]], method: str) -> list[str]:
         return []
     counts = sorted({int(row["concurrency"]) for row in rows if row["prefill_share"] >= STALLED})
     return [
-        f"at {', '.join(map(str, counts))} clients the engine does little but prefill, where the closed form is not to be "
-        "trusted: use discrete events (--method des)"
+        f"at {', '.join(map(str, counts))} clients the engine does little but prefill, where the closed form is "
+        "not to be trusted: use discrete events (--method des)"
     ]

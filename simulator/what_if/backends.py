@@ -1,7 +1,7 @@
 """Discrete events of many configurations at once: on one core, on all local ones (joblib), or on a Dask cluster.
 
 Every task carries its own seed, so its numbers do not depend on where, when and beside what it runs. With a results
-file, finished tasks are appended chunk by chunk; a sweep that was interrupted runs only those that the file does not hold.
+file, finished tasks are appended chunk by chunk; a sweep that was interrupted runs only those that the file lacks.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """How deep to draft: the best depth per concurrency, and what an engine gains that picks the depth for each batch.
 
-A per-position profile ``a_1..a_K`` gives every depth k up to K its acceptance: the first k positions. The best fixed depth
-at one concurrency is the one of highest throughput.
+A per-position profile ``a_1..a_K`` gives every depth k up to K its acceptance: the first k positions. The best fixed
+depth at one concurrency is the one of highest throughput.
 
-An adaptive engine picks, for each round over b running requests, the depth of least ``round time(b) / tokens per round``.
-What that gains over the best fixed depth follows from the timeline of a simulated run of the latter: between two changes
-of the number of running requests, its decode time shrinks by the ratio of the two; prefill time stays.
+An adaptive engine picks, for each round over b running requests, the depth of least ``round time(b) / tokens per
+round``. What that gains over the best fixed depth follows from the timeline of a simulated run of the latter: between
+two changes of the number of running requests, its decode time shrinks by the ratio of the two; prefill time stays.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _sentences(best: Sequence[dict[str, Any]], fixed: int) -> tuple[str, ...]:
     )
     most = max(best, key=lambda row: float(row["adaptive_gain"]))
     out.append(
-        f"picking the depth for each batch would add at most {100 * most['adaptive_gain']:.1f} % to the best fixed depth, "
-        f"at {most['concurrency']} clients"
+        f"picking the depth for each batch would add at most {100 * most['adaptive_gain']:.1f} % to the best fixed "
+        f"depth, at {most['concurrency']} clients"
     )
     return tuple(out)

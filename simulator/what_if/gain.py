@@ -9,7 +9,9 @@ order with the covariance of the calibration, and by the calibration's noise on 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +27,8 @@ from simulator.speculation import OFF, from_length, rate_of_length
 
 Array = NDArray[np.float64]
 THROUGHPUT = "total_tok_s_gpu"
+XTOL = {"closed-form": 1e-9, "des": 2e-3}
+"""How exactly a length is solved for; discrete events are not smooth below this."""
 EDGE = 1e-4
 """How near its ends, as a part of [1, k + 1], a length is differentiated."""
 
@@ -87,7 +91,7 @@ class Gain:
     """Log gain of one scenario at one concurrency as a function of the acceptance length."""
 
     def __init__(self, scenario: Scenario, concurrency: int, method: str = "closed-form", seed: int = 0) -> None:
-        """``scenario`` has drafts; ``des`` takes the mean of independent runs, of the same lengths for all acceptances."""
+        """``scenario`` has drafts; ``des`` runs the same drawn lengths at all acceptances."""
         self.scenario, self.concurrency, self.method, self.seed = scenario, concurrency, method, seed
         self.k = scenario.speculation.tokens
         self.off = off_of(scenario)
@@ -127,7 +131,7 @@ class Gain:
             return low
         if self(high) < level:
             return None
-        return float(brentq(lambda length: self(length) - level, low, high, xtol=1e-9))
+        return float(brentq(lambda length: self(length) - level, low, high, xtol=XTOL[self.method]))
 
     def break_even(self, intervals: bool = True) -> BreakEven:
         """The break-even length with its 90 % interval."""
@@ -166,4 +170,16 @@ def break_evens(
     intervals: bool = True,
 ) -> list[BreakEven]:
     """Break-even per concurrency."""
-    return [Gain(scenario, c, method, seed).break_even(intervals) for c in concurrencies]
+    return solve([(scenario, c) for c in concurrencies], method=method, seed=seed, intervals=intervals)
+
+
+def solve(pairs: Sequence[tuple[Scenario, int]], *, method: str, seed: int, intervals: bool) -> list[BreakEven]:
+    """Break-even of each scenario and concurrency; discrete events release the GIL, so threads share the cores."""
+
+    def one(scenario: Scenario, concurrency: int) -> BreakEven:
+        return Gain(scenario, concurrency, method, seed).break_even(intervals)
+
+    if method != "des":
+        return [one(*pair) for pair in pairs]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(one, *zip(*pairs, strict=True)))

@@ -12,7 +12,7 @@ from simulator.scenario import Scenario, cost_basis_price
 from simulator.sweep import CONCURRENCIES, split_meta
 from simulator.what_if.acceptance import study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
-from simulator.what_if.gain import THROUGHPUT, Gain, off_of
+from simulator.what_if.gain import THROUGHPUT, off_of, solve
 from simulator.what_if.grid import Progress, closed_form_grid, silent
 from simulator.what_if.ranges import check_drafts, check_method
 from simulator.what_if.study import Study
@@ -33,9 +33,9 @@ def what_if_workload(
 ) -> Study:
     """Gain over Off and break-even acceptance of scenarios that differ in lengths, TP, precision or hardware.
 
-    Table ``points``: one row per scenario and concurrency. ``off_decode_share`` is the part of the engine's time that Off
-    spends decoding, the only part that drafts can shorten; ``gain_over_off`` is a fraction. A concurrency whose caches do
-    not fit with drafts is left out and noted.
+    Table ``points``: one row per scenario and concurrency. ``off_decode_share`` is the part of the engine's time that
+    Off spends decoding, the only part that drafts can shorten; ``gain_over_off`` is a fraction. A concurrency whose
+    caches do not fit with drafts is left out and noted.
 
     Args:
         scenarios: each with drafts and an acceptance.
@@ -64,13 +64,15 @@ def what_if_workload(
         grid = events_grid(every, counts, seed=seed, backend=backend, progress=progress)
     else:
         grid = closed_form_grid(every, counts, progress=progress)
+    pairs = [(s, count) for s, fits in kept for count in fits]
+    evens = iter(solve(pairs, method=method, seed=seed, intervals=intervals))
     rows = []
     for i, (s, fits) in enumerate(kept):
         price = cost_basis_price(s.deployment, cost_basis)
         for count in fits:
             at = {name: (float(grid[name][2 * i, counts.index(count)])) for name in grid}
             off = {name: (float(grid[name][2 * i + 1, counts.index(count)])) for name in grid}
-            even = Gain(s, count, method, seed).break_even(intervals).as_row()
+            even = next(evens).as_row()
             row = _inputs(s) | {"concurrency": count, "spec_tokens": s.speculation.tokens}
             row["acceptance_length"] = s.speculation.acceptance_length
             for name in (THROUGHPUT, "mean_tpot_ms"):
@@ -122,8 +124,8 @@ def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
     out = []
     for what, row in (("least", ordered[0]), ("most", ordered[-1])):
         out.append(
-            f"MTP gains {what} on {_name(row)} at {row['concurrency']} clients: {100 * row['gain_over_off']:+.0f} %; Off "
-            f"spends {100 * row['off_decode_share']:.0f} % of its time decoding there"
+            f"MTP gains {what} on {_name(row)} at {row['concurrency']} clients: {100 * row['gain_over_off']:+.0f} %; "
+            f"Off spends {100 * row['off_decode_share']:.0f} % of its time decoding there"
         )
     losing = [row for row in rows if row["gain_over_off"] < 0.0]
     if losing:
