@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.calibration.cells import measured
+from simulator.calibration.cells import checked_configuration, measured
 from simulator.calibration.headline import point_errors
 from simulator.calibration.problem import Evaluator
 from simulator.calibration.sweeps import sweeps_of
@@ -86,7 +86,7 @@ def evaluate(
         raise InputError("no row to evaluate")
     groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
     for row in rows:
-        groups[configuration(row)].append(row)
+        groups[checked_configuration(row)].append(row)
     curves: dict[Configuration, list[Configuration]] = defaultdict(list)
     for config in groups:
         curves[replace(config, concurrency=1)].append(config)

@@ -106,13 +106,20 @@ def from_length_table(lengths: Sequence[float], k: int, source: str) -> Speculat
     """Acceptance from published lengths at depth 1, 2, ...: position i is reached with probability AL(i) - AL(i-1).
 
     Raises:
-        InputError: the table ends before depth k.
+        InputError: the table ends before depth k, or rises so that a position would be more than certain.
     """
     if _depth(k) > len(lengths):
         raise InputError(f"--mtp: {source} is published up to depth {len(lengths)}, found --mtp {k}")
     reach = np.diff(np.concatenate(([1.0], np.asarray(lengths[:k], dtype=float))))
     before = np.concatenate(([1.0], reach[:-1]))
     positions = np.divide(reach, before, out=np.zeros(k), where=before > 0)
+    worst = int(np.argmax(positions))
+    if positions[worst] > 1.0 + 1e-9:
+        raise InputError(
+            f"{source}: the length rises by {reach[worst]:.2f} at depth {worst + 1} after {before[worst]:.2f} before, "
+            f"which no acceptance per position can do (noise of the measurement); "
+            f"give --acceptance-length {lengths[k - 1]:g} instead"
+        )
     return Speculation(tuple(float(a) for a in np.clip(positions, 0.0, 1.0)), source)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.intervals import Z90, jacobian, noise_class
+from simulator.prediction import check_concurrencies
 from simulator.scenario import Acceptance, Scenario, resolve_speculation, resolve_workload
 from simulator.sizes import check_deployment
 
@@ -61,10 +62,11 @@ def suggest(
     parameters.
 
     Raises:
-        InputError: an unknown metric.
+        InputError: an unknown metric, or a concurrency that is not a whole number of at least 1.
     """
     if metric not in MEASURED:
         raise InputError(f"--metric {metric}: expected one of {', '.join(MEASURED)}")
+    check_concurrencies([concurrency])
     names, covariance, slopes = jacobian(target, [concurrency])
     aim = slopes[metric][0]
     floor = float(getattr(target.calibration.noise, noise_class(metric))) ** 2

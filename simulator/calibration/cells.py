@@ -6,12 +6,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator.calibration_file import PRIORS, load_calibration
 from simulator.configurations import Configuration, configuration
+from simulator.errors import InputError
 from simulator.measurements import MeasuredPoint
+from simulator.prediction import check_concurrencies
 from simulator.units import KILO
 
 METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "median_ttft_ms")
@@ -49,13 +52,37 @@ class Cell:
 
 
 def measured(row: MeasuredPoint, metric: str) -> float | None:
-    """A metric of a row. Interactivity stands for the median TPOT, output throughput is not used twice."""
+    """A metric of a row. Interactivity stands for the median TPOT, output throughput is not used twice.
+
+    Raises:
+        InputError: a time per output token after the first where osl is 1.
+    """
     value: float | None = getattr(row, metric)
+    if "tpot" in metric and row.osl == 1 and (value or row.interactivity_tok_s_user):
+        raise InputError(f"{row.file}: line {row.line}: column {metric!r}: there is no TPOT where osl is 1")
     if value is None and metric == "median_tpot_ms" and row.interactivity_tok_s_user is not None:
         return KILO / row.interactivity_tok_s_user
     if value is None and metric == "total_tok_s_gpu" and row.output_tok_s_gpu is not None:
         return row.output_tok_s_gpu * (row.isl + row.osl) / row.osl
     return value
+
+
+def checked_configuration(row: MeasuredPoint) -> Configuration:
+    """The configuration of a row that can be simulated: lengths, acceptance, concurrency and memory are in bounds.
+
+    Raises:
+        InputError: names the file and the line of the row, and what is out of bounds.
+    """
+    config = configuration(row)
+    length = None if config.spec_tokens == 0 else config.acceptance_length or 1.0
+    try:
+        check_concurrencies([config.concurrency])
+        scenario = replace(config, acceptance_length=length).scenario(load_calibration(PRIORS))
+        if scenario.max_concurrency < 1:
+            scenario.check_memory(1)
+    except InputError as fault:
+        raise InputError(f"{row.file}: line {row.line}: {fault}") from None
+    return config
 
 
 def cells_of(rows: Iterable[MeasuredPoint]) -> list[Cell]:
@@ -66,7 +93,7 @@ def cells_of(rows: Iterable[MeasuredPoint]) -> list[Cell]:
     """
     groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
     for row in rows:
-        groups[configuration(row)].append(row)
+        groups[checked_configuration(row)].append(row)
     cells = []
     for config, members in groups.items():
         found = [obs for metric in METRICS if (obs := _observe(config, members, metric)) is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from simulator.calibration.sweeps import Sweep, sweeps_of
 from simulator.calibration_file import ACCEPTANCE, Calibration, digest, length_of_coordinate
 from simulator.configurations import DEFAULT_DEPTH, configuration
 from simulator.errors import InputError
-from simulator.measurements import FrontierPoint, MeasuredPoint, Table, read_csv, select
+from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv, select
 from simulator.parameters import priors, registry
 from simulator.prediction import versions
 from simulator.scenario import resolve_calibration
@@ -48,10 +48,15 @@ def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list
     """Read files and select rows.
 
     Raises:
-        InputError: unreadable files, faults in them, or nothing selected.
+        InputError: unreadable files, faults in them, a run that two files hold, or nothing selected.
     """
     tables = [read_csv(path) for path in paths]
     rows = [row for table in tables for row in table.rows]
+    known: dict[Row, Row] = {}
+    for row in rows:
+        first = known.setdefault(replace(row, file="", line=0), row)
+        if first is not row:
+            raise InputError(f"{row.file}: line {row.line}: duplicate of {first.file} line {first.line}; use a run once")
     return tables, list(select(rows, expression)) if expression else rows
 
 
@@ -231,7 +236,7 @@ def unidentified(found: Fit) -> list[str]:
 
 
 def _source(table: Table, rows: Sequence[Any], expression: str | None) -> dict[str, Any]:
-    used = sorted(r.line for r in rows if r.file == str(table.path) or len(rows) == len(table.rows))
+    used = sorted(r.line for r in rows if r.file == table.path)
     return {"file": Path(table.path).name, "sha256": table.sha256, "select": expression or "", "rows": used}
 
 

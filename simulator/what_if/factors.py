@@ -35,6 +35,7 @@ class Factor:
         source: where the range comes from.
         change: (scenario, parameters, value) -> both with the value.
         whole: only whole numbers.
+        shown: a value as people write it, without the logarithm.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Factor:
     source: str
     change: Change
     whole: bool = False
+    shown: Callable[[float], float] = float
 
     def at(self, share: float) -> float:
         """The value at a share of the range, 0 to 1."""
@@ -134,18 +136,18 @@ def factors_of(scenario: Scenario, parameters: tuple[str, ...]) -> list[Factor]:
         known = registry()[name]
         middle = known.to_internal(values[name])
         half = Z90 * float(covariance[names.index(name), names.index(name)]) ** 0.5
-        unit = f"log({known.unit})" if known.scale == "log" else known.unit
         ends = known.to_internal(known.low), known.to_internal(known.high)
         source = f"90 % interval of {scenario.calibration.name}"
         out.append(
             Factor(
                 name,
-                f"{known.meaning}, {unit}",
+                f"{known.meaning}, {known.unit}",
                 max(ends[0], middle - half),
                 min(ends[1], middle + half),
                 middle,
                 source,
                 _parameter(name),
+                shown=known.from_internal,
             )
         )
     return out

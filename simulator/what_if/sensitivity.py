@@ -90,7 +90,7 @@ def what_if_sensitivity(
             index |= {"total": result["ST"][i], "total_ci": result["ST_conf"][i]}
             indices.append({"answer": answer, "input": f.name} | {key: float(v) for key, v in index.items()})
             low, high = float(y[n + 1 + 2 * i]), float(y[n + 2 + 2 * i])
-            ends_of = {"low": f.low, "high": f.high, "nominal": f.nominal}
+            ends_of = {end: f.shown(getattr(f, end)) for end in ("low", "high", "nominal")}
             values = {"at_low": low, "at_high": high, "at_nominal": float(y[n]), "swing": abs(high - low)}
             bars.append({"answer": answer, "input": f.name, "meaning": f.meaning, "range": f.source} | ends_of | values)
         tornado += sorted(bars, key=lambda bar: -float(bar["swing"]))

@@ -1,0 +1,286 @@
+"""The acceptance length that explains a measured MTP curve beside its Off curve: per point, pooled, and whether one will do.
+
+Each pair of rows is solved by :func:`simulator.validation.pairs.implied_lengths`. Pooled over all pairs, the length of least
+squares weighs each by its own variance; what pairs share through the parameters of the calibration does not average out.
+One length explains all pairs unless the chi-square of their residuals, with the same covariance, is beyond 95 %.
+
+A curve alone fixes only tokens per round over cost of a round: a round dearer by 10 % with 10 % more tokens gives the same
+curve. The calibration tells them apart, no better than it knows the cost of a round; how much of the interval is due to
+that is reported, and said when it is most of a wide one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.stats import chi2
+
+from simulator.configurations import DEFAULT_DEPTH, Configuration, configuration
+from simulator.errors import InputError
+from simulator.intervals import Z90
+from simulator.measurements import MeasuredPoint, read_csv, select
+from simulator.prediction import versions
+from simulator.results import rows_to_csv, to_json
+from simulator.scenario import Scenario, resolve_calibration
+from simulator.validation.curves import Known
+from simulator.validation.pairs import Equation, Pair, implied_lengths
+
+Array = NDArray[np.float64]
+
+APART = 1.3
+"""Repeated runs whose output speeds differ by more than this factor are not repeats of one another."""
+SURE = 0.05
+"""Least probability of residuals as large, for one length to explain all pairs."""
+VAGUE = 0.25
+"""Half-width, as a part of the length above 1, from which an interval is wide."""
+STEP = 0.02
+"""Tokens over which a residual is differentiated."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Inferred acceptance lengths, tokens per round, with 90 % intervals.
+
+    Attributes:
+        meta: inputs.
+        points: one row per pair of rows.
+        pooled: ``acceptance_length``, ``lo``, ``hi``, whether ``one_value_explains_all``, the probability of residuals as
+            large, and how the interval is made up (standard deviations in tokens).
+        curves: the same for each MTP curve on its own.
+        sentences: what a reader needs.
+    """
+
+    meta: Mapping[str, Any]
+    points: tuple[Mapping[str, Any], ...]
+    pooled: Mapping[str, Any]
+    curves: tuple[Mapping[str, Any], ...]
+    sentences: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """``{"meta", "points", "pooled", "curves", "sentences"}``."""
+        return to_json(
+            {
+                "meta": self.meta,
+                "points": self.points,
+                "pooled": self.pooled,
+                "curves": self.curves,
+                "sentences": self.sentences,
+            }
+        )
+
+    def to_csv(self) -> str:
+        """The points as CSV."""
+        return rows_to_csv(self.points)
+
+
+def infer_acceptance(
+    off: str,
+    mtp: str,
+    calibration: str | None = None,
+    *,
+    select_rows: str | None = None,
+    force: bool = False,
+    method: str = "des",
+) -> Inference:
+    """The acceptance length that explains a measured MTP curve beside an Off curve.
+
+    An acceptance length that a row states is not used, except to keep apart runs of one configuration that are no repeats
+    of one another (their speeds differ by more than 30 %) and state different lengths.
+
+    Args:
+        off: CSV file with Off rows; others are not used.
+        mtp: CSV file with MTP rows; may be the same file.
+        calibration: name or path; None: the shipped one that matches.
+        select_rows: which MTP rows to use, in the language of ``--select``.
+        force: apply a calibration outside what it was fitted to.
+        method: ``des`` or ``closed-form``.
+
+    Raises:
+        InputError: no Off rows, no MTP rows, or no MTP row with an Off row to compare with.
+    """
+    off_rows, mtp_rows = _rows(off, "off"), _rows(mtp, "mtp")
+    if select_rows:
+        mtp_rows = list(select(mtp_rows, select_rows))
+    groups = _groups(mtp_rows)
+    offs = {replace(configuration(row), acceptance_length=None): row for row in off_rows}
+    pairs: list[Pair] = []
+    used: dict[str, str] = {}
+    for name, rows in groups:
+        known = [Known(i, row, configuration(row)) for i, row in enumerate((*rows, *off_rows))]
+        scenarios = _scenarios(known, {k.curve for k in known[: len(rows)]}, calibration, force, used)
+        places = {k.index: (k.row.file, k.row.line) for k in known}
+        found, _pooled = implied_lengths(known, scenarios, places, method)
+        pairs += [replace(p, curve=f"{p.curve}{name}") for p in found]
+    solved = [p for p in pairs if p.equation is not None]
+    if not solved:
+        raise InputError(_unpaired(off, mtp, list(offs.values()), mtp_rows))
+    curves: dict[str, list[Pair]] = defaultdict(list)
+    for p in solved:
+        curves[p.curve].append(p)
+    pooled = pool(solved)
+    return Inference(
+        meta={"off": off, "mtp": mtp, "calibrations": used, "method": method, "versions": versions()},
+        points=tuple(_point(p) for p in solved),
+        pooled=pooled,
+        curves=tuple({"curve": name, **pool(members)} for name, members in curves.items()),
+        sentences=tuple(_sentences(pooled, len(solved), len(curves))),
+    )
+
+
+def pool(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """One length for all pairs, with its 90 % interval and what that is made up of."""
+    equations = [p.equation for p in pairs if p.equation is not None]
+    most = 1.0 + min(p.spec_tokens for p in pairs)
+    shared, own = _covariance(equations)
+    covariance = shared + np.diag(own)
+    weights = 1.0 / np.diag(covariance)
+
+    def residuals(length: float) -> Array:
+        return np.array([e.residual(length) for e in equations])
+
+    length = float(minimize_scalar(lambda x: weights @ residuals(x) ** 2, bounds=(1.0, most), method="bounded").x)
+    low, high = max(1.0, length - STEP), min(most, length + STEP)
+    slopes = (residuals(high) - residuals(low)) / (high - low)
+    pull = weights * slopes / float(weights @ slopes**2)
+    # where the best length is at an end, the mean residual says how far beyond it would lie
+    beyond = length - float(pull @ residuals(length))
+    sd = math.sqrt(float(pull @ covariance @ pull))
+    best = min(max(beyond, 1.0), most)
+    left = residuals(best)
+    statistic = float(left @ np.linalg.solve(covariance, left))
+    probability = float(chi2.sf(statistic, len(pairs) - 1)) if len(pairs) > 1 else None
+    return {
+        "acceptance_length": best,
+        "lo": min(max(beyond - Z90 * sd, 1.0), most),
+        "hi": min(max(beyond + Z90 * sd, 1.0), most),
+        "pairs": len(pairs),
+        "one_value_explains_all": None if probability is None else probability >= SURE,
+        "probability": probability,
+        "sd_from_round_cost": math.sqrt(float(pull @ shared @ pull)),
+        "sd_from_noise": math.sqrt(float(pull**2 @ own)),
+    }
+
+
+def _covariance(equations: Sequence[Equation]) -> tuple[Array, Array]:
+    """Covariance of the log ratios through the parameters, and the variances that they do not share."""
+    size = len(equations)
+    shared = np.empty((size, size))
+    for i, a in enumerate(equations):
+        spread = a.solver.mtp.calibration.uncertainty()[1] @ a.gradient
+        for j, b in enumerate(equations):
+            same = a.solver.mtp.calibration.name == b.solver.mtp.calibration.name
+            shared[i, j] = float(b.gradient @ spread) if same else 0.0
+    return shared, np.array([e.noise**2 for e in equations])
+
+
+def _point(p: Pair) -> dict[str, Any]:
+    """A pair; outside of what any length can give, the nearest end with the interval that reaches it."""
+    length, low, high = p.length, p.low, p.high
+    if length is None and p.equation is not None:
+        e = p.equation
+        length = e.solve()
+        sd = math.sqrt(float(_covariance([e])[0][0, 0]) + e.noise**2)
+        low, high = sorted(e.solve(sign * Z90 * sd) for sign in (-1.0, 1.0))
+    return {
+        "curve": p.curve,
+        "concurrency": p.concurrency,
+        "spec_tokens": p.spec_tokens,
+        "metric": p.metric,
+        "mtp_over_off": p.ratio,
+        "acceptance_length": length,
+        "lo": low,
+        "hi": high,
+        "note": p.absent,
+        "places": [{"file": file, "line": line} for file, line in p.places],
+    }
+
+
+def _rows(path: str, spec: str) -> list[MeasuredPoint]:
+    table = read_csv(path)
+    if table.kind != "points":
+        raise InputError(f"{path}: expected measured runs, found points of an interpolated frontier")
+    rows = [row for row in table.points if row.spec == spec]
+    if not rows:
+        what = "no Off curve to compare with" if spec == "off" else "no MTP curve"
+        raise InputError(f"{path}: {what}: expected rows with spec={spec}, found none among {len(table.points)}")
+    return rows
+
+
+def _groups(rows: Sequence[MeasuredPoint]) -> list[tuple[str, list[MeasuredPoint]]]:
+    """MTP rows without the lengths they state; runs that are no repeats of one another apart, by what they state."""
+    stated = {row.acceptance_length for row in rows}
+    bare = [replace(row, acceptance_length=None) for row in rows]
+    if len(stated) == 1 or not _differ(bare):
+        return [("", bare)]
+    groups: dict[float | None, list[MeasuredPoint]] = defaultdict(list)
+    for row, without in zip(rows, bare, strict=True):
+        groups[row.acceptance_length].append(without)
+    if len(groups) > 4:
+        return [("", bare)]
+    return [(f" (rows that state {key or 'nothing'})", members) for key, members in groups.items()]
+
+
+def _differ(rows: Sequence[MeasuredPoint]) -> bool:
+    speeds: dict[Configuration, list[float]] = defaultdict(list)
+    for row in rows:
+        value = row.total_tok_s_gpu or row.output_tok_s_gpu
+        if value:
+            speeds[configuration(row)].append(value)
+    return any(max(found) > APART * min(found) for found in speeds.values())
+
+
+def _scenarios(
+    known: Sequence[Known],
+    drafting: set[Configuration],
+    calibration: str | None,
+    force: bool,
+    used: dict[str, str],
+) -> dict[Configuration, Scenario]:
+    """Scenarios of the MTP curves and of the Off curves beside them; ``used`` notes the calibrations."""
+    wanted = drafting | {replace(curve, spec_tokens=0) for curve in drafting}
+    out = {}
+    for k in known:
+        if k.curve in wanted and k.curve not in out:
+            chosen, forced = resolve_calibration(calibration, k.curve.deployment, force, k.curve.isl)
+            out[k.curve] = k.curve.scenario(chosen, forced)
+            used[chosen.name] = chosen.hash
+    return out
+
+
+def _unpaired(off: str, mtp: str, off_rows: Sequence[MeasuredPoint], mtp_rows: Sequence[MeasuredPoint]) -> str:
+    def brief(row: MeasuredPoint) -> str:
+        return (
+            f"{row.engine} {row.hardware} {row.precision} {row.isl}/{row.osl} TP{row.tp} concurrency {row.concurrency}"
+        )
+
+    return (
+        f"{mtp}: no Off curve to compare with: no row of {off} differs in speculation alone and has the same metric; "
+        f"for example {brief(mtp_rows[0])} (MTP {mtp_rows[0].spec_tokens or DEFAULT_DEPTH}) against {brief(off_rows[0])}"
+    )
+
+
+def _sentences(pooled: Mapping[str, Any], pairs: int, curves: int) -> list[str]:
+    length, low, high = pooled["acceptance_length"], pooled["lo"], pooled["hi"]
+    out = [
+        f"{pairs} pair{'s' if pairs > 1 else ''} of {curves} curve{'s' if curves > 1 else ''} imply {length:.2f} tokens per "
+        f"round (90 %: {low:.2f} to {high:.2f})"
+    ]
+    if pooled["one_value_explains_all"] is not None:
+        verdict = "explains" if pooled["one_value_explains_all"] else "does not explain"
+        out.append(f"one length {verdict} all of them (probability of residuals as large: {pooled['probability']:.2f})")
+    cost, noise = pooled["sd_from_round_cost"], pooled["sd_from_noise"]
+    share = cost**2 / (cost**2 + noise**2)
+    out.append(
+        f"a curve alone fixes tokens per round over the cost of a round; {100 * share:.0f} % of the variance is what the "
+        "calibration does not know of that cost"
+    )
+    if high - low > 2 * VAGUE * max(length - 1.0, 1.0) and share > 0.5:
+        out.append("the data cannot tell a higher acceptance with dearer rounds from a lower one with cheaper rounds")
+    return out
