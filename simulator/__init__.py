@@ -21,12 +21,18 @@ if TYPE_CHECKING:
         Scenario,
         compare,
         explain,
+        infer_acceptance,
         load_calibration,
         load_engine,
         load_hardware,
         load_model,
         make_scenario,
         predict,
+        what_if_acceptance,
+        what_if_depth,
+        what_if_sensitivity,
+        what_if_sweep,
+        what_if_workload,
     )
 
 __all__ = [
@@ -38,12 +44,18 @@ __all__ = [
     "Scenario",
     "compare",
     "explain",
+    "infer_acceptance",
     "load_calibration",
     "load_engine",
     "load_hardware",
     "load_model",
     "make_scenario",
     "predict",
+    "what_if_acceptance",
+    "what_if_depth",
+    "what_if_sensitivity",
+    "what_if_sweep",
+    "what_if_workload",
 ]
 
 

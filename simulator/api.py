@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from simulator.calibration_file import load_calibration
 from simulator.errors import InputError
@@ -20,6 +21,16 @@ from simulator.scenario import (
 )
 from simulator.sweep import sweep
 
+if TYPE_CHECKING:
+    from simulator.what_if import (
+        infer_acceptance,
+        what_if_acceptance,
+        what_if_depth,
+        what_if_sensitivity,
+        what_if_sweep,
+        what_if_workload,
+    )
+
 __all__ = [
     "Acceptance",
     "Explanation",
@@ -29,13 +40,28 @@ __all__ = [
     "Scenario",
     "compare",
     "explain",
+    "infer_acceptance",
     "load_calibration",
     "load_engine",
     "load_hardware",
     "load_model",
     "make_scenario",
     "predict",
+    "what_if_acceptance",
+    "what_if_depth",
+    "what_if_sensitivity",
+    "what_if_sweep",
+    "what_if_workload",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Studies are imported on first use: a prediction needs none of what they load."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from simulator import what_if
+
+    return getattr(what_if, name)
 
 
 def make_scenario(

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,8 @@ class Calibration(Spec):
         matrix = np.zeros((size, size))
         if fitted:
             matrix[: len(fitted), : len(fitted)] = np.array(self.covariance.matrix)
-        matrix[len(fitted) :, len(fitted) :] = prior_covariance(others)
+        if others:
+            matrix[len(fitted) :, len(fitted) :] = prior_covariance(others)
         return fitted + others, matrix
 
 
@@ -147,13 +149,19 @@ def length_of_coordinate(x: float, k: int) -> float:
     return 1.0 + k / (1.0 + math.exp(-x))
 
 
-@functools.cache
 def load_calibration(name: str) -> Calibration:
-    """A calibration by name or path.
+    """A calibration by name or path; a file is read again when it was written again.
 
     Raises:
         InputError: unknown name, a malformed file, or a file that was changed after it was written.
     """
+    path = Path(name).expanduser()
+    found = path.stat() if is_path(name) and path.is_file() else None
+    return _load(name, found and (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@functools.cache
+def _load(name: str, stamp: tuple[int, int, int] | None) -> Calibration:
     raw = read_mapping("calibration", name)
     label = f"calibration {name}"
     calibration = validate(Calibration, raw, label)
@@ -184,7 +192,8 @@ def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
 def default_calibration(deployment: Deployment, isl: int | None = None) -> Calibration:
     """The shipped calibration for a deployment, or the kernel priors if none covers it.
 
-    Of those whose scope matches, one that was fitted to this input length goes first, then the least held-out TPOT error.
+    Of those whose scope matches, one that was fitted to this input length goes first, then the least held-out TPOT
+    error.
     """
     matching = []
     for name in names("calibration"):

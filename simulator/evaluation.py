@@ -21,7 +21,6 @@ from simulator.measurements import FrontierPoint, MeasuredPoint, read_csv, selec
 from simulator.prediction import predict, versions
 from simulator.results import to_json
 from simulator.scenario import resolve_calibration
-from simulator.speculation import from_length_table
 
 METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "median_ttft_ms")
 GROUP = ("engine", "hardware", "precision", "spec", "isl", "osl", "tp")
@@ -178,16 +177,13 @@ def evaluate_frontier(
     """
     name = calibration or PRIORS
     sweeps = sweeps_of(list(points), engine, None)
-    chosen, wrong = resolve_calibration(name, sweeps[0].base.deployment, force)
-    fitted = chosen.acceptance
-    length: float | None = fitted.length if fitted is not None else None
-    if length is None:
-        model = sweeps[0].base.deployment.model
-        assert model.default_acceptance is not None
-        from simulator.acceptance_profiles import load_acceptance
-
-        lengths = list(load_acceptance(model.default_acceptance).acceptance_length.values())
-        length = from_length_table(lengths, DEFAULT_DEPTH, model.default_acceptance).acceptance_length
+    chosen, _ = resolve_calibration(name, sweeps[0].base.deployment, force)
+    wrong = sorted({w for s in sweeps for w in resolve_calibration(name, s.base.deployment, force)[1]})
+    open_length = next((s.base for s in sweeps if s.base.spec_tokens and s.base.acceptance_length is None), None)
+    length: float | None = None
+    if open_length is not None:
+        at_depth = replace(open_length, spec_tokens=DEFAULT_DEPTH)
+        length = at_depth.scenario(chosen).speculation.acceptance_length
     evaluator = Evaluator(chosen.values(), length, exact=True)
     rows = tuple(point_errors(evaluator, sweeps, list(points)))
     metrics = ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "concurrency")
@@ -198,7 +194,7 @@ def evaluate_frontier(
             mape[m] = float(np.mean(errors))
     meta = {
         "calibration": name,
-        "forced_outside_calibration": list(wrong),
+        "forced_outside_calibration": wrong,
         "acceptance_length": length,
         "rows": len(rows),
         "kind": "interpolated frontier",

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from simulator.calibration_file import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
 from simulator.parameters import registry
-from simulator.plan import build_plan
+from simulator.plan import Plan, build_plan, build_tables
 from simulator.scenario import Scenario
-from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.serving import closed_form_loads, closed_form_metrics
 from simulator.speculation import Speculation, from_length
 
 Array = NDArray[np.float64]
@@ -41,11 +41,15 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
     """
     names, covariance = scenario.calibration.uncertainty()
     values = scenario.calibration.values()
-    used = _used(scenario, values)
+    recorder = _Recorder(values)
+    tables = build_tables(scenario.deployment, scenario.speculation.tokens, recorder)
+    in_tables = frozenset(recorder.seen)
+    build_plan(scenario.deployment, scenario.speculation, recorder, tables)
+    used = recorder.seen | ({ACCEPTANCE} if _fitted_acceptance(scenario) else set())
     keep = [i for i, n in enumerate(names) if n in used]
     names = [names[i] for i in keep]
     covariance = covariance[np.ix_(keep, keep)]
-    settings: list[tuple[dict[str, float], Speculation]] = []
+    settings: list[tuple[Plan, Speculation]] = []
     widths = []
     for name in names:
         ends = []
@@ -60,7 +64,8 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
                 parameter = registry()[name]
                 changed[name] = parameter.from_internal(parameter.to_internal(values[name]) + sign * STEP)
                 ends.append(parameter.to_internal(changed[name]))
-            settings.append((changed, spec))
+            same = None if name in in_tables else tables
+            settings.append((build_plan(scenario.deployment, spec, changed, same), spec))
         widths.append(ends[0] - ends[1])
     metrics = _evaluate(scenario, concurrencies, settings)
     out = {}
@@ -116,23 +121,17 @@ class _Recorder(Mapping[str, float]):
         return len(self.values_of)
 
 
-def _used(scenario: Scenario, values: Mapping[str, float]) -> set[str]:
-    """Names of the uncertain quantities that the plan of a scenario depends on."""
-    recorder = _Recorder(values)
-    build_plan(scenario.deployment, scenario.speculation, recorder)
-    return recorder.seen | ({ACCEPTANCE} if _fitted_acceptance(scenario) else set())
-
-
 def _evaluate(
-    scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[dict[str, float], Speculation]]
+    scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[Plan, Speculation]]
 ) -> dict[str, Array]:
-    plans = [build_plan(scenario.deployment, spec, values) for values, spec in settings]
+    """Metrics of the closed form, each of shape (settings, concurrencies)."""
+    plans = [plan for plan, _spec in settings]
     cap = max(1, scenario.max_concurrency)
     by_spec = {
-        spec: [closed_form_load(scenario.workload, spec, c, cap) for c in concurrencies]
-        for spec in {spec for _values, spec in settings}
+        spec: closed_form_loads(scenario.workload, spec, np.array(concurrencies), cap)
+        for spec in {spec for _plan, spec in settings}
     }
-    loads = np.array([load for _values, spec in settings for load in by_spec[spec]])
+    loads = np.concatenate([by_spec[spec] for _plan, spec in settings])
     which = np.repeat(np.arange(len(plans)), len(concurrencies))
     flat = closed_form_metrics(plans, which, loads, np.full(which.size, float(scenario.deployment.tp)))
     return {metric: values.reshape(len(plans), len(concurrencies)) for metric, values in flat.items()}

@@ -10,6 +10,8 @@ tables of shape (rows, 2 + 7): count, floor, then seconds per load (ONE, T, QK, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -17,6 +19,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile on the first call, keep the machine code on disk, run without the GIL; the type stays that of the
+    function."""
+    return cast(F, njit(cache=True, nogil=True)(function))
+
 
 # fields of the plan vector
 (VERIFY, SINGLE_DRAFTS, EXTEND, STATES, RELOAD, HOST_STEP, HOST_REQUEST, HOST_PREFILL, HOST_DRAFT) = range(9)
@@ -24,12 +34,34 @@ Indices = NDArray[np.int64]
 (LAUNCH, LOOKAHEAD, STREAM, POLL, REMOTE_PREFILL) = range(19, 24)
 PLAN_FIELDS = 24
 
-# counters returned by the discrete events
-(DECODE_TIME, PREFILL_TIME, ROUNDS, PREFILLS, BATCH_TIME, PREFILL_TOKENS) = range(6)
-COUNTERS = 6
+# counters returned by the discrete events; STRETCHES: decode rounds summed at once count as one
+(DECODE_TIME, PREFILL_TIME, ROUNDS, PREFILLS, BATCH_TIME, PREFILL_TOKENS, STRETCHES) = range(7)
+COUNTERS = 7
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def routing_constant(experts: float, top_k: float, skew: float) -> float:
+    """What :func:`distinct_experts` needs of the routing, whatever the tokens: 0 if each token goes to all experts,
+    ``log(1 - k/E) < 0`` for uniform routing, else ``y > 0``."""
+    if top_k >= experts:
+        return 0.0
+    miss = math.log1p(-top_k / experts)
+    if skew < 1e-6:
+        return miss
+    return math.expm1(-skew * miss)
+
+
+@compiled
+def _distinct(experts: float, skew: float, routing: float, tokens: float) -> float:
+    """:func:`distinct_experts` with the :func:`routing_constant` known."""
+    if routing == 0.0:
+        return experts
+    if routing < 0.0:
+        return -experts * math.expm1(tokens * routing)
+    return -experts * math.expm1(-math.log1p(tokens * routing) / skew)
+
+
+@compiled
 def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -> float:
     """Expected distinct experts touched by ``tokens`` independent tokens.
 
@@ -37,20 +69,14 @@ def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -
     coefficient of variation ``skew``: ``E (1 - (1 + T y)^(-1/skew))`` with ``y = (1 - k/E)^(-skew) - 1``, so that one
     token touches k experts; it tends to the uniform case.
     """
-    if top_k >= experts:
-        return experts
-    miss = math.log1p(-top_k / experts)
-    if skew < 1e-6:
-        return -experts * math.expm1(tokens * miss)
-    return -experts * math.expm1(-math.log1p(tokens * math.expm1(-skew * miss)) / skew)
+    return _distinct(experts, skew, routing_constant(experts, top_k, skew), tokens)
 
 
-@njit(cache=True, nogil=True)
-def pass_time(
-    table: Array, c: Array, tokens: float, independent: float, qk: float, logits: float, kv: float, states: float
+@compiled
+def _work_time(
+    table: Array, tokens: float, distinct: float, qk: float, logits: float, kv: float, states: float
 ) -> float:
-    """Seconds of one forward pass. ``independent``: tokens that route independently of one another."""
-    d = distinct_experts(c[EXPERTS], c[TOP_K], c[SKEW], independent)
+    """Seconds of one forward pass that touches ``distinct`` experts."""
     total = 0.0
     for i in range(table.shape[0]):
         t = (
@@ -60,42 +86,101 @@ def pass_time(
             + logits * table[i, 5]
             + kv * table[i, 6]
             + states * table[i, 7]
-            + d * table[i, 8]
+            + distinct * table[i, 8]
         )
         total += table[i, 0] * max(table[i, 1], t)
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def pass_time(
+    table: Array, c: Array, tokens: float, independent: float, qk: float, logits: float, kv: float, states: float
+) -> float:
+    """Seconds of one forward pass. ``independent``: tokens that route independently of one another."""
+    distinct = distinct_experts(c[EXPERTS], c[TOP_K], c[SKEW], independent)
+    return _work_time(table, tokens, distinct, qk, logits, kv, states)
+
+
+@compiled
 def independent_tokens(c: Array, tokens: float, sequences: float) -> float:
     """Tokens of one sequence share experts: each token after the first counts ``1 - correlation``."""
-    return sequences + (tokens - sequences) * (1.0 - c[CORRELATION])
+    own: float = 1.0 - c[CORRELATION]
+    return sequences + (tokens - sequences) * own
 
 
-@njit(cache=True, nogil=True)
-def drafting_time(draft: Array, c: Array, batch: float, context: float) -> float:
-    """Seconds of the draft passes of one round over ``batch`` requests with ``context`` cached tokens in all."""
+@compiled
+def _touched(c: Array, routing: float, tokens: float, sequences: float) -> float:
+    """Distinct experts of ``tokens`` tokens of ``sequences`` sequences."""
+    return _distinct(c[EXPERTS], c[SKEW], routing, independent_tokens(c, tokens, sequences))
+
+
+@compiled
+def _drafting_time(draft: Array, c: Array, routing: float, distinct: float, batch: float, context: float) -> float:
+    """Seconds of the draft passes of one round over ``batch`` requests with ``context`` cached tokens in all.
+
+    ``distinct``: experts touched by all tokens of the round.
+    """
     if c[VERIFY] <= 1.0:
         return 0.0
     q = c[VERIFY]
-    total = c[SINGLE_DRAFTS] * (c[HOST_DRAFT] + pass_time(draft, c, batch, batch, context, batch, context, 0.0))
+    total = 0.0
+    if c[SINGLE_DRAFTS] > 0.0:
+        single = _touched(c, routing, batch, batch)
+        total += c[SINGLE_DRAFTS] * (c[HOST_DRAFT] + _work_time(draft, batch, single, context, batch, context, 0.0))
     if c[EXTEND] > 0.0:
-        spread = independent_tokens(c, batch * q, batch)
-        total += c[HOST_DRAFT] + pass_time(draft, c, batch * q, spread, context * q, batch, context, 0.0)
+        total += c[HOST_DRAFT] + _work_time(draft, batch * q, distinct, context * q, batch, context, 0.0)
     return total
 
 
-@njit(cache=True, nogil=True)
-def round_time(target: Array, draft: Array, c: Array, batch: float, context: float) -> float:
-    """Seconds of one decode round (plain step, or draft and verify) over ``batch`` requests."""
+@compiled
+def _round_time(target: Array, draft: Array, c: Array, routing: float, batch: float, context: float) -> float:
+    """:func:`round_time` with the :func:`routing_constant` known."""
     q = c[VERIFY]
     kv = context * (1.0 + c[RELOAD] * (q - 1.0))
-    spread = independent_tokens(c, batch * q, batch)
-    verify = pass_time(target, c, batch * q, spread, context * q, batch * q, kv, batch * c[STATES])
-    return c[HOST_STEP] + c[HOST_REQUEST] * batch + verify + drafting_time(draft, c, batch, context)
+    distinct = _touched(c, routing, batch * q, batch)
+    verify = _work_time(target, batch * q, distinct, context * q, batch * q, kv, batch * c[STATES])
+    host: float = c[HOST_STEP] + c[HOST_REQUEST] * batch
+    return host + verify + _drafting_time(draft, c, routing, distinct, batch, context)
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def round_time(target: Array, draft: Array, c: Array, batch: float, context: float) -> float:
+    """Seconds of one decode round (plain step, or draft and verify) over ``batch`` requests."""
+    return _round_time(target, draft, c, routing_constant(c[EXPERTS], c[TOP_K], c[SKEW]), batch, context)
+
+
+@compiled
+def _prefill_time(
+    target: Array,
+    draft: Array,
+    c: Array,
+    routing: float,
+    tokens: float,
+    prompts: float,
+    qk: float,
+    kv: float,
+    batch: float,
+    context: float,
+) -> float:
+    """:func:`prefill_time` with the :func:`routing_constant` known."""
+    q = c[VERIFY]
+    all_tokens = tokens + batch * q
+    distinct = _touched(c, routing, all_tokens, prompts + batch)
+    cached = kv + context * (1.0 + c[RELOAD] * (q - 1.0))
+    states = prompts * c[PREFILL_STATES] + batch * c[STATES]
+    device = _work_time(target, all_tokens, distinct, qk + context * q, prompts + batch * q, cached, states)
+    if q > 1.0:
+        if batch > 0.0:
+            distinct = _touched(c, routing, tokens, prompts)
+        device += _work_time(draft, tokens, distinct, qk, prompts, kv, 0.0)
+    total: float = c[HOST_PREFILL] + max(c[LAUNCH], device)
+    if batch > 0.0:
+        distinct = _touched(c, routing, batch * q, batch)
+        total += c[HOST_REQUEST] * batch + _drafting_time(draft, c, routing, distinct, batch, context)
+    return total
+
+
+@compiled
 def prefill_time(
     target: Array,
     draft: Array,
@@ -109,21 +194,11 @@ def prefill_time(
 ) -> float:
     """Seconds of one prefill pass over ``tokens`` of ``prompts`` prompts; with ``batch`` > 0 a decode round rides
     along."""
-    q = c[VERIFY]
-    all_tokens = tokens + batch * q
-    spread = independent_tokens(c, all_tokens, prompts + batch)
-    cached = kv + context * (1.0 + c[RELOAD] * (q - 1.0))
-    states = prompts * c[PREFILL_STATES] + batch * c[STATES]
-    device = pass_time(target, c, all_tokens, spread, qk + context * q, prompts + batch * q, cached, states)
-    if q > 1.0:
-        device += pass_time(draft, c, tokens, independent_tokens(c, tokens, prompts), qk, prompts, kv, 0.0)
-    total = c[HOST_PREFILL] + max(c[LAUNCH], device)
-    if batch > 0:
-        total += c[HOST_REQUEST] * batch + drafting_time(draft, c, batch, context)
-    return total
+    routing = routing_constant(c[EXPERTS], c[TOP_K], c[SKEW])
+    return _prefill_time(target, draft, c, routing, tokens, prompts, qk, kv, batch, context)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _push(keys: Array, ids: Indices, size: int, key: float, value: int) -> None:
     """Insert into a binary min-heap ordered by (key, id)."""
     i = size
@@ -138,10 +213,10 @@ def _push(keys: Array, ids: Indices, size: int, key: float, value: int) -> None:
     ids[i] = value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pop(keys: Array, ids: Indices, size: int) -> int:
     """Remove the least entry of a heap of ``size`` entries and return its id."""
-    top = ids[0]
+    top: int = ids[0]
     last = size - 1
     key, value = keys[last], ids[last]
     i = 0
@@ -168,7 +243,7 @@ def _pop(keys: Array, ids: Indices, size: int) -> int:
 REPLICA_FIELDS = 18
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _advance(
     target: Array,
     draft: Array,
@@ -204,6 +279,7 @@ def _advance(
     """
     n = send.shape[0]
     q = c[VERIFY]
+    routing = routing_constant(c[EXPERTS], c[TOP_K], c[SKEW])
     t = s[NOW]
     turn = s[TURN]
     context = s[CONTEXT]
@@ -232,7 +308,7 @@ def _advance(
         if pending == 0.0:
             if unpolled >= c[POLL]:
                 # the last look was `unpolled` steps ago; with lookahead it saw what was there one step before
-                unpolled %= c[POLL]
+                unpolled -= c[POLL] * math.floor(unpolled / c[POLL])
                 back = unpolled + ahead
                 known = t - back * last + 0.5 * accel * back * (back - 1.0)
             while arriving > 0 and running + queued < slots and arrive_key[0] <= known:
@@ -275,11 +351,11 @@ def _advance(
                 if mixed:
                     riders = float(running)
                     cached = context
-                dt = prefill_time(target, draft, c, tokens, float(touched), qk, kv, riders, cached)
+                dt = _prefill_time(target, draft, c, routing, tokens, float(touched), qk, kv, riders, cached)
             elif running > 0:
                 b = running
                 if base[b] < 0.0:
-                    base[b] = round_time(target, draft, c, float(b), 0.0)
+                    base[b] = _round_time(target, draft, c, routing, float(b), 0.0)
                 step = base[b] + slope * context
                 accel = slope * growth
                 steps = run_key[0] - turn
@@ -322,6 +398,7 @@ def _advance(
             context += growth * steps
             counters[DECODE_TIME] += dt
             counters[ROUNDS] += steps
+            counters[STRETCHES] += 1.0
             counters[BATCH_TIME] += running * dt
         else:
             last = 0.0
@@ -388,7 +465,7 @@ def _advance(
     return float(t + dt)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def serve(
     target: Array,
     draft: Array,
@@ -460,7 +537,7 @@ def serve(
 (ROUND_ROBIN, LEAST_OUTSTANDING, TWO_CHOICES) = range(3)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _route(router: int, turn: int, choice: Indices, outstanding: Indices) -> int:
     """The replica for the next request; ``turn`` counts the requests before it."""
     if router == ROUND_ROBIN:
@@ -478,7 +555,7 @@ def _route(router: int, turn: int, choice: Indices, outstanding: Indices) -> int
     return r
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def serve_fleet(
     target: Array,
     draft: Array,
@@ -578,9 +655,16 @@ def serve_fleet(
 CLOSED_FORM_FIELDS = 9
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _prompts_time(
-    target: Array, draft: Array, c: Array, prompts: float, prompt: float, batch: float, context: float
+    target: Array,
+    draft: Array,
+    c: Array,
+    routing: float,
+    prompts: float,
+    prompt: float,
+    batch: float,
+    context: float,
 ) -> tuple[float, float]:
     """Seconds of prefilling ``prompts`` whole prompts, in chunks if they exceed one, and the number of passes it
     takes."""
@@ -597,10 +681,10 @@ def _prompts_time(
     if prompt > room:
         kv = 0.5 * prompt
     share = max(1.0, prompts / passes)
-    return passes * prefill_time(target, draft, c, tokens, share, qk, kv, batch, context), passes
+    return passes * _prefill_time(target, draft, c, routing, tokens, share, qk, kv, batch, context), passes
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def closed_form(
     target: Array,
     draft: Array,
@@ -622,22 +706,23 @@ def closed_form(
     has spread by sqrt(g) rounds_sd, so prefill batches are larger than for Poisson arrivals. It ends with a drain of
     one request's rounds.
     """
+    routing = routing_constant(c[EXPERTS], c[TOP_K], c[SKEW])
     n = min(clients, cap)
     mean_context = prompt + 0.5 * output
     front = c[DELAY] + c[DELAY_TOKEN] * prompt + c[STREAM] * clients
-    slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
+    slope = _round_time(target, draft, c, routing, 1.0, 1.0) - _round_time(target, draft, c, routing, 1.0, 0.0)
 
     # opening: all prompts at once
     shared = c[SHARED] > 0.0
     riders = 0.0
     if shared:
         riders = 0.5 * n
-    opening, passes = _prompts_time(target, draft, c, n, prompt, riders, riders * prompt)
+    opening, passes = _prompts_time(target, draft, c, routing, n, prompt, riders, riders * prompt)
     first_batch = opening / passes
 
     # bulk: fixed point over the time of a round and the part of a cycle spent decoding
-    decode = round_time(target, draft, c, n, n * mean_context)
-    single, _passes = _prompts_time(target, draft, c, 1.0, prompt, 0.0, 0.0)
+    decode = _round_time(target, draft, c, routing, n, n * mean_context)
+    single, _passes = _prompts_time(target, draft, c, routing, 1.0, prompt, 0.0, 0.0)
     tau = decode
     cycle = front + single + rounds * tau
     batch = n
@@ -645,7 +730,7 @@ def closed_form(
     own = single
     for _ in range(12):
         batch = 1.0 + (n - 1.0) * min(1.0, rounds * tau / cycle)
-        decode = round_time(target, draft, c, batch, 0.0) + slope * batch * mean_context
+        decode = _round_time(target, draft, c, routing, batch, 0.0) + slope * batch * mean_context
         rate = (n - 1.0) / cycle
         stall = 0.0
         own = 0.0
@@ -655,7 +740,7 @@ def closed_form(
         busy = single
         if shared:
             ride = batch
-            busy, _passes = _prompts_time(target, draft, c, 1.0, prompt, ride, ride * mean_context)
+            busy, _passes = _prompts_time(target, draft, c, routing, 1.0, prompt, ride, ride * mean_context)
         for part in range(parts):
             g = (part + 0.5) / parts * per_client
             phase = rounds_sd * math.sqrt(g)
@@ -671,8 +756,8 @@ def closed_form(
                 # renewal of decode rounds and prefills: each is followed by a prefill if a request came during it
                 begin = -math.expm1(-local * look) * math.exp(min(50.0, local * busy)) / look
                 size = max(1.0, local * (1.0 + busy * begin) / begin)
-            together, steps = _prompts_time(target, draft, c, size, prompt, ride, ride * mean_context)
-            alone, _s = _prompts_time(target, draft, c, min(n, 1.0 + a), prompt, ride, ride * mean_context)
+            together, steps = _prompts_time(target, draft, c, routing, size, prompt, ride, ride * mean_context)
+            alone, _s = _prompts_time(target, draft, c, routing, min(n, 1.0 + a), prompt, ride, ride * mean_context)
             extra = together
             if shared:
                 extra = max(0.0, together - steps * decode)
@@ -700,9 +785,9 @@ def closed_form(
         z = math.sqrt(2.0 * math.log(n))
         z -= (math.log(math.log(n)) + math.log(4.0 * math.pi)) / (2.0 * z)
         tail = min(0.5, max(0.0, z) * phase / rounds)
-    full = round_time(target, draft, c, n, n * mean_context)
-    half = round_time(target, draft, c, max(1.0, 0.5 * n), max(1.0, 0.5 * n) * mean_context)
-    last = round_time(target, draft, c, 1.0, mean_context)
+    full = _round_time(target, draft, c, routing, n, n * mean_context)
+    half = _round_time(target, draft, c, routing, max(1.0, 0.5 * n), max(1.0, 0.5 * n) * mean_context)
+    last = _round_time(target, draft, c, routing, 1.0, mean_context)
     flat = rounds * (1.0 - 2.0 * tail)
     slide = rounds * 2.0 * tail
     drain = flat * full + slide * (full + 4.0 * half + last) / 6.0
@@ -735,7 +820,7 @@ def closed_form(
     out[PREFILL_SHARE] = (tau - decode) / tau
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def closed_form_sweep(targets: Array, drafts: Array, plans: Array, which: Indices, loads: Array, out: Array) -> None:
     """The closed form over many configurations.
 
@@ -767,22 +852,25 @@ def closed_form_sweep(targets: Array, drafts: Array, plans: Array, which: Indice
 OPEN_FIELDS = 12
 
 
-@njit(cache=True, nogil=True)
-def _stall(target: Array, draft: Array, c: Array, size: float, prompt: float, batch: float, context: float) -> float:
+@compiled
+def _stall(
+    target: Array, draft: Array, c: Array, routing: float, size: float, prompt: float, batch: float, context: float
+) -> float:
     """Seconds that the prefill of one of ``size`` prompts prefilled together takes from a decoding batch."""
     if c[REMOTE_PREFILL] > 0.0:
         return 0.0
     if c[SHARED] == 0.0 or batch < 1.0:
-        return float(_prompts_time(target, draft, c, size, prompt, 0.0, 0.0)[0] / size)
-    together, steps = _prompts_time(target, draft, c, size, prompt, batch, context)
-    return float(max(0.0, together - steps * round_time(target, draft, c, batch, context)) / size)
+        return float(_prompts_time(target, draft, c, routing, size, prompt, 0.0, 0.0)[0] / size)
+    together, steps = _prompts_time(target, draft, c, routing, size, prompt, batch, context)
+    return float(max(0.0, together - steps * _round_time(target, draft, c, routing, batch, context)) / size)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _batched(
     target: Array,
     draft: Array,
     c: Array,
+    routing: float,
     rate: float,
     prompt: float,
     step: float,
@@ -796,7 +884,7 @@ def _batched(
         riding = 0.0
         if c[SHARED] > 0.0 and batch >= 1.0:
             riding = batch
-        prefill = _prompts_time(target, draft, c, size, prompt, riding, context)[0]
+        prefill = _prompts_time(target, draft, c, routing, size, prompt, riding, context)[0]
         begin = -math.expm1(-rate * step) / step
         share = begin * prefill / (1.0 + begin * prefill)
         window = rate * ((1.0 - share) * step + share * prefill)
@@ -805,7 +893,7 @@ def _batched(
     return float(size)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def open_form(
     target: Array,
     draft: Array,
@@ -827,18 +915,19 @@ def open_form(
     whose server takes vacations of one decode round (Levy and Yechiali 1975), and for a slot like one of an M/D/c
     queue. The prefills that fall into a request's stay make it a delay cycle (Conway, Maxwell and Miller 1967, 8.3).
     """
+    routing = routing_constant(c[EXPERTS], c[TOP_K], c[SKEW])
     context = prompt + 0.5 * output
-    slope = round_time(target, draft, c, 1.0, 1.0) - round_time(target, draft, c, 1.0, 0.0)
+    slope = _round_time(target, draft, c, routing, 1.0, 1.0) - _round_time(target, draft, c, routing, 1.0, 0.0)
     remote = c[REMOTE_PREFILL] > 0.0
     slots = int(cap)
 
     # most requests per second: all slots taken, each round prefills as many as leave
-    full = round_time(target, draft, c, cap, cap * context)
+    full = _round_time(target, draft, c, routing, cap, cap * context)
     together = max(1.0, cap / max(rounds, 1e-9))
     if rounds > 0.0:
-        used = rounds * full / cap + _stall(target, draft, c, together, prompt, cap, cap * context)
+        used = rounds * full / cap + _stall(target, draft, c, routing, together, prompt, cap, cap * context)
     else:
-        used = _stall(target, draft, c, max(1.0, math.floor(c[CHUNK] / prompt)), prompt, 0.0, 0.0)
+        used = _stall(target, draft, c, routing, max(1.0, math.floor(c[CHUNK] / prompt)), prompt, 0.0, 0.0)
     out[OPEN_CAPACITY] = 1.0 / used
     out[OPEN_LOAD] = rate * used
 
@@ -849,7 +938,7 @@ def open_form(
     slot_wait = 0.0
     slot_decay = 1e9
     stay = 0.0
-    single = _stall(target, draft, c, 1.0, prompt, 0.0, 0.0)
+    single = _stall(target, draft, c, routing, 1.0, prompt, 0.0, 0.0)
     if rounds > 0.0:
         best = 0.0
         top = 0.0
@@ -861,15 +950,15 @@ def open_form(
         rate_at_cap = 0.0
         for n in range(slots + 1):
             if n > 0:
-                d = round_time(target, draft, c, float(n), 0.0) + slope * n * context
-                size = _batched(target, draft, c, rate, prompt, d, float(n), n * context)
-                p = _stall(target, draft, c, size, prompt, float(n), n * context)
+                d = _round_time(target, draft, c, routing, float(n), 0.0) + slope * n * context
+                size = _batched(target, draft, c, routing, rate, prompt, d, float(n), n * context)
+                p = _stall(target, draft, c, routing, size, prompt, float(n), n * context)
                 share = max(1e-6, 1.0 - rate * p)
                 rate_at_cap = n * share / (rounds * d)
                 weight += math.log(rate / rate_at_cap)
                 tau = d / share
             else:
-                tau = round_time(target, draft, c, 1.0, context) / max(1e-6, 1.0 - rate * single)
+                tau = _round_time(target, draft, c, routing, 1.0, context) / max(1e-6, 1.0 - rate * single)
             if weight > top:
                 # keep the greatest weight at one
                 scale = math.exp(top - weight)
@@ -901,7 +990,7 @@ def open_form(
     step = 0.0
     many = max(1.0, batch)
     if batch > 0.0:
-        step = round_time(target, draft, c, many, many * context)
+        step = _round_time(target, draft, c, routing, many, many * context)
     own = 0.0
     decay = 1e9
     busy = 0.0
@@ -910,13 +999,13 @@ def open_form(
         riding = 0.0
         if c[SHARED] > 0.0 and batch >= 1.0:
             riding = batch
-        size = _batched(target, draft, c, rate, prompt, max(step, 1e-9), riding, riding * context)
-        own = _prompts_time(target, draft, c, size, prompt, riding, riding * context)[0]
+        size = _batched(target, draft, c, routing, rate, prompt, max(step, 1e-9), riding, riding * context)
+        own = _prompts_time(target, draft, c, routing, size, prompt, riding, riding * context)[0]
         each = own / size
         if riding > 0.0:
-            each = _stall(target, draft, c, size, prompt, riding, riding * context)
+            each = _stall(target, draft, c, routing, size, prompt, riding, riding * context)
         # one more prompt in a batch adds less than its share: the queue of prompts is loaded by what it adds
-        more = _prompts_time(target, draft, c, size + 1.0, prompt, riding, riding * context)[0]
+        more = _prompts_time(target, draft, c, routing, size + 1.0, prompt, riding, riding * context)[0]
         busy = min(0.98, rate * min(more - own, own / size))
         decay = 2.0 * (1.0 - busy) / (own * (1.0 + prompt_cv * prompt_cv))
     front = c[DELAY] + c[DELAY_TOKEN] * prompt + c[STREAM] * (rate * (stay + own) + 1.0)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
+from simulator.traces import LONGEST, read_pairs
 
 Tokens = NDArray[np.int64]
 
 KINDS = ("fixed", "uniform", "lognormal", "empirical")
-LONGEST = 2_000_000
-"""Longest prompt or answer, tokens."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,15 @@ class Lengths:
     """Input and output lengths, drawn independently, except that empirical pairs stay together.
 
     ``fixed``: always ``isl`` and ``osl``. ``uniform``: whole numbers in [shape x L, L], as the published benchmarks
-    draw them. ``lognormal``: mean L and coefficient of variation ``shape``. ``empirical``: ``pairs`` of (input, output),
-    drawn with replacement.
+    draw them. ``lognormal``: mean L and coefficient of variation ``shape``. ``empirical``: ``pairs`` of (input,
+    output), drawn with replacement. ``option``: as stated on the command line.
     """
 
     kind: str
     isl: int
     osl: int
     shape: float = 0.0
+    option: str = "fixed"
     pairs: tuple[tuple[int, int], ...] = ()
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Tokens, Tokens]:
@@ -98,11 +98,9 @@ def parse_lengths(text: str, isl: int, osl: int) -> Lengths:
     if kind not in KINDS:
         raise unknown_name("length distribution in --lengths", kind, KINDS)
     if kind == "empirical":
-        from simulator.traces import read_pairs
-
         if not rest:
             raise InputError("--lengths: expected empirical:FILE.csv, found empirical without a file")
-        return Lengths(kind, isl, osl, pairs=read_pairs(rest))
+        return Lengths(kind, isl, osl, option=text, pairs=read_pairs(rest))
     if kind == "fixed":
         if rest:
             raise InputError(f"--lengths: fixed takes no shape, found {text!r}")
@@ -117,4 +115,4 @@ def parse_lengths(text: str, isl: int, osl: int) -> Lengths:
         raise InputError(
             f"--lengths: lognormal needs a coefficient of variation from 0 to 10, such as lognormal:0.5, found {text!r}"
         )
-    return Lengths(kind, isl, osl, shape)
+    return Lengths(kind, isl, osl, shape, text)

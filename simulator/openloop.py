@@ -52,6 +52,11 @@ class Fleet:
         """GPUs of all replicas."""
         return self.gpus * self.replicas
 
+    @property
+    def slots(self) -> int:
+        """Requests that run at once in all replicas."""
+        return self.cap * self.replicas
+
 
 @dataclass(frozen=True)
 class FleetRun:
@@ -92,14 +97,13 @@ class FleetRun:
         return values
 
 
-def run_fleet(fleet: Fleet, requests: Requests, rng: np.random.Generator) -> FleetRun:
-    """One run by discrete events; ``rng`` draws the accepted drafts and the candidates of power of two choices.
+def run_fleet(fleet: Fleet, requests: Requests, rounds: Array, rng: np.random.Generator) -> FleetRun:
+    """One run by discrete events; ``rng`` draws the candidates of power of two choices.
 
     Assumptions: those of :func:`simulator.serving.run_closed_loop` for each replica; the router knows how many requests
     each replica has outstanding at the instant of sending.
     """
     n = requests.count
-    rounds = draw_rounds(rng, requests.output - 1, fleet.speculation)
     choices = draw_choices(rng, n, fleet.replicas, fleet.router)
     limit = math.inf if fleet.queue_limit is None else float(fleet.cap + fleet.queue_limit)
     where = np.full(n, -1, dtype=np.int64)
@@ -131,9 +135,10 @@ def simulate_fleet(fleet: Fleet, traffic: Traffic, seed: int) -> FleetRun:
 
     The same seed gives the same requests for every fleet, and at every rate the same ones at another pace.
     """
-    arrivals, service = np.random.SeedSequence(seed).spawn(2)
-    requests = traffic.draw(np.random.default_rng(arrivals))
-    return run_fleet(fleet, requests, np.random.default_rng(service))
+    arrivals, drafts, routing = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    requests = traffic.draw(arrivals)
+    rounds = draw_rounds(drafts, requests.output - 1, fleet.speculation)
+    return run_fleet(fleet, requests, rounds, routing)
 
 
 def draw_choices(rng: np.random.Generator, n: int, replicas: int, router: str) -> Indices:
@@ -145,14 +150,14 @@ def draw_choices(rng: np.random.Generator, n: int, replicas: int, router: str) -
     return np.stack([one, np.where((other >= one) & (replicas > 1), other + 1, other)], axis=1)
 
 
-def check_fleet(replicas: int, router: str, queue_limit: int | None, seed: int) -> None:
+def check_fleet(replicas: int, router: str, queue_limit: int | None, seed: int, option: str = "--replicas") -> None:
     """Refuse counts and names out of range.
 
     Raises:
         InputError: names the option and what was expected.
     """
     if isinstance(replicas, bool) or not 1 <= replicas <= MOST_REPLICAS:
-        raise InputError(f"--replicas: expected a whole number from 1 to {MOST_REPLICAS}, found {replicas}")
+        raise InputError(f"{option}: expected a whole number from 1 to {MOST_REPLICAS}, found {replicas}")
     if router not in ROUTERS:
         raise unknown_name("router", router, ROUTERS)
     if queue_limit is not None and queue_limit < 0:

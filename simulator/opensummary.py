@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator import kernels as kn
 from simulator.openloop import Fleet, FleetRun
+from simulator.pools import Pools
 from simulator.promises import METRICS, Promise
 from simulator.saturation import SATURATED, TOO_SHORT, verdict
 from simulator.specs import Hardware
@@ -27,14 +28,16 @@ def counted(run: FleetRun, traffic: Traffic) -> NDArray[np.bool_]:
     return run.requests.send >= start
 
 
-def summarise(fleet: Fleet, run: FleetRun, traffic: Traffic, promises: Sequence[Promise] = ()) -> dict[str, Any]:
+def summarise(
+    fleet: Fleet | Pools, run: FleetRun, traffic: Traffic, promises: Sequence[Promise] = ()
+) -> dict[str, Any]:
     """Figures of one run; latencies in ms. If the queue grows there is no steady latency, so every latency is None."""
     inside = counted(run, traffic)
     served = inside & run.served
     sent = run.requests.send[inside]
     start = float(sent.min()) if sent.size else 0.0
     end = max(float(run.requests.send[-1]), start + 1e-9)
-    state, growth = verdict(run, start, end, fleet.cap * fleet.replicas, traffic.stationary)
+    state, growth = verdict(run, start, end, fleet.slots, traffic.stationary)
     span = end - start
     done = (run.finish >= start) & (run.finish <= end)
     busy = run.counters[:, kn.DECODE_TIME] + run.counters[:, kn.PREFILL_TIME]

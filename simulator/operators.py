@@ -54,10 +54,9 @@ class Operator:
     flops: Mapping[int, float] = field(default_factory=dict)
     bytes: Mapping[int, float] = field(default_factory=dict)
 
-    def row(self) -> NDArray[np.float64]:
-        """Seconds per call: ``[count, floor, seconds per load...]``, shape (2 + LOADS,)."""
-        out = np.zeros(2 + LOADS)
-        out[0], out[1], out[2] = self.count, self.floor, self.latency
+    def row(self) -> list[float]:
+        """Seconds per call: ``[count, floor, seconds per load...]``, 2 + LOADS numbers."""
+        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1)
         for load, amount in self.flops.items():
             out[2 + load] += amount / self.flops_rate
         for load, amount in self.bytes.items():
@@ -72,12 +71,12 @@ def table(operators: list[Operator]) -> NDArray[np.float64]:
         Array of shape (rows, 2 + LOADS), seconds.
     """
     rows = [op.row() for op in operators]
-    linear = np.zeros(2 + LOADS)
-    linear[0] = 1.0
+    linear = [1.0, 0.0] + [0.0] * LOADS
     for row in rows:
         if row[1] == 0.0:
-            linear[2:] += row[0] * row[2:]
-    return np.stack([linear] + [row for row in rows if row[1] > 0.0])
+            for i in range(2, 2 + LOADS):
+                linear[i] += row[0] * row[i]
+    return np.array([linear] + [row for row in rows if row[1] > 0.0])
 
 
 class OperatorBuilder:

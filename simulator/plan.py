@@ -27,6 +27,15 @@ class Plan:
     vector: Array
 
 
+@dataclass(frozen=True)
+class Tables:
+    """Operator tables of target and draft, and how many kernels both launch in a pass."""
+
+    target: Array
+    draft: Array
+    launches: float
+
+
 def state_transfers(deployment: Deployment, k: int) -> float:
     """Recurrent-state reads and writes per request and round: 2 in plain decode, the engine's own number with
     drafts."""
@@ -37,9 +46,24 @@ def state_transfers(deployment: Deployment, k: int) -> float:
     return float(r.state_reads + writes + r.state_moves)
 
 
-def build_plan(deployment: Deployment, speculation: Speculation, parameters: Mapping[str, float]) -> Plan:
-    """Tables and plan vector of one deployment with one speculation setting and one set of parameters."""
+def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]) -> Tables:
+    """Tables of one deployment that drafts ``k`` tokens, with one set of parameters."""
     builder = OperatorBuilder(deployment, parameters)
+    operators, drafts = builder.target(), builder.draft() if k else []
+    target = table(operators)
+    draft = table(drafts) if k else np.zeros((1, target.shape[1]))
+    return Tables(target, draft, sum(op.count for op in operators + drafts))
+
+
+def build_plan(
+    deployment: Deployment, speculation: Speculation, parameters: Mapping[str, float], tables: Tables | None = None
+) -> Plan:
+    """Tables and plan vector of one deployment with one speculation setting and one set of parameters.
+
+    ``tables``: those of the same deployment and depth with parameters that give the same tables, to save their making.
+    """
+    if tables is None:
+        tables = build_tables(deployment, speculation.tokens, parameters)
     k = speculation.tokens
     r = deployment.engine.speculation
     c = np.zeros(kn.PLAN_FIELDS)
@@ -62,11 +86,8 @@ def build_plan(deployment: Deployment, speculation: Speculation, parameters: Map
     c[kn.DELAY] = parameters["frontend.delay_ms"] * MILLI
     c[kn.DELAY_TOKEN] = parameters["frontend.token_us"] * MICRO
     c[kn.PREFILL_STATES] = 1.0 if deployment.model.gdn is not None else 0.0
-    operators, drafts = builder.target(), builder.draft() if k else []
-    c[kn.LAUNCH] = parameters["host.launch_us"] * MICRO * sum(op.count for op in operators + drafts)
+    c[kn.LAUNCH] = parameters["host.launch_us"] * MICRO * tables.launches
     c[kn.STREAM] = parameters["frontend.stream_ms"] * MILLI
     c[kn.LOOKAHEAD] = float(deployment.engine.lookahead)
     c[kn.POLL] = deployment.engine.poll_steps
-    target = table(operators)
-    draft = table(drafts) if k else np.zeros((1, target.shape[1]))
-    return Plan(target, draft, c)
+    return Plan(tables.target, tables.draft, c)

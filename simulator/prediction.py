@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -15,7 +16,7 @@ from simulator.plan import build_plan
 from simulator.results import ResultTable
 from simulator.roofline import explain_round
 from simulator.scenario import Scenario, cost_basis_price, describe
-from simulator.serving import closed_form_load, closed_form_metrics, simulate
+from simulator.serving import closed_form_loads, closed_form_metrics, simulate
 from simulator.units import GIGA, KILO, MEGA, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
@@ -104,7 +105,7 @@ def _metrics(
     plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
     tp = scenario.deployment.tp
     if method == "closed-form":
-        loads = np.array([closed_form_load(scenario.workload, scenario.speculation, c, cap) for c in concurrencies])
+        loads = closed_form_loads(scenario.workload, scenario.speculation, np.array(concurrencies), cap)
         which = np.zeros(len(concurrencies), dtype=np.int64)
         return closed_form_metrics([plan], which, loads, np.full(which.size, float(tp))), {}
     results = [simulate(plan, scenario.workload, scenario.speculation, c, cap, tp, seed) for c in concurrencies]
@@ -180,6 +181,9 @@ def _kilowatts(watts: float | None) -> float | None:
     return None if watts is None else watts / KILO
 
 
+_version = functools.cache(metadata.version)
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides the numbers."""
-    return {name: metadata.version(name) for name in ("mtpsim", "numpy", "numba")}
+    return {name: _version(name) for name in ("mtpsim", "numpy", "numba")}

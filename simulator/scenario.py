@@ -171,8 +171,8 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
     if acceptance.positions is not None:
         return sp.from_positions(acceptance.positions, k)
     fitted = calibration.acceptance
-    if acceptance.profile is None and fitted is not None and fitted.spec_tokens == k:
-        return sp.from_length(fitted.length, k, f"fitted by calibration {calibration.name}")
+    if acceptance.profile is None and fitted is not None:
+        return sp.at_depth(fitted.length, fitted.spec_tokens, k, f"fitted by calibration {calibration.name}")
     name = acceptance.profile or model.default_acceptance
     if name is None:
         raise InputError(f"--mtp {k}: model {model.name} has no published acceptance; give --acceptance-length")

@@ -102,14 +102,22 @@ def metrics(run: Run, gpus: int) -> dict[str, float]:
     for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
         if values.size == 0:
             continue
-        p50, p90, p99 = np.percentile(values, (50, 90, 99))
+        values.sort()
         out |= {
             f"mean_{name}_ms": float(values.mean()),
-            f"median_{name}_ms": float(p50),
-            f"p90_{name}_ms": float(p90),
-            f"p99_{name}_ms": float(p99),
+            f"median_{name}_ms": quantile(values, 0.5),
+            f"p90_{name}_ms": quantile(values, 0.9),
+            f"p99_{name}_ms": quantile(values, 0.99),
         }
     return out
+
+
+def quantile(values: Array, q: float) -> float:
+    """Quantile of ascending values, linear between neighbours: ``np.quantile`` without its overhead."""
+    at = q * (values.size - 1)
+    below = int(at)
+    low, high = float(values[below]), float(values[min(below + 1, values.size - 1)])
+    return low + (high - low) * (at - below)
 
 
 def simulate(
@@ -143,7 +151,13 @@ def simulate(
 
 
 def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, cap: int) -> Array:
-    """Arguments of the closed form for one configuration: means and spreads of lengths and rounds, shape (7,).
+    """Arguments of the closed form for one configuration, shape (7,); see :func:`closed_form_loads`."""
+    loads: Array = closed_form_loads(workload, spec, np.array([concurrency]), cap)[0]
+    return loads
+
+
+def closed_form_loads(workload: Workload, spec: Speculation, concurrency: NDArray[np.int64], cap: int) -> Array:
+    """Arguments of the closed form at many concurrencies: means and spreads of lengths and rounds, shape (n, 7).
 
     Rounds follow from Wald's identity with the mean overshoot of a lattice renewal process, E[X(X-1)] / (2 E[X]).
     """
@@ -156,24 +170,21 @@ def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, ca
     rounds = (output - 1 + overshoot) / mean if output > 1 else 0.0
     width = workload.osl - max(1, int(workload.range_ratio * workload.osl)) + 1
     rounds_sd = np.sqrt((width**2 - 1) / 12 / mean**2 + max(output - 1, 0.0) * variance / mean**3)
-    return np.array(
-        [concurrency, workload.requests_per_client, prompt, output, max(rounds, 1e-9), rounds_sd, min(cap, concurrency)]
-    )
+    loads = np.empty((concurrency.size, 7))
+    loads[:, 0] = concurrency
+    loads[:, 1:6] = workload.requests_per_client, prompt, output, max(rounds, 1e-9), rounds_sd
+    loads[:, 6] = np.minimum(cap, concurrency)
+    return loads
 
 
 def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array) -> dict[str, Array]:
     """Expected metrics of many configurations by the closed form, each array of shape (n,); see
     :func:`kernels.closed_form`."""
-    rows = max(max(p.target.shape[0], p.draft.shape[0]) for p in plans)
-
-    def stack(tables: list[Array]) -> Array:
-        return np.stack([np.pad(t, ((0, rows - t.shape[0]), (0, 0))) for t in tables])
-
     out = np.zeros((which.size, kn.CLOSED_FORM_FIELDS))
     kn.closed_form_sweep(
-        stack([p.target for p in plans]),
-        stack([p.draft for p in plans]),
-        np.stack([p.vector for p in plans]),
+        _stack([p.target for p in plans]),
+        _stack([p.draft for p in plans]),
+        np.array([p.vector for p in plans]),
         which,
         loads,
         out,
@@ -193,3 +204,11 @@ def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Arra
         "decode_batch": out[:, kn.DECODE_BATCH],
         "prefill_share": out[:, kn.PREFILL_SHARE],
     }
+
+
+def _stack(tables: list[Array]) -> Array:
+    """Tables as one array; rows of zeros, which cost no time, fill up the shorter ones."""
+    out = np.zeros((len(tables), max(t.shape[0] for t in tables), tables[0].shape[1]))
+    for i, t in enumerate(tables):
+        out[i, : t.shape[0]] = t
+    return out

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,22 @@ from simulator.errors import InputError
 from simulator.openloop import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.opensummary import cost_and_energy, summarise
 from simulator.plan import Plan, build_plan
+from simulator.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
 from simulator.promises import Promise, check_promises
 from simulator.scenario import Scenario, cost_basis_price, describe
+from simulator.sizes import check_deployment
+from simulator.speculation import OFF
 from simulator.traffic import Traffic
+from simulator.units import GIGA, KILO
+
+
+@dataclass(frozen=True)
+class PrefillPool:
+    """A pool that prefills for the replicas that decode; ``kv_bandwidth``: bytes/s per GPU between the two."""
+
+    tp: int
+    replicas: int
+    kv_bandwidth: float = KV_BANDWIDTH
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class Simulation:
     """One simulated fleet: the inputs, the run and its figures (latencies in ms)."""
 
     meta: Mapping[str, Any]
-    fleet: Fleet
+    fleet: Fleet | Pools
     traffic: Traffic
     promises: tuple[Promise, ...]
     run: FleetRun
@@ -39,6 +53,7 @@ def simulate_scenario(
     router: str = "least-outstanding",
     max_running: int | None = None,
     queue_limit: int | None = None,
+    prefill: PrefillPool | None = None,
     promises: Sequence[Promise] = (),
     seed: int = 0,
     cost_basis: str = "hyperscaler",
@@ -52,6 +67,7 @@ def simulate_scenario(
         router: a key of :data:`simulator.openloop.ROUTERS`.
         max_running: requests that one replica runs at once; None: as many as fit in memory.
         queue_limit: requests that may wait at a replica beyond those; None: any number.
+        prefill: a pool of its own for the prefills; the scenario's replicas then only decode.
         promises: reported as kept or not, and counted as goodput.
         seed: of arrivals, lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
@@ -65,13 +81,48 @@ def simulate_scenario(
     plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
     check_against_one_step(plan, traffic, promises)
     cap = fleet_cap(scenario, traffic, max_running)
-    fleet = Fleet(plan, scenario.speculation, scenario.deployment.tp, cap, replicas, router, queue_limit)
-    run = simulate_fleet(fleet, traffic, seed)
+    decode = Fleet(plan, scenario.speculation, scenario.deployment.tp, cap, replicas, router, queue_limit)
+    meta = open_meta(scenario, traffic, decode, seed)
+    fleet: Fleet | Pools = decode
+    if prefill is None:
+        run = simulate_fleet(decode, traffic, seed)
+    else:
+        fleet = make_pools(scenario, decode, prefill, traffic)
+        run = simulate_pools(fleet, traffic, seed)
+        meta |= {
+            "prefill_tp": prefill.tp,
+            "prefill_replicas": prefill.replicas,
+            "kv_bandwidth_gb_s_per_gpu": prefill.kv_bandwidth / GIGA,
+            "kv_transfer_ms": KILO * float(fleet.transfer.seconds(traffic.mean_lengths()[0])),
+        }
     figures = summarise(fleet, run, traffic, promises)
     tok_s = figures["total_tok_s_gpu"] * fleet.total_gpus
     figures |= {"gpus": fleet.total_gpus}
     figures |= cost_and_energy(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
-    return Simulation(open_meta(scenario, traffic, fleet, seed), fleet, traffic, tuple(promises), run, figures)
+    return Simulation(meta, fleet, traffic, tuple(promises), run, figures)
+
+
+def make_pools(scenario: Scenario, decode: Fleet, prefill: PrefillPool, traffic: Traffic) -> Pools:
+    """Both pools; the prefill replicas differ from the decode replicas in their TP only.
+
+    Raises:
+        InputError: a queue limit, a TP, count or bandwidth out of range, what does not fit in memory.
+    """
+    if decode.queue_limit is not None:
+        raise InputError("--queue-limit: not with a prefill pool, whose queue has no limit")
+    check_fleet(prefill.replicas, decode.router, None, 0, "--prefill-replicas")
+    if not (math.isfinite(prefill.kv_bandwidth) and prefill.kv_bandwidth > 0):
+        raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {prefill.kv_bandwidth / GIGA:g}")
+    if isinstance(prefill.tp, bool) or prefill.tp < 1:
+        raise InputError(f"--prefill-tp: expected a whole number of at least 1, found {prefill.tp}")
+    deployment = scenario.deployment.model_copy(update={"tp": prefill.tp, "ep": 1, "dp": 1})
+    check_deployment(deployment)
+    own = replace(scenario, deployment=deployment)
+    plan = build_plan(deployment, scenario.speculation, scenario.calibration.values())
+    fleet = Fleet(plan, OFF, prefill.tp, fleet_cap(own, traffic, None), prefill.replicas, decode.router)
+    smaller = min(prefill.tp, scenario.deployment.tp)
+    transfer = kv_transfer(scenario.deployment, smaller, scenario.speculation.tokens, prefill.kv_bandwidth)
+    return pool_fleets(fleet, decode, transfer)
 
 
 def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> int:

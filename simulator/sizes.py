@@ -303,8 +303,8 @@ class MemoryFit:
             f"Per GPU: weights {self.weights / GIGA:.2f} GB + workspace {self.workspace / GIGA:.2f} GB"
             f" + {requests} requests{each} x (KV cache {self.kv_per_request / GIGA:.3f} GB"
             f" + recurrent state {self.state_per_request / GIGA:.3f} GB) = {self.used(concurrency) / GIGA:.2f} GB;"
-            f" the budget is {self.budget / self.hbm:.2f} x {self.hbm / GIGA:g} GB = {self.budget / GIGA:.2f} GB{pools}:"
-            f" {verdict}; {limit}."
+            f" the budget is {self.budget / self.hbm:.2f} x {self.hbm / GIGA:g} GB = {self.budget / GIGA:.2f} GB"
+            f"{pools}: {verdict}; {limit}."
         )
 
 

@@ -102,6 +102,18 @@ def from_length(length: float, k: int, source: str = "") -> Speculation:
     return Speculation((rate_of_length(length, k),) * k, source or f"acceptance length {length:g}")
 
 
+def at_depth(length: float, known: int, k: int, source: str) -> Speculation:
+    """An acceptance length known at depth ``known``, carried to depth k at equal acceptance per position.
+
+    Raises:
+        InputError: the depth is out of range.
+    """
+    if k == known:
+        return from_length(length, k, source)
+    rate = rate_of_length(length, known)
+    return from_positions([rate] * _depth(k), k, f"{source} at depth {known}, same rate at depth {k}")
+
+
 def from_length_table(lengths: Sequence[float], k: int, source: str) -> Speculation:
     """Acceptance from published lengths at depth 1, 2, ...: position i is reached with probability AL(i) - AL(i-1).
 
@@ -143,11 +155,13 @@ def draw_rounds(rng: np.random.Generator, tokens: NDArray[np.int64], spec: Specu
     emission = spec.emission()
     most = spec.tokens + 1
     values = np.arange(1, most + 1)
-    rounds = np.zeros(left.shape, dtype=np.int64)
-    while True:
-        block = np.where(left > 0, np.maximum(left // most, 1), 0)
-        if not block.any():
-            return rounds.astype(float)
-        emitted = rng.multinomial(block, emission) @ values
-        left = np.maximum(left - emitted, 0)
-        rounds += block
+    rounds = np.zeros(left.shape)
+    open_ones = np.flatnonzero(left > 0)
+    left = left[open_ones]
+    while open_ones.size:
+        block = np.maximum(left // most, 1)
+        rounds[open_ones] += block
+        left -= rng.multinomial(block, emission) @ values
+        unfinished = left > 0
+        open_ones, left = open_ones[unfinished], left[unfinished]
+    return rounds

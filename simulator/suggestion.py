@@ -56,7 +56,7 @@ def suggest(
     workloads: Sequence[tuple[int, int]] = WORKLOADS,
     progress: Callable[[str], None] = lambda text: None,
 ) -> tuple[float, list[Suggestion]]:
-    """Half width of the target's interval now, and candidate runs, the most useful first.
+    """Half width of the target's interval now, and candidate runs, the most useful first; the target is one of them.
 
     Noise that no measurement removes (run to run, model error) stays in the half width; ``narrowed`` is about
     parameters.
@@ -67,24 +67,20 @@ def suggest(
     if metric not in MEASURED:
         raise InputError(f"--metric {metric}: expected one of {', '.join(MEASURED)}")
     check_concurrencies([concurrency])
-    names, covariance, slopes = jacobian(target, [concurrency])
-    aim = slopes[metric][0]
+    target.check_memory(concurrency)
+    names, covariance = target.calibration.uncertainty()
+    aim = _slopes(target, [concurrency], names)[metric][0]
     floor = float(getattr(target.calibration.noise, noise_class(metric))) ** 2
     before = float(aim @ covariance @ aim)
     found = []
     for scenario in _candidates(target, tp, workloads):
         progress(f"{scenario.workload.isl}/{scenario.workload.osl} TP{scenario.deployment.tp}")
-        fits = [c for c in concurrencies if c <= scenario.max_concurrency]
+        fits = [c for c in sorted({*concurrencies, concurrency}) if c <= scenario.max_concurrency]
         if not fits:
             continue
-        known, _cov, rows = jacobian(scenario, fits)
-        place = [names.index(n) if n in names else -1 for n in known]
+        slopes = _slopes(scenario, fits, names)
         for i, c in enumerate(fits):
-            design = np.zeros((len(MEASURED), len(names)))
-            for r, m in enumerate(MEASURED):
-                for j, at in enumerate(place):
-                    if at >= 0:
-                        design[r, at] = rows[m][i, j]
+            design = np.stack([slopes[m][i] for m in MEASURED])
             noise = np.diag([float(getattr(target.calibration.noise, noise_class(m))) ** 2 for m in MEASURED])
             gain = covariance @ design.T @ np.linalg.solve(design @ covariance @ design.T + noise, design @ covariance)
             after = max(0.0, float(aim @ (covariance - gain) @ aim))
@@ -96,13 +92,26 @@ def suggest(
     return Z90 * float(np.sqrt(before + floor)), found
 
 
+def _slopes(scenario: Scenario, concurrencies: Sequence[int], names: Sequence[str]) -> dict[str, Array]:
+    """Derivatives of what a run tells by all uncertain quantities, also those that the target does not depend on: a
+    run that depends on them says less about the others."""
+    known, _, table = jacobian(scenario, concurrencies)
+    place = [list(names).index(n) for n in known]
+    out = {metric: np.zeros((len(concurrencies), len(names))) for metric in MEASURED}
+    for metric in MEASURED:
+        out[metric][:, place] = table[metric]
+    return out
+
+
 def _candidates(target: Scenario, tp: Sequence[int], workloads: Sequence[tuple[int, int]]) -> list[Scenario]:
     out = []
     depths = sorted({0, target.speculation.tokens or 3}) if target.deployment.model.mtp_layers else [0]
-    for gpus in tp:
-        deployment = target.deployment.model_copy(update={"tp": gpus, "ep": 1, "dp": 1})
-        check_deployment(deployment)
-        for isl, osl in workloads:
+    for gpus in sorted({*tp, target.deployment.tp}):
+        deployment = target.deployment
+        if gpus != deployment.tp:
+            deployment = deployment.model_copy(update={"tp": gpus, "ep": 1, "dp": 1})
+            check_deployment(deployment)
+        for isl, osl in dict.fromkeys([*workloads, (target.workload.isl, target.workload.osl)]):
             for k in depths:
                 same = k == target.speculation.tokens
                 speculation = (

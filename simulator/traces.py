@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
-from simulator.lengths import LONGEST
 from simulator.units import MILLI
 
 Array = NDArray[np.float64]
@@ -26,14 +25,16 @@ TRACE_COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
 MOONCAKE_FIELDS = ("timestamp", "input_length", "output_length")
 PROFILE_COLUMNS = ("start_s", "requests_per_s")
 FAULTS_SHOWN = 5
+LONGEST = 2_000_000
+"""Longest prompt or answer, tokens."""
 
 
 def read_trace(path: str) -> tuple[Array, Array, Array]:
     """Arrival times (s, from the first row's own zero), input and output tokens of a trace.
 
     A file that ends in ``.jsonl`` or ``.json`` has one JSON object per line with the Mooncake fields ``timestamp``
-    (ms), ``input_length`` and ``output_length``; anything else is CSV with the columns ``arrival_s``, ``input_tokens`` and
-    ``output_tokens``, in any order, other columns ignored.
+    (ms), ``input_length`` and ``output_length``; anything else is CSV with the columns ``arrival_s``,
+    ``input_tokens`` and ``output_tokens``, in any order, other columns ignored.
 
     Raises:
         InputError: lists the first faulty lines by number.

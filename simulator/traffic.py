@@ -94,8 +94,8 @@ def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duratio
     """Arrival times (s) in [0, duration), ascending, at piecewise constant rates.
 
     A renewal process of unit rate with gamma gaps of the given coefficient of variation is drawn in the time of
-    expected requests and mapped back through the inverse of the cumulative rate; with cv = 1 this is exactly the Poisson process
-    of that rate.
+    expected requests and mapped back through the inverse of the cumulative rate; with cv = 1 this is exactly
+    the Poisson process of that rate.
 
     Raises:
         InputError: more requests than fit in memory.

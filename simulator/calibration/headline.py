@@ -52,10 +52,10 @@ def front_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[dict[str, Any]]:
 def point_errors(evaluate: Evaluator, sweeps: Sequence[Sweep], points: Sequence[FrontierPoint]) -> list[dict[str, Any]]:
     """Every metric of every published point, predicted and measured; outside the simulated band the prediction is
     None."""
-    fronts = {("mtp" if s.base.spec_tokens else "off"): full_front(evaluate, s) for s in sweeps}
+    fronts = {place: front for s in sweeps for front in [full_front(evaluate, s)] for place in s.lines}
     rows = []
     for p in points:
-        front = fronts[p.spec]
+        front = fronts[p.file, p.line]
         inside = front.band[0] <= p.interactivity_tok_s_user <= front.band[1]
         found = front.at(p.interactivity_tok_s_user) if inside else {}
         row: dict[str, Any] = {"spec": p.spec, "interactivity_tok_s_user": p.interactivity_tok_s_user}

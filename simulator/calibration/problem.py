@@ -19,7 +19,7 @@ from simulator.plan import Plan, build_plan
 from simulator.scenario import resolve_workload
 from simulator.serving import closed_form_load, closed_form_metrics, simulate
 from simulator.sizes import memory_fit
-from simulator.speculation import OFF, Speculation, from_length, rate_of_length
+from simulator.speculation import OFF, Speculation, at_depth, from_length
 
 Array = NDArray[np.float64]
 
@@ -90,10 +90,10 @@ class Problem:
             out += sweep.predict(evaluate)
         return np.array(out)
 
-    def residuals(self, x: Array, exact: bool = True) -> Array:
-        """Weighted residuals, those of the prior last."""
+    def residuals(self, x: Array, shift: Array) -> Array:
+        """Weighted residuals of the closed form plus ``shift`` (log units), those of the prior last."""
         whitened = np.linalg.solve(np.linalg.cholesky(self.prior.covariance), x - self.prior.mean)
-        return np.concatenate([(self.predict(x, exact) - self.y) / self.sd, whitened])
+        return np.concatenate([(self.predict(x, exact=False) + shift - self.y) / self.sd, whitened])
 
     def jacobian(self, x: Array, step: float = 1e-3) -> Array:
         """Derivatives of :meth:`residuals`, from the closed form: smooth where discrete events are not."""
@@ -144,13 +144,11 @@ class Evaluator:
         k = config.spec_tokens
         if k == 0:
             return OFF
-        length = config.acceptance_length
-        if length is None:
-            if self.length is None:
-                raise InputError("an MTP row without acceptance_length needs a fitted acceptance length")
-            rate = rate_of_length(self.length, DEFAULT_DEPTH)
-            length = sum(rate**i for i in range(k + 1))
-        return from_length(length, k)
+        if config.acceptance_length is not None:
+            return from_length(config.acceptance_length, k)
+        if self.length is None:
+            raise InputError("an MTP row without acceptance_length needs a fitted acceptance length")
+        return at_depth(self.length, DEFAULT_DEPTH, k, "fitted")
 
     def _parts(self, config: Configuration) -> tuple[Plan, Array, Speculation, int]:
         key = dataclasses.replace(config, concurrency=0, isl=0, osl=0)

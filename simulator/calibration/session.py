@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from simulator.calibration.cells import cells_of
 from simulator.calibration.fit import Fit, fit, fit_from_many_starts
@@ -30,6 +31,7 @@ UNKNOWN_NOISE = {"throughput": 0.03, "tpot": 0.035, "ttft": 0.12}
 
 NOISE_OF_KIND = {"total_tok_s_gpu": "throughput", "tpot": "tpot", "ttft": "ttft"}
 STRONG_CORRELATION = 0.8
+JOBS = 2
 UNINFORMED = 0.95
 
 Progress = Callable[[str], None]
@@ -56,7 +58,7 @@ def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list
     for row in rows:
         first = known.setdefault(replace(row, file="", line=0), row)
         if first is not row:
-            raise InputError(f"{row.file}: line {row.line}: duplicate of {first.file} line {first.line}; use a run once")
+            raise InputError(f"{row.file}: line {row.line}: duplicate of {first.file} line {first.line}, use once")
     return tables, list(select(rows, expression)) if expression else rows
 
 
@@ -150,14 +152,14 @@ def _held_out(points: Sequence[MeasuredPoint], start: Prior, progress: Progress)
     held = sorted({p.concurrency for p in points})
     if len(held) < 3:
         return None
-    parts = []
-    for c in held:
-        progress(f"leaving out concurrency {c}")
-        train = [p for p in points if p.concurrency != c]
-        test = [p for p in points if p.concurrency == c]
-        found = fit(Problem(cells_of(train), [], start, priors()))
-        parts.append(row_errors(test, predictor(found)))
-    return join(parts)
+    progress(f"leaving each of {len(held)} concurrencies out")
+    return join(Parallel(n_jobs=JOBS)(delayed(_without)(points, c, start) for c in held))
+
+
+def _without(points: Sequence[MeasuredPoint], concurrency: int, start: Prior) -> Errors:
+    train = [p for p in points if p.concurrency != concurrency]
+    test = [p for p in points if p.concurrency == concurrency]
+    return dict(row_errors(test, predictor(fit(Problem(cells_of(train), [], start, priors())))))
 
 
 def _sweep_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[float]:

@@ -57,14 +57,15 @@ def measured_file(name: str) -> Path:
     return Path(str(resources.files("simulator").joinpath("measured", name)))
 
 
-def build(recipe: Recipe, progress: Progress = lambda text: None) -> Session:
-    """Make one shipped calibration again."""
+def build(recipe: Recipe, progress: Progress = lambda text: None, cross_validate: bool = True) -> Session:
+    """Make one shipped calibration again; without cross-validation its parameters are the same, its noise is not."""
     return calibrate(
         [measured_file(recipe.file)],
         name=recipe.name,
         description=recipe.description,
         expression=recipe.expression,
         prior=recipe.prior,
+        cross_validate=cross_validate,
         progress=progress,
     )
 

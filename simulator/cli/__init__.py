@@ -20,6 +20,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("simulator.cli.calibrate:calibrate", "Fit the physical parameters to measured points."),
     "evaluate": ("simulator.cli.evaluate:evaluate", "Predict every row of a measured file and report the errors."),
     "validate": ("simulator.cli.validate:validate", "Check whether a measured curve is possible and plausible."),
+    "what-if": ("simulator.cli.what_if:what_if", "Acceptance, depth, workload, sensitivity: when does MTP pay?"),
+    "infer-acceptance": (
+        "simulator.cli.infer_acceptance:infer_acceptance",
+        "The acceptance length that a measured MTP/Off pair implies.",
+    ),
+    "simulate": ("simulator.cli.simulate:simulate", "Open-loop traffic against one replica or a fleet."),
+    "plan": ("simulator.cli.plan:plan", "The cheapest deployment that keeps latency promises."),
     "suggest": ("simulator.cli.suggest:suggest", "Which next measurement would narrow a prediction most."),
     "profiles": ("simulator.cli.profiles:profiles", "List and show the profiles that ship, and your own."),
 }

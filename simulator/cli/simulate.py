@@ -11,6 +11,7 @@ from simulator.cli.traffic_options import duration as seconds
 from simulator.cli.traffic_options import length_options, without_closed_loop
 from simulator.errors import InputError
 from simulator.promises import Promise
+from simulator.units import GIGA
 
 
 @click.command(cls=PromiseCommand)
@@ -22,6 +23,16 @@ from simulator.promises import Promise
 @click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Equal replicas.")
 @click.option("--max-running", metavar="N", type=int, help="Requests a replica runs.  [default: what fits in memory]")
 @click.option("--queue-limit", metavar="N", type=int, help="Requests that may wait at a replica.  [default: any]")
+@click.option("--prefill-tp", metavar="N", type=int, help="TP of a pool that only prefills; the others then decode.")
+@click.option("--prefill-replicas", metavar="N", type=int, default=1, show_default=True, help="Replicas of that pool.")
+@click.option(
+    "--kv-bandwidth",
+    metavar="GB/s",
+    type=float,
+    default=50.0,
+    show_default=True,
+    help="Per GPU between pools, one way: one 400 Gb/s port.",
+)
 @length_options
 @scenario_options()
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
@@ -40,6 +51,9 @@ def simulate(
     replicas: int,
     max_running: int | None,
     queue_limit: int | None,
+    prefill_tp: int | None,
+    prefill_replicas: int,
+    kv_bandwidth: float,
     lengths: str,
     promises: tuple[Promise, ...],
     router: str,
@@ -70,7 +84,7 @@ def simulate(
     from simulator.lengths import parse_lengths
     from simulator.opensummary import request_rows
     from simulator.results import rows_to_csv, to_json
-    from simulator.simulation import simulate_scenario
+    from simulator.simulation import PrefillPool, simulate_scenario
     from simulator.traffic import make_traffic
 
     start_kernels()
@@ -84,6 +98,7 @@ def simulate(
         router=router.lower(),
         max_running=max_running,
         queue_limit=queue_limit,
+        prefill=None if prefill_tp is None else PrefillPool(prefill_tp, prefill_replicas, kv_bandwidth * GIGA),
         promises=promises,
         seed=seed,
         cost_basis=cost_basis.lower(),

@@ -24,7 +24,7 @@ def traffic_picture(result: Simulation) -> TrafficPicture:
         queue.time,
         queue.waiting,
         queue.running,
-        result.fleet.cap * result.fleet.replicas,
+        result.fleet.slots,
         run.requests.send[everything],
         run.ttft()[everything],
         np.asarray(run.tpot()[inside]),

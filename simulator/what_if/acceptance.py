@@ -37,7 +37,7 @@ def what_if_acceptance(
     *,
     rates: Sequence[float] | None = None,
     lengths: Sequence[float] | None = None,
-    method: str = "closed-form",
+    method: str = "des",
     seed: int = 0,
     cost_basis: str = "hyperscaler",
     intervals: bool = True,
@@ -54,7 +54,7 @@ def what_if_acceptance(
         concurrencies: clients; None: those of 4 to 256 that fit. Requests beyond what fits queue, which is noted.
         rates: acceptance rates in [0, 1], the same at each position; None with no lengths: 0 to 1 in 21 steps.
         lengths: acceptance lengths in [1, k + 1], instead of rates.
-        method: ``closed-form`` or ``des`` (discrete events); derivatives are the closed form's.
+        method: ``des`` (discrete events) or ``closed-form``; derivatives are the closed form's.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: give 90 % intervals of the break-even.

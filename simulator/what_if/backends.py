@@ -195,7 +195,7 @@ def _on_dask(chunks: list[list[Task]], scheduler: str) -> Iterator[tuple[int, li
         if not client.scheduler_info()["workers"]:
             raise InputError(f"--scheduler {scheduler}: it has no workers; start some with `dask worker {scheduler}`")
         futures = {client.submit(run_chunk, chunk, pure=False): i for i, chunk in enumerate(chunks)}
-        for future, found in as_completed(list(futures), with_results=True):
+        for future, found in as_completed(list(futures), with_results=True, loop=client.loop):
             yield futures[future], found
 
 

@@ -46,7 +46,7 @@ def what_if_depth(
     scenario: Scenario,
     concurrencies: Sequence[int] | None = None,
     *,
-    method: str = "closed-form",
+    method: str = "des",
     seed: int = 0,
     cost_basis: str = "hyperscaler",
     backend: Backend = LOCAL,
@@ -61,7 +61,7 @@ def what_if_depth(
     Args:
         scenario: with drafts, as deep as is to be looked at.
         concurrencies: clients; None: those of 4 to 256 that fit at the greatest depth.
-        method: ``closed-form`` or ``des``.
+        method: ``des`` or ``closed-form``.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         backend: where discrete events run.
@@ -191,10 +191,13 @@ def _sentences(best: Sequence[dict[str, Any]], fixed: int) -> tuple[str, ...]:
         gain = f" ({100 * row['gain_over_off']:+.0f} % over off)" if row["spec_tokens"] else ""
         out.append(f"at {row['concurrency']} clients {name(row['spec_tokens'])} is best{gain}{tie}")
     worst = max(best, key=lambda row: float(row["gain_over_fixed"]))
-    out.append(
-        f"one depth for all concurrencies would be {name(fixed)}; the best of each gains at most "
-        f"{100 * worst['gain_over_fixed']:.1f} % over it, at {worst['concurrency']} clients"
-    )
+    if worst["gain_over_fixed"] == 0.0:
+        out.append(f"one choice is best at all concurrencies: {name(fixed)}")
+    else:
+        out.append(
+            f"one depth for all concurrencies would be {name(fixed)}; the best of each gains at most "
+            f"{100 * worst['gain_over_fixed']:.1f} % over it, at {worst['concurrency']} clients"
+        )
     most = max(best, key=lambda row: float(row["adaptive_gain"]))
     out.append(
         f"picking the depth for each batch would add at most {100 * most['adaptive_gain']:.1f} % to the best fixed "

@@ -36,6 +36,7 @@ class Factor:
         change: (scenario, parameters, value) -> both with the value.
         whole: only whole numbers.
         shown: a value as people write it, without the logarithm.
+        names: of whole values.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Factor:
     change: Change
     whole: bool = False
     shown: Callable[[float], float] = float
+    names: tuple[str, ...] = ()
+
+    def text(self, value: float) -> str:
+        """A value in words or to three digits."""
+        return self.names[int(value)] if self.names else f"{float(f'{self.shown(value):.3g}'):,g}"
 
     def at(self, share: float) -> float:
         """The value at a share of the range, 0 to 1."""
@@ -129,7 +135,19 @@ def factors_of(scenario: Scenario, parameters: tuple[str, ...]) -> list[Factor]:
     if experts in DRAFT_FORMATS and scenario.deployment.hardware.vendor == "amd":
         now = float(DRAFT_FORMATS.index(experts))
         meaning = ", ".join(f"{i}: {fmt}" for i, fmt in enumerate(DRAFT_FORMATS))
-        out.append(Factor("draft precision", meaning, 0.0, 2.0, now, "formats that exist", _draft_format, whole=True))
+        out.append(
+            Factor(
+                "draft precision",
+                meaning,
+                0.0,
+                2.0,
+                now,
+                "formats that exist",
+                _draft_format,
+                True,
+                names=DRAFT_FORMATS,
+            )
+        )
     names, covariance = scenario.calibration.uncertainty()
     values = scenario.calibration.values()
     for name in parameters:

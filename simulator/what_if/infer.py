@@ -1,12 +1,14 @@
-"""The acceptance length that explains a measured MTP curve beside its Off curve: per point, pooled, and whether one will do.
+"""The acceptance length that explains a measured MTP curve beside its Off curve: per point, pooled, and whether one
+will do.
 
-Each pair of rows is solved by :func:`simulator.validation.pairs.implied_lengths`. Pooled over all pairs, the length of least
-squares weighs each by its own variance; what pairs share through the parameters of the calibration does not average out.
-One length explains all pairs unless the chi-square of their residuals, with the same covariance, is beyond 95 %.
+Each pair of rows is solved by :func:`simulator.validation.pairs.implied_lengths`. Pooled over all pairs, the length of
+least squares weighs each by its own variance; what pairs share through the parameters of the calibration does not
+average out. One length explains all pairs unless the chi-square of their residuals, with the same covariance, is beyond
+95 %.
 
-A curve alone fixes only tokens per round over cost of a round: a round dearer by 10 % with 10 % more tokens gives the same
-curve. The calibration tells them apart, no better than it knows the cost of a round; how much of the interval is due to
-that is reported, and said when it is most of a wide one.
+A curve alone fixes only tokens per round over cost of a round: a round dearer by 10 % with 10 % more tokens gives the
+same curve. The calibration tells them apart, no better than it knows the cost of a round; how much of the interval is
+due to that is reported, and said when it is most of a wide one.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import chi2
 
-from simulator.configurations import DEFAULT_DEPTH, Configuration, configuration
+from simulator.configurations import Configuration, configuration
 from simulator.errors import InputError
 from simulator.intervals import Z90
 from simulator.measurements import MeasuredPoint, read_csv, select
 from simulator.prediction import versions
 from simulator.results import rows_to_csv, to_json
 from simulator.scenario import Scenario, resolve_calibration
-from simulator.validation.curves import Known
+from simulator.validation.curves import Known, label
 from simulator.validation.pairs import Equation, Pair, implied_lengths
 
 Array = NDArray[np.float64]
@@ -51,8 +53,8 @@ class Inference:
     Attributes:
         meta: inputs.
         points: one row per pair of rows.
-        pooled: ``acceptance_length``, ``lo``, ``hi``, whether ``one_value_explains_all``, the probability of residuals as
-            large, and how the interval is made up (standard deviations in tokens).
+        pooled: ``acceptance_length``, ``lo``, ``hi``, whether ``one_value_explains_all``, the probability of residuals
+            as large, and how the interval is made up (standard deviations in tokens).
         curves: the same for each MTP curve on its own.
         sentences: what a reader needs.
     """
@@ -91,8 +93,9 @@ def infer_acceptance(
 ) -> Inference:
     """The acceptance length that explains a measured MTP curve beside an Off curve.
 
-    An acceptance length that a row states is not used, except to keep apart runs of one configuration that are no repeats
-    of one another (their speeds differ by more than 30 %) and state different lengths.
+    An acceptance length that a row states is not used, except to keep apart runs of one configuration that are no
+    repeats of one another (their speeds differ by more than 30 %) and state different lengths; the most numerous of
+    them are pooled.
 
     Args:
         off: CSV file with Off rows; others are not used.
@@ -110,27 +113,29 @@ def infer_acceptance(
         mtp_rows = list(select(mtp_rows, select_rows))
     groups = _groups(mtp_rows)
     offs = {replace(configuration(row), acceptance_length=None): row for row in off_rows}
-    pairs: list[Pair] = []
+    pairs: list[list[Pair]] = []
     used: dict[str, str] = {}
     for name, rows in groups:
         known = [Known(i, row, configuration(row)) for i, row in enumerate((*rows, *off_rows))]
         scenarios = _scenarios(known, {k.curve for k in known[: len(rows)]}, calibration, force, used)
         places = {k.index: (k.row.file, k.row.line) for k in known}
         found, _pooled = implied_lengths(known, scenarios, places, method)
-        pairs += [replace(p, curve=f"{p.curve}{name}") for p in found]
-    solved = [p for p in pairs if p.equation is not None]
+        pairs.append([replace(p, curve=f"{p.curve}{name}") for p in found if p.equation is not None])
+    solved = [p for members in pairs for p in members]
     if not solved:
         raise InputError(_unpaired(off, mtp, list(offs.values()), mtp_rows))
     curves: dict[str, list[Pair]] = defaultdict(list)
     for p in solved:
         curves[p.curve].append(p)
-    pooled = pool(solved)
+    kept = max(pairs, key=len)
+    pooled = pool(kept)
+    others = [pool(members) for members in pairs if members and members is not kept]
     return Inference(
         meta={"off": off, "mtp": mtp, "calibrations": used, "method": method, "versions": versions()},
         points=tuple(_point(p) for p in solved),
         pooled=pooled,
         curves=tuple({"curve": name, **pool(members)} for name, members in curves.items()),
-        sentences=tuple(_sentences(pooled, len(solved), len(curves))),
+        sentences=tuple(_sentences(pooled, len({p.curve for p in kept}), others)),
     )
 
 
@@ -145,7 +150,10 @@ def pool(pairs: Sequence[Pair]) -> dict[str, Any]:
     def residuals(length: float) -> Array:
         return np.array([e.residual(length) for e in equations])
 
-    length = float(minimize_scalar(lambda x: weights @ residuals(x) ** 2, bounds=(1.0, most), method="bounded").x)
+    def squares(length: float) -> float:
+        return float(weights @ residuals(length) ** 2)
+
+    length = float(minimize_scalar(squares, bounds=(1.0, most), method="bounded").x)
     low, high = max(1.0, length - STEP), min(most, length + STEP)
     slopes = (residuals(high) - residuals(low)) / (high - low)
     pull = weights * slopes / float(weights @ slopes**2)
@@ -255,31 +263,35 @@ def _scenarios(
 
 
 def _unpaired(off: str, mtp: str, off_rows: Sequence[MeasuredPoint], mtp_rows: Sequence[MeasuredPoint]) -> str:
-    def brief(row: MeasuredPoint) -> str:
-        return (
-            f"{row.engine} {row.hardware} {row.precision} {row.isl}/{row.osl} TP{row.tp} concurrency {row.concurrency}"
-        )
-
     return (
         f"{mtp}: no Off curve to compare with: no row of {off} differs in speculation alone and has the same metric; "
-        f"for example {brief(mtp_rows[0])} (MTP {mtp_rows[0].spec_tokens or DEFAULT_DEPTH}) against {brief(off_rows[0])}"
+        f"for example {_brief(mtp_rows[0])} against {_brief(off_rows[0])}"
     )
 
 
-def _sentences(pooled: Mapping[str, Any], pairs: int, curves: int) -> list[str]:
-    length, low, high = pooled["acceptance_length"], pooled["lo"], pooled["hi"]
+def _brief(row: MeasuredPoint) -> str:
+    return f"{label(row)} at concurrency {row.concurrency}"
+
+
+def _sentences(pooled: Mapping[str, Any], curves: int, others: Sequence[Mapping[str, Any]]) -> list[str]:
+    pairs, length, low, high = pooled["pairs"], pooled["acceptance_length"], pooled["lo"], pooled["hi"]
     out = [
-        f"{pairs} pair{'s' if pairs > 1 else ''} of {curves} curve{'s' if curves > 1 else ''} imply {length:.2f} tokens per "
-        f"round (90 %: {low:.2f} to {high:.2f})"
+        f"{pairs} pair{'s' if pairs > 1 else ''} of {curves} curve{'s' if curves > 1 else ''} imply {length:.2f} "
+        f"tokens per round (90 %: {low:.2f} to {high:.2f})"
     ]
     if pooled["one_value_explains_all"] is not None:
         verdict = "explains" if pooled["one_value_explains_all"] else "does not explain"
         out.append(f"one length {verdict} all of them (probability of residuals as large: {pooled['probability']:.2f})")
+    out += [
+        f"{other['pairs']} pairs are not pooled with them: their runs are no repeats of the others, though of the same "
+        f"configuration; they imply {other['acceptance_length']:.2f} (90 %: {other['lo']:.2f} to {other['hi']:.2f})"
+        for other in others
+    ]
     cost, noise = pooled["sd_from_round_cost"], pooled["sd_from_noise"]
     share = cost**2 / (cost**2 + noise**2)
     out.append(
-        f"a curve alone fixes tokens per round over the cost of a round; {100 * share:.0f} % of the variance is what the "
-        "calibration does not know of that cost"
+        f"a curve alone fixes tokens per round over the cost of a round; {100 * share:.0f} % of the variance is what "
+        "the calibration does not know of that cost"
     )
     if high - low > 2 * VAGUE * max(length - 1.0, 1.0) and share > 0.5:
         out.append("the data cannot tell a higher acceptance with dearer rounds from a lower one with cheaper rounds")

@@ -49,8 +49,8 @@ def what_if_sensitivity(
     """First-order and total Sobol indices (Saltelli sampling, SALib) of gain and throughput, and tornado data.
 
     Inputs vary independently and uniformly over the ranges in the table. ``first`` is the part of the variance that the
-    input explains alone, ``total`` with all its interactions; ``*_ci`` is the half-width of a 90 % bootstrap interval. The
-    tornado moves one input to either end, everything else as given. By the closed form.
+    input explains alone, ``total`` with all its interactions; ``*_ci`` is the half-width of a 90 % bootstrap interval.
+    The tornado moves one input to either end, everything else as given. By the closed form.
 
     Tables: ``indices`` (answer, input, indices) and ``tornado`` (answer, input, values at both ends, sorted by swing).
 
@@ -83,16 +83,18 @@ def what_if_sensitivity(
     for answer, y in found.items():
         n = points.shape[0]
         logs = np.log1p(y[:n]) if answer == "gain" else np.log(y[:n])
-        result = analysis.analyze(problem, logs, calc_second_order=False, conf_level=0.9, seed=seed)
-        bars = []
+        # SALib takes seed 0 for none
+        result = analysis.analyze(problem, logs, calc_second_order=False, conf_level=0.9, seed=seed + 1)
+        bars: list[dict[str, Any]] = []
         for i, f in enumerate(factors):
             index = {"first": result["S1"][i], "first_ci": result["S1_conf"][i]}
             index |= {"total": result["ST"][i], "total_ci": result["ST_conf"][i]}
             indices.append({"answer": answer, "input": f.name} | {key: float(v) for key, v in index.items()})
             low, high = float(y[n + 1 + 2 * i]), float(y[n + 2 + 2 * i])
-            ends_of = {end: f.shown(getattr(f, end)) for end in ("low", "high", "nominal")}
-            values = {"at_low": low, "at_high": high, "at_nominal": float(y[n]), "swing": abs(high - low)}
-            bars.append({"answer": answer, "input": f.name, "meaning": f.meaning, "range": f.source} | ends_of | values)
+            bar: dict[str, Any] = {"answer": answer, "input": f.name, "meaning": f.meaning, "range": f.source}
+            bar |= {end: f.shown(getattr(f, end)) for end in ("low", "high", "nominal")}
+            bar |= {f"{end}_text": f.text(getattr(f, end)) for end in ("low", "high")}
+            bars.append(bar | {"at_low": low, "at_high": high, "at_nominal": float(y[n]), "swing": abs(high - low)})
         tornado += sorted(bars, key=lambda bar: -float(bar["swing"]))
     indices.sort(key=lambda row: (list(found).index(row["answer"]), -row["total"]))
     meta = study_meta(scenario, "closed-form", seed, "hyperscaler", None)

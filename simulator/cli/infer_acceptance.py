@@ -1,0 +1,46 @@
+"""``mtpsim infer-acceptance``."""
+
+from __future__ import annotations
+
+import click
+
+from simulator.cli.output import check_outputs, emit
+
+
+@click.command("infer-acceptance")
+@click.argument("off", metavar="OFF.csv")
+@click.argument("mtp", metavar="MTP.csv")
+@click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors.")
+@click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to.")
+@click.option("--select", "expression", metavar="EXPR", help='MTP rows to use, such as "precision=FP8 and isl=8192".')
+@click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
+def infer_acceptance(
+    off: str,
+    mtp: str,
+    calibration: str | None,
+    force: bool,
+    expression: str | None,
+    method: str,
+    form: str,
+    output: str | None,
+) -> None:
+    """The acceptance length that explains a measured MTP curve beside its Off curve.
+
+    Rows are paired that differ in speculation alone. The files may be one. Lengths that MTP rows state are not used.
+
+    \b
+    mtpsim infer-acceptance off.csv mtp.csv --calibration atom-mi355x
+    mtpsim infer-acceptance runs.csv runs.csv --select "precision=FP8" --format json
+    """
+    check_outputs(output, None)
+    from simulator.what_if import infer_acceptance as run
+
+    found = run(off, mtp, calibration, select_rows=expression, force=force, method=method)
+    if form == "table":
+        from simulator.cli.what_if_table import inference_text
+
+        emit(inference_text(found, piped=output is not None), output)
+    else:
+        emit(found.to_json() if form == "json" else found.to_csv(), output)

@@ -1,0 +1,120 @@
+"""``mtpsim plan``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from simulator.cli.lists import parse_ints
+from simulator.cli.options import Inputs, scenario_options
+from simulator.cli.output import check_outputs, emit
+from simulator.cli.progress import reporting
+from simulator.cli.promise_options import PromiseCommand
+from simulator.cli.traffic_options import length_options, without_closed_loop
+from simulator.promises import Promise
+from simulator.units import GIGA
+
+
+@click.command(cls=PromiseCommand)
+@click.option("--rate", metavar="X", type=float, help="Requests per second: find the least GPUs.")
+@click.option("--gpus", metavar="N", type=int, help="GPUs: find the highest rate.")
+@click.option("--cv", metavar="X", type=float, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
+@length_options
+@scenario_options(tp="1,2,4,8", mtp="0,1,2,3")
+@click.option("--ep-choices", metavar="N,..", default="1", show_default=True, help="Expert-parallel ranks to try.")
+@click.option("--max-running", metavar="N", type=int, help="Greatest concurrency limit.  [default: what fits]")
+@click.option("--spare", metavar="N", type=int, default=0, show_default=True, help="Replicas that stand by; 1 is N+1.")
+@click.option("--pools", is_flag=True, help="Let disaggregated prefill and decode pools compete.")
+@click.option(
+    "--kv-bandwidth",
+    metavar="GB/s",
+    type=float,
+    default=50.0,
+    show_default=True,
+    help="Per GPU between pools, one way: one 400 Gb/s port.",
+)
+@click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option("--resume", metavar="FILE", help="Keep what was simulated there and go on from it.")
+@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option("--format", "form", type=click.Choice(["table", "json"], case_sensitive=False), default="table")
+@click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
+def plan(
+    inputs: Inputs,
+    rate: float | None,
+    gpus: int | None,
+    cv: float,
+    lengths: str,
+    promises: tuple[Promise, ...],
+    router: str,
+    ep_choices: str,
+    max_running: int | None,
+    spare: int,
+    pools: bool,
+    kv_bandwidth: float,
+    cost_basis: str,
+    seed: int,
+    resume: str | None,
+    plot: str | None,
+    form: str,
+    output: str | None,
+) -> None:
+    """Find the cheapest deployment that keeps latency promises, or the highest rate of so many GPUs.
+
+    Every TP, EP and draft depth is sized by a closed form; those near the best are settled by discrete events and the
+    winner is confirmed with ten more seeds. The probability that the promises hold comes from the calibration's
+    covariance and noise.
+
+    \b
+    mtpsim plan --rate 40 --isl 8192 --osl 1024 --ttft-p99 2s --tpot-p95 25ms --hardware mi355x
+    mtpsim plan --gpus 64 --isl 8192 --ttft-p99 2s --tpot-p95 25ms --mtp 0
+    """
+    check_outputs(output, plot)
+    from simulator.cli.kernel_start import start_kernels
+    from simulator.cli.plan_table import plan_text
+    from simulator.lengths import parse_lengths
+    from simulator.planning.prepare import make_plan
+    from simulator.scenario import Acceptance
+
+    start_kernels()
+    acceptance = Acceptance(
+        inputs.acceptance_length, inputs.acceptance_rate, inputs.acceptance, inputs.acceptance_profile
+    )
+    unstated = replace(
+        inputs, acceptance_length=None, acceptance_rate=None, acceptance=None, acceptance_profile=None, ep=1, dp=1
+    )
+    with reporting("planning") as progress:
+        answer = make_plan(
+            unstated.scenario(tp=_base_tp(inputs.tp), k=0),
+            parse_lengths(lengths, inputs.isl, inputs.osl),
+            promises,
+            rate=rate,
+            gpus=gpus,
+            acceptance=acceptance,
+            tp=inputs.tp,
+            ep=parse_ints("--ep-choices", ep_choices),
+            depths=inputs.mtp,
+            cv=cv,
+            max_running=max_running,
+            spare=spare,
+            router=router.lower(),
+            seed=seed,
+            cost_basis=cost_basis.lower(),
+            resume=resume,
+            kv_bandwidth=kv_bandwidth * GIGA if pools else None,
+            progress=progress,
+        )
+    if plot is not None:
+        from simulator.cli.plan_pictures import draw_plan
+
+        draw_plan(answer, plot)
+    emit(answer.to_json() if form == "json" else plan_text(answer, piped=output is not None), output)
+
+
+def _base_tp(choices: list[int]) -> int:
+    """A TP that the checks of the base scenario accept; each choice is checked on its own later."""
+    return 2 if 2 in choices else choices[0]
+
+
+without_closed_loop(plan)

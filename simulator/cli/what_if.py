@@ -1,0 +1,260 @@
+"""``mtpsim what-if acceptance | depth | workload | sensitivity | sweep``."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.lists import parse_ints
+from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
+from simulator.cli.output import check_outputs, emit
+from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, values_or_range
+from simulator.errors import InputError
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
+    from simulator.what_if.study import Study
+
+concurrency_option = click.option(
+    "--concurrency",
+    metavar="N,..",
+    callback=ints,
+    help="Clients; 4..256 means the powers of two.  [default: those of 4..256 that fit in memory]",
+)
+
+
+@click.group("what-if")
+def what_if() -> None:
+    """Where MTP helps, where it hurts, how deep it should draft, and what moves the answer.
+
+    \b
+    mtpsim what-if acceptance --isl 8192
+    mtpsim what-if depth --isl 8192 --mtp 8
+    mtpsim what-if workload --isl 1024,8192 --osl 128,1024 --tp 2,4
+    mtpsim what-if sensitivity --isl 8192 --concurrency 32
+    """
+
+
+@what_if.command()
+@scenario_options(mtp="3")
+@concurrency_option
+@click.option("--rates", metavar="A,..|LOW..HIGH[:N]", help="Acceptance rates.  [default: 0..1:21]")
+@click.option("--lengths", metavar="X,..|LOW..HIGH[:N]", help="Acceptance lengths, 1 to K+1, instead of rates.")
+@click.option("--measured", metavar="FILE.csv", help="Mark the acceptance that measured pairs imply in the picture.")
+@run_options
+@backend_options
+@output_options
+def acceptance(
+    inputs: Inputs,
+    concurrency: list[int] | None,
+    rates: str | None,
+    lengths: str | None,
+    measured: str | None,
+    form: str,
+    output: str | None,
+    plot: str | None,
+    method: str,
+    **options: Any,
+) -> None:
+    """Throughput, TPOT, cost and gain over Off by acceptance, and the break-even acceptance per concurrency.
+
+    \b
+    mtpsim what-if acceptance --isl 8192 --plot acceptance.png
+    mtpsim what-if acceptance --tp 4 --rates 0..1:11 --concurrency 4..256 --format json
+    """
+    check_outputs(output, plot)
+    from simulator.what_if import what_if_acceptance
+
+    backend = backend_of(options)
+    at, long = values_or_range("--rates", rates), values_or_range("--lengths", lengths)
+    scenario = inputs.scenario()
+    with progress_bar("acceptance") as progress:
+        study = what_if_acceptance(
+            scenario, concurrency, rates=at, lengths=long, method=method, backend=backend, progress=progress, **options
+        )
+    _emit(study, form, output, plot, scenario, measured)
+
+
+@what_if.command()
+@scenario_options(mtp="8")
+@concurrency_option
+@run_options
+@backend_options
+@output_options
+def depth(
+    inputs: Inputs,
+    concurrency: list[int] | None,
+    form: str,
+    output: str | None,
+    plot: str | None,
+    method: str,
+    **options: Any,
+) -> None:
+    """The best draft depth, 0 to K, per concurrency, and what picking it per batch would add.
+
+    Without an acceptance, the published per-position profile of the model.
+
+    \b
+    mtpsim what-if depth --isl 8192
+    mtpsim what-if depth --acceptance 0.9,0.8,0.6,0.4 --concurrency 4..256
+    """
+    check_outputs(output, plot)
+    from simulator.what_if import what_if_depth
+
+    backend = backend_of(options)
+    if inputs.acceptance and not _given("mtp"):
+        inputs = replace(inputs, mtp=[len(inputs.acceptance)])
+    if not (inputs.acceptance or inputs.acceptance_profile or inputs.acceptance_rate or inputs.acceptance_length):
+        from simulator.profiles import load_model
+
+        inputs = replace(inputs, acceptance_profile=load_model(inputs.model).default_acceptance)
+    with progress_bar("depth") as progress:
+        study = what_if_depth(
+            inputs.scenario(), concurrency, method=method, backend=backend, progress=progress, **options
+        )
+    _emit(study, form, output, plot)
+
+
+@what_if.command()
+@scenario_options(tp="2,4", mtp="3")
+@click.option("--across-isl", metavar="N,..", callback=ints, help="Input lengths.  [default: 1024,8192]")
+@click.option("--across-osl", metavar="N,..", callback=ints, help="Output lengths.  [default: 128,1024]")
+@click.option("--across-hardware", metavar="NAME,..", help="Accelerators, instead of --hardware.")
+@click.option("--across-precision", metavar="P,..", help="Precisions, instead of --precision.")
+@click.option("--concurrency", metavar="N,..", callback=ints, help="Clients.  [default: 4,32,128]")
+@run_options
+@backend_options
+@output_options
+def workload(
+    inputs: Inputs,
+    concurrency: list[int] | None,
+    across_isl: list[int] | None,
+    across_osl: list[int] | None,
+    across_hardware: str | None,
+    across_precision: str | None,
+    form: str,
+    output: str | None,
+    plot: str | None,
+    method: str,
+    **options: Any,
+) -> None:
+    """Gain over Off and break-even acceptance across lengths, TP, precision and hardware.
+
+    \b
+    mtpsim what-if workload --tp 2,4
+    mtpsim what-if workload --tp 4 --across-hardware mi355x,mi300x --precision fp8 --across-isl 8192
+    """
+    check_outputs(output, plot)
+    from simulator.what_if import what_if_workload
+
+    backend = backend_of(options)
+    isls = across_isl or ([inputs.isl] if _given("isl") else [1024, 8192])
+    osls = across_osl or ([inputs.osl] if _given("osl") else [128, 1024])
+    hardware = _names("--across-hardware", across_hardware) or [inputs.hardware]
+    precisions: list[str | None] = [*_names("--across-precision", across_precision)] or [inputs.precision]
+    scenarios = [
+        replace(inputs, hardware=h, precision=p, isl=isl, osl=osl).scenario(tp=tp)
+        for h, p, tp, isl, osl in itertools.product(hardware, precisions, inputs.tp, isls, osls)
+    ]
+    with progress_bar("workload") as progress:
+        study = what_if_workload(scenarios, concurrency, method=method, backend=backend, progress=progress, **options)
+    _emit(study, form, output, plot)
+
+
+@what_if.command()
+@scenario_options(mtp="3")
+@click.option("--concurrency", metavar="N", type=int, default=32, show_default=True, help="Clients.")
+@click.option("--samples", metavar="N", type=int, default=256, show_default=True, help="Base samples, a power of two.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of the sampling.")
+@output_options
+def sensitivity(
+    inputs: Inputs, concurrency: int, samples: int, seed: int, form: str, output: str | None, plot: str | None
+) -> None:
+    """Which inputs move the gain over Off and the throughput: Sobol indices (SALib) and a tornado.
+
+    \b
+    mtpsim what-if sensitivity --isl 8192 --concurrency 32 --plot tornado.png
+    """
+    check_outputs(output, plot)
+    from simulator.what_if import what_if_sensitivity
+
+    with progress_bar("sensitivity") as progress:
+        study = what_if_sensitivity(inputs.scenario(), concurrency, samples=samples, seed=seed, progress=progress)
+    _emit(study, form, output, plot)
+
+
+@what_if.command()
+@scenario_options(tp="2,4", mtp="1,2,3,4,5,6,7,8")
+@click.option("--concurrency", metavar="N,..|LOW..HIGH:N", default="4..256", show_default=True, help="Clients.")
+@click.option("--rates", metavar="A,..|LOW..HIGH[:N]", default="0..1:11", show_default=True, help="Acceptance rates.")
+@click.option("--method", type=click.Choice(["closed-form", "des"]), default="closed-form", show_default=True)
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts.")
+@click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True)
+@backend_options
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
+def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str | None, **options: Any) -> None:
+    """Every combination of TP, depth, acceptance rate and concurrency; the table shows the best TP and depth.
+
+    \b
+    mtpsim what-if sweep --tp 1,2,4,8 --concurrency 1..100:100 --rates 0..1:100 --format csv --output all.csv
+    mtpsim what-if sweep --method des --backend dask --scheduler tcp://127.0.0.1:8786 --results runs.jsonl
+    """
+    check_outputs(output, None)
+    from simulator.what_if import what_if_sweep
+
+    backend = backend_of(options)
+    at = values_or_range("--rates", rates) or []
+    if ":" in concurrency:
+        counts = sorted({round(c) for c in values_or_range("--concurrency", concurrency) or []})
+    else:
+        counts = parse_ints("--concurrency", concurrency)
+    inputs = replace(inputs, acceptance_rate=0.5, acceptance_length=None, acceptance=None, acceptance_profile=None)
+    with progress_bar("sweep") as progress:
+        found = what_if_sweep(inputs.scenarios(), counts, at, backend=backend, progress=progress, **options)
+    if form == "table":
+        from simulator.cli.what_if_table import sweep_text
+
+        emit(sweep_text(found, piped=output is not None), output)
+    else:
+        emit(found.to_json() if form == "json" else found.to_csv(), output)
+
+
+def _given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
+
+
+def _names(option: str, text: str | None) -> list[str]:
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f"{option}: expected names separated by commas, found {text!r}")
+    return names
+
+
+def _emit(
+    study: Study,
+    form: str,
+    output: str | None,
+    plot: str | None,
+    scenario: Scenario | None = None,
+    measured: str | None = None,
+) -> None:
+    if measured is not None and plot is None:
+        raise InputError("--measured: marks points in a picture, so --plot is needed too")
+    if plot is not None:
+        from simulator.cli.what_if_pictures import draw_study
+        from simulator.what_if.measured import measured_points
+
+        draw_study(study, plot, measured_points(measured, scenario) if measured and scenario else ())
+    if form == "table":
+        from simulator.cli.what_if_table import study_text
+
+        emit(study_text(study, piped=output is not None), output)
+    else:
+        emit(study.to_json() if form == "json" else study.to_csv(), output)

@@ -1,0 +1,118 @@
+"""What a plan may choose from: replicas of every TP, EP and draft depth that fit, and their concurrency limits."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from simulator import speculation as sp
+from simulator.errors import InputError
+from simulator.lengths import Lengths
+from simulator.openform import OpenForm, open_form
+from simulator.openloop import memory_cap
+from simulator.plan import Plan, build_plan
+from simulator.scenario import Acceptance, Scenario, resolve_speculation
+from simulator.sizes import check_deployment
+
+LIMITS = (1.1, 1.3, 1.6, 2.0)
+"""Concurrency limits tried besides what fits in memory, as multiples of the mean number running."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One kind of replica: a deployment with a draft depth, running at most ``cap`` requests at once."""
+
+    scenario: Scenario
+    plan: Plan
+    moments: tuple[float, float, float, float]
+    cap: int
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one replica."""
+        return self.scenario.deployment.tp
+
+    @property
+    def family(self) -> str:
+        """What sets it apart but for the concurrency limit, such as ``TP4 MTP 3``."""
+        d, k = self.scenario.deployment, self.scenario.speculation.tokens
+        return f"TP{d.tp}{f' EP{d.ep}' if d.ep > 1 else ''} {f'MTP {k}' if k else 'Off'}"
+
+    def form(self, rate: float) -> OpenForm:
+        """Steady state at ``rate`` requests/s per replica, by the closed form."""
+        return open_form(self.plan, self.scenario.speculation, self.cap, self.moments, rate)
+
+    @functools.cached_property
+    def capacity(self) -> float:
+        """Requests/s of one replica at the knee, by the closed form."""
+        return self.form(1e-3).capacity
+
+    def with_cap(self, cap: int) -> Option:
+        """The same with another concurrency limit."""
+        return replace(self, cap=cap)
+
+    def tighter(self, rate: float) -> list[Option]:
+        """The same with concurrency limits a little above the mean number running at ``rate`` per replica."""
+        mean = max(1.0, self.form(rate).batch)
+        caps = sorted({4 * math.ceil(factor * mean / 4) for factor in LIMITS})
+        return [self.with_cap(cap) for cap in caps if cap < self.cap]
+
+
+def make_options(
+    base: Scenario,
+    lengths: Lengths,
+    acceptance: Acceptance,
+    *,
+    tp: Sequence[int],
+    ep: Sequence[int],
+    depths: Sequence[int],
+    max_running: int | None = None,
+) -> tuple[list[Option], list[str]]:
+    """Every kind of replica that can exist, and why the others cannot.
+
+    Raises:
+        InputError: nothing fits, or one stated acceptance length for several depths.
+    """
+    drafting = [k for k in depths if k]
+    if len(drafting) > 1 and (acceptance.length is not None or acceptance.positions is not None):
+        raise InputError(f"{acceptance.given[0]} belongs to one depth, found --mtp {','.join(map(str, depths))}")
+    mean_in, sd_in, mean_out, sd_out = lengths.moments
+    tokens = (mean_in + mean_out, math.hypot(sd_in, sd_out))
+    options, left_out = [], []
+    for gpus in tp:
+        for ranks in ep:
+            for k in depths:
+                name = f"TP{gpus}{f' EP{ranks}' if ranks > 1 else ''} {f'MTP {k}' if k else 'Off'}"
+                deployment = base.deployment.model_copy(update={"tp": gpus, "ep": ranks, "dp": 1})
+                try:
+                    check_deployment(deployment)
+                except InputError as fault:
+                    left_out.append(f"{name}: {fault}")
+                    continue
+                speculation = depth_speculation(base, acceptance, k)
+                cap = memory_cap(deployment, k, tokens, lengths.longest)
+                if cap < 1:
+                    left_out.append(f"{name}: not even one request fits in memory")
+                    continue
+                scenario = replace(base, deployment=deployment, speculation=speculation)
+                plan = build_plan(deployment, speculation, base.calibration.values())
+                options.append(Option(scenario, plan, lengths.moments, min(cap, max_running or cap)))
+    if not options:
+        raise InputError("no deployment is possible:\n" + "\n".join(left_out))
+    return options, left_out
+
+
+def depth_speculation(base: Scenario, acceptance: Acceptance, k: int) -> sp.Speculation:
+    """Acceptance at depth k; what a calibration fitted at another depth is carried over as one rate per position.
+
+    Depths must be compared on one basis: a published table beside a fitted length would favour one of them.
+    """
+    model, calibration = base.deployment.model, base.calibration
+    fitted = calibration.acceptance
+    if k and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
+        rate = sp.rate_of_length(fitted.length, fitted.spec_tokens)
+        source = f"rate {rate:.3f} of the length fitted by calibration {calibration.name} at depth {fitted.spec_tokens}"
+        return sp.from_positions([rate] * k, k, source)
+    return resolve_speculation(k, acceptance if k else Acceptance(), model, calibration)

@@ -1,0 +1,224 @@
+"""The benchmarks still run, and the work behind them is counted by hand instead of timed."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator import intervals, plan
+from simulator import kernels as kn
+from simulator.calibration_file import ACCEPTANCE, PRIORS, load_calibration
+from simulator.parameters import priors
+from simulator.scenario import Scenario, resolve_deployment, resolve_workload
+from simulator.serving import quantile
+from simulator.speculation import OFF, Speculation, draw_rounds, from_rate
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@functools.cache
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- the benchmarks run -----------------------------------------------------------------------------------------------
+
+
+def test_speed_runs_dry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert script("speed").main(["--quick", "--check"]) == 0
+    text = capsys.readouterr().out
+    for figure in ("closed form", "discrete events", "GB", "mtpsim predict", "mtpsim --help"):
+        assert figure in text
+    assert "MISSED" not in text  # nothing is judged by the clock here
+
+
+@pytest.mark.parametrize(("large", "value", "status"), [(True, 199, 1), (True, 200, 0), (False, 201, 1)])
+def test_speed_check_fails_on_a_missed_goal(
+    large: bool, value: float, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speed = script("speed")
+    monkeypatch.setattr(speed, "lines", lambda size: iter([speed.Line("made", value, 200, large, "")]))
+    assert speed.main(["--check"]) == status
+    assert ("MISSED" in capsys.readouterr().out) == bool(status)
+    assert speed.main([]) == 0
+
+
+def test_kernel_fits_check() -> None:
+    subprocess.run([sys.executable, FOLDER / "fit_kernels.py", "--check"], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_accuracy_starts() -> None:
+    # the whole table takes minutes: its data and its first lines only
+    accuracy = script("accuracy")
+    rows = list(accuracy.zero_shot({name: points[::8] for name, points in accuracy.points().items()}))
+    assert [name for name, *_ in rows] == ["zero-shot ATOM Off", "zero-shot ATOM MTP", "zero-shot SGLang"]
+
+
+# --- work, counted by hand --------------------------------------------------------------------------------------------
+
+
+def counts(
+    prompt: int, output: int, rounds: list[float], clients: int = 0, send: list[float] | None = None
+) -> tuple[float, float, float]:
+    """Prefill passes, stretches of decode rounds and rounds of an engine whose rounds take 1 s and prefills nothing."""
+    n = len(rounds)
+    c = np.zeros(kn.PLAN_FIELDS)
+    c[[kn.VERIFY, kn.EXPERTS, kn.TOP_K, kn.HOST_STEP, kn.SPLIT, kn.POLL]] = 1.0
+    c[kn.CHUNK] = 1e9
+    counters = np.zeros(kn.COUNTERS)
+    lengths = np.full(n, float(prompt)), np.full(n, float(output)), np.array(rounds)
+    table = np.zeros((1, 9))
+    arrivals = np.array(send) if send is not None else np.zeros(n)
+    kn.serve(table, table, c, 1e9, arrivals, *lengths, clients, np.zeros(n), np.zeros(n), counters)
+    return float(counters[kn.PREFILLS]), float(counters[kn.STRETCHES]), float(counters[kn.ROUNDS])
+
+
+@pytest.mark.parametrize("output", [1024, 8192])
+def test_a_lone_client_costs_two_passes_per_request(output: int) -> None:
+    assert counts(1024, output, [output - 1.0] * 10, clients=1) == (10, 10, 10 * (output - 1))
+
+
+@pytest.mark.parametrize("output", [1024, 8192])
+def test_equal_requests_cost_two_passes_per_generation(output: int) -> None:
+    # 64 clients in step: ten generations, each prefilled at once and decoded in one stretch
+    assert counts(1024, output, [output - 1.0] * 640, clients=64) == (10, 10, 10 * (output - 1))
+
+
+def test_each_completion_ends_a_stretch() -> None:
+    # rounds 3, 5, 9 from the start: stretches 3, 2, 4
+    assert counts(8, 10, [3.0, 5.0, 9.0], clients=3) == (1, 3, 9)
+
+
+def test_an_arrival_cuts_a_stretch() -> None:
+    # 10 rounds from 0 s, and 10 more from the end of the round in which 4.5 s falls: stretches 5, 5, 5
+    assert counts(8, 11, [10.0, 10.0], send=[0.0, 4.5]) == (2, 3, 15)
+
+
+class Counting(np.random.Generator):
+    """A generator that notes how many requests it draws for at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.drawn: list[int] = []
+
+    def multinomial(self, n: Any, pvals: Any, size: Any = None) -> Any:
+        self.drawn.append(np.size(n))
+        return super().multinomial(n, pvals, size)
+
+
+def drawn(spec: Speculation, tokens: list[int]) -> list[int]:
+    rng = Counting()
+    draw_rounds(rng, np.array(tokens), spec)
+    return rng.drawn
+
+
+def test_draws_per_request_grow_with_the_logarithm_of_its_length() -> None:
+    never, always = from_rate(0.0, 3), from_rate(1.0, 3)
+    assert drawn(OFF, [16]) == []
+    # all accepted: every block hits the end
+    assert drawn(always, [4**6]) == [1]
+    # none accepted: 16 - 4 - 3 - 2, then seven single rounds; the request of one token is done after the first
+    assert drawn(never, [16, 0, 1]) == [2] + [1] * 9
+    # each further block leaves three quarters: log(8) / log(4/3) = 7.2 more for eight times the tokens
+    assert len(drawn(never, [8192])) - len(drawn(never, [1024])) == 7
+
+
+COUNT_PASSES = """
+import json
+import numpy as np
+from simulator import kernels as kn
+
+calls = 0
+work = kn._work_time
+
+def counting(*arguments):
+    global calls
+    calls += 1
+    return work(*arguments)
+
+kn._work_time = counting
+c = np.zeros(kn.PLAN_FIELDS)
+c[[kn.VERIFY, kn.EXPERTS, kn.TOP_K, kn.HOST_STEP, kn.SPLIT, kn.POLL]] = 1.0
+c[kn.CHUNK] = 1e9
+table = np.full((1, 9), 1e-3)
+seen = []
+for clients, output in ((64, 1024), (64, 8192), (256, 1024)):
+    calls = 0
+    load = float(clients), 10.0, 1024.0, float(output), output - 1.0, 50.0, float(clients)
+    kn.closed_form(table, table, c, *load, np.zeros(kn.CLOSED_FORM_FIELDS))
+    seen.append(calls)
+print(json.dumps(seen))
+"""
+
+
+def test_closed_form_costs_the_same_whatever_the_sizes() -> None:
+    # slope 2, opening, decode, single; 12 iterations of a round and 3 parts x 2 prefills; full, half and last batch
+    answer = subprocess.run(
+        [sys.executable, "-c", COUNT_PASSES],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert json.loads(answer.stdout) == [2 + 3 + 12 * (1 + 3 * 2) + 3] * 3
+
+
+def made_scenario(k: int) -> Scenario:
+    deployment = resolve_deployment(
+        hardware="mi355x", model="qwen3.5-397b-a17b", engine="sglang", tp=4, precision="fp4"
+    )
+    spec = from_rate(0.8, k) if k else OFF
+    return Scenario(deployment, resolve_workload(1024, 1024), spec, load_calibration(PRIORS))
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_intervals_build_tables_only_for_what_is_in_them(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def counting(*arguments: Any) -> plan.Tables:
+        built.append(1)
+        return made(*arguments)
+
+    made = plan.build_tables
+    monkeypatch.setattr(plan, "build_tables", counting)
+    names, _covariance, _slopes = intervals.jacobian(made_scenario(k), [4, 64])
+    outside = {"attention.verify_reload", ACCEPTANCE}
+    inside = [n for n in names if n.split(".")[0] not in ("host", "frontend", "routing") and n not in outside]
+    assert len(built) == 2 * len(inside)
+    assert 0 < len(inside) < len(names)
+
+
+# --- the shortcuts give what the long way gives -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 640])
+def test_quantile_is_numpys(size: int) -> None:
+    values = np.sort(np.random.default_rng(size).lognormal(size=size))
+    for q in (0.0, 0.5, 0.9, 0.99, 1.0):
+        assert quantile(values, q) == pytest.approx(np.quantile(values, q), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["host.step_us", "host.launch_us", "frontend.delay_ms", "routing.skew"])
+def test_reused_tables_give_the_same_plan(name: str) -> None:
+    scenario, changed = made_scenario(3), {**priors(), name: 1.1 * priors()[name]}
+    tables = plan.build_tables(scenario.deployment, 3, priors())
+    reused = plan.build_plan(scenario.deployment, scenario.speculation, changed, tables)
+    anew = plan.build_plan(scenario.deployment, scenario.speculation, changed)
+    for part in ("target", "draft", "vector"):
+        np.testing.assert_array_equal(getattr(reused, part), getattr(anew, part))

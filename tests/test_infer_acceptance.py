@@ -1,0 +1,139 @@
+"""Inferred acceptance: shipped pairs, planted lengths, and pairs that no single length explains."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from simulator import cli, infer_acceptance, load_calibration, make_scenario, predict
+from simulator.errors import InputError
+
+FOLDER = Path(__file__).parent.parent / "simulator" / "measured"
+ATOM, SGLANG = str(FOLDER / "atom_mi355x_tp4.csv"), str(FOLDER / "sglang_mi355x_8k1k.csv")
+COUNTS = (4, 16, 64)
+
+
+def run(*arguments: str) -> Any:
+    result = CliRunner().invoke(cli.group, ["infer-acceptance", *arguments])
+    if isinstance(result.exception, InputError):
+        return str(result.exception)
+    assert result.exception is None, result.output
+    return result.output
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> str:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def planted(length: float, k: int = 3, slower: float = 1.0, stated: float | str = "") -> list[dict[str, Any]]:
+    """Rows that the model itself predicts, MTP with a length and rounds dearer by a factor."""
+    common = {"isl": 8192, "tp": 2, "calibration": "sglang-mi355x-fp4-2026-09"}
+    rows = []
+    for spec, factor in (({"mtp": k, "acceptance_length": length}, slower), ({}, 1.0)):
+        table = predict(make_scenario(**common, **spec), COUNTS, seed=7, intervals=False)
+        for found in table.rows:
+            rows.append(
+                {
+                    "hardware": "MI355X",
+                    "model": "Qwen3.5-397B-A17B",
+                    "precision": "FP4",
+                    "engine": "SGLang",
+                    "spec": "mtp" if spec else "off",
+                    "spec_tokens": k if spec else "",
+                    "acceptance_length": stated if spec else "",
+                    "isl": 8192,
+                    "osl": 1024,
+                    "tp": 2,
+                    "concurrency": found["concurrency"],
+                    "mean_tpot_ms": found["mean_tpot_ms"] * factor,
+                }
+            )
+    return rows
+
+
+def test_shipped_atom_fp8_pair() -> None:
+    found = json.loads(run(ATOM, ATOM, "--calibration", "atom-mi355x", "--format", "json"))
+    pooled, fitted = found["pooled"], load_calibration("atom-mi355x").acceptance
+    assert fitted is not None
+    assert pooled["lo"] < fitted.length < pooled["hi"]
+    assert pooled["hi"] - pooled["lo"] < 0.5
+    assert pooled["one_value_explains_all"] is True
+    assert {p["concurrency"] for p in found["points"]} == {4, 8, 16, 32, 64, 128, 256}
+    assert all(p["lo"] <= p["acceptance_length"] <= p["hi"] for p in found["points"])
+
+
+def test_drafts_never_accepted_give_one(tmp_path: Path) -> None:
+    """The rows of the shipped file whose true length is 1, as files of their own, the column blanked."""
+    with open(ATOM) as file:
+        rows = [row for row in csv.DictReader(file) if row["precision"] == "FP8" and row["isl"] == "8192"]
+    off = write(tmp_path / "off.csv", [row for row in rows if row["spec"] == "off"])
+    never = [{**row, "acceptance_length": ""} for row in rows if row["acceptance_length"] == "1.0"]
+    found = infer_acceptance(off, write(tmp_path / "mtp.csv", never), "atom-mi355x")
+    assert found.pooled["lo"] == 1.0
+    assert found.pooled["acceptance_length"] < 1.05
+    assert found.pooled["hi"] < 1.15
+    assert all(p["lo"] == 1.0 for p in found.points)
+    same = infer_acceptance(ATOM, ATOM, "atom-mi355x", select_rows="acceptance_length=1")
+    assert same.pooled == found.pooled
+
+
+def test_the_stated_length_is_not_used(tmp_path: Path) -> None:
+    blank = write(tmp_path / "blank.csv", planted(2.5))
+    wrong = write(tmp_path / "wrong.csv", planted(2.5, stated=3.9))
+    assert infer_acceptance(blank, blank).pooled == infer_acceptance(wrong, wrong).pooled
+
+
+@pytest.mark.parametrize("length", [1.2, 2.0, 2.8, 3.6])
+def test_planted_length_is_found(tmp_path: Path, length: float) -> None:
+    path = write(tmp_path / "planted.csv", planted(length))
+    found = infer_acceptance(path, path, "sglang-mi355x-fp4-2026-09")
+    assert found.pooled["acceptance_length"] == pytest.approx(length, rel=0.03)
+    assert found.pooled["lo"] < length < found.pooled["hi"]
+    assert found.pooled["one_value_explains_all"]
+
+
+def test_a_length_that_changes_with_the_load_is_told(tmp_path: Path) -> None:
+    rows = [*planted(3.6)[:1], *planted(2.6)[1:2], *planted(1.5)[2:]]
+    path = write(tmp_path / "mixed.csv", rows)
+    found = infer_acceptance(path, path)
+    assert found.pooled["one_value_explains_all"] is False
+    assert any("does not explain" in s for s in found.sentences)
+
+
+def test_a_dearer_round_looks_like_a_lower_acceptance_and_the_interval_says_why(tmp_path: Path) -> None:
+    path = write(tmp_path / "dear.csv", planted(2.8, slower=1.1))
+    found = infer_acceptance(path, path, "sglang-mi355x-fp4-2026-09")
+    assert found.pooled["acceptance_length"] < 2.65
+    assert found.pooled["sd_from_round_cost"] > found.pooled["sd_from_noise"]
+    assert any("cost of a round" in s for s in found.sentences)
+    vague = infer_acceptance(path, path, "kernel-priors")
+    assert vague.pooled["hi"] - vague.pooled["lo"] > found.pooled["hi"] - found.pooled["lo"]
+
+
+def test_table_and_csv(tmp_path: Path) -> None:
+    path = write(tmp_path / "planted.csv", planted(2.5))
+    assert "imply 2.5" in run(path, path)
+    assert run(path, path, "--format", "csv").startswith("curve,concurrency")
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    rows = planted(2.5)
+    off = write(tmp_path / "off.csv", [r for r in rows if r["spec"] == "off"])
+    mtp = write(tmp_path / "mtp.csv", [r for r in rows if r["spec"] == "mtp"])
+    assert "no Off curve to compare with" in run(mtp, mtp)
+    assert "no MTP curve" in run(off, off)
+    elsewhere = write(tmp_path / "tp4.csv", [{**r, "tp": 4} for r in rows if r["spec"] == "off"])
+    message = run(elsewhere, mtp)
+    assert "no Off curve to compare with" in message
+    assert "TP4" in message
+    assert "No such file" in run(str(tmp_path / "none.csv"), mtp)
+    assert "does not cover" in run(off, mtp, "--calibration", "atom-mi355x")

@@ -1,0 +1,271 @@
+"""90 % intervals: their parts by hand and by Monte Carlo, what widens and narrows them, and how many runs they hold."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simulator.calibration.problem import Evaluator
+from simulator.calibration.shipped import measured_file
+from simulator.calibration.splits import coverage, leave_one_concurrency_out, pick
+from simulator.calibration_file import (
+    ACCEPTANCE,
+    PRIORS,
+    Calibration,
+    length_coordinate,
+    length_of_coordinate,
+    load_calibration,
+)
+from simulator.configurations import Configuration
+from simulator.intervals import Z90, jacobian, noise_class, relative_sd
+from simulator.measurements import read_csv
+from simulator.parameters import prior_covariance, priors, registry
+from simulator.prediction import predict
+
+Array = NDArray[np.float64]
+METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
+CLIENTS = (4, 16, 64, 256)
+SHIPPED = ("atom-mi355x", "sglang-mi355x-fp4-2026-09", "sglang-mi355x-fp8-2026-08")
+WHOLE = {"format": 1, "name": "made", "scope": {}, "parameters": {}}
+
+
+def config(calibration: str = PRIORS, k: int = 0, isl: int = 8192, concurrency: int = 1) -> Configuration:
+    """A configuration that a shipped calibration covers; MTP without an acceptance length of its own."""
+    scope = load_calibration(calibration).scope
+    return Configuration(
+        hardware="mi355x",
+        model="qwen3.5-397b-a17b",
+        engine=(scope.engine or ["sglang"])[0],
+        precision=(scope.precision or ["fp4"])[0],
+        checkpoint=None,
+        tp=4,
+        ep=1,
+        dp=1,
+        kv_dtype=None,
+        isl=isl,
+        osl=1024,
+        spec_tokens=k,
+        acceptance_length=None,
+        concurrency=concurrency,
+    )
+
+
+def nothing(metric: str) -> Array:
+    return np.zeros(len(CLIENTS))
+
+
+def parameter_variance(calibration: Calibration, base: Configuration) -> dict[str, Array]:
+    """Variance of log metrics by parameters alone: the whole, less the noise."""
+    sd = relative_sd(base.scenario(calibration), CLIENTS, METRICS, nothing)
+    return {m: sd[m] ** 2 - getattr(calibration.noise, noise_class(m)) ** 2 for m in METRICS}
+
+
+def made(covariance: Array, noise: float = 0.05) -> Calibration:
+    """The kernel priors with another covariance."""
+    return Calibration.model_validate(
+        WHOLE
+        | {
+            "covariance": {"names": list(registry()), "matrix": covariance.tolist()},
+            "noise": {"throughput": noise, "tpot": noise, "ttft": noise},
+        }
+    )
+
+
+# --- parts
+
+
+@pytest.mark.parametrize("method", ["des", "closed-form"])
+@pytest.mark.parametrize("k", [0, 3])
+def test_an_interval_is_a_factor_each_way_and_holds_the_point(method: str, k: int) -> None:
+    scenario = config(k=k).scenario(load_calibration(PRIORS))
+    for row in predict(scenario, [4, 64], method=method).rows:
+        for metric in (*METRICS, "median_tpot_ms", "p99_ttft_ms", "mean_e2e_ms", "output_tok_s_gpu"):
+            low, point, high = row[f"{metric}_lo"], row[metric], row[f"{metric}_hi"]
+            assert low < point < high
+            assert low * high == pytest.approx(point**2)
+
+
+def test_ends_are_the_normal_quantile_of_the_closed_form_s_spread() -> None:
+    """exp(+-1.645 sd); the closed form draws no lengths."""
+    scenario = config().scenario(load_calibration(PRIORS))
+    sd = relative_sd(scenario, [16], ["mean_tpot_ms"], lambda metric: np.zeros(1))["mean_tpot_ms"][0]
+    (row,) = predict(scenario, [16], method="closed-form").rows
+    assert row["mean_tpot_ms_hi"] / row["mean_tpot_ms"] == pytest.approx(np.exp(Z90 * sd))
+
+
+def test_noise_adds_in_squares() -> None:
+    covariance = prior_covariance(list(registry()))
+    small, large = (
+        relative_sd(config().scenario(made(covariance, noise)), CLIENTS, METRICS, nothing) for noise in (0.03, 0.1)
+    )
+    for metric in METRICS:
+        assert large[metric] ** 2 - small[metric] ** 2 == pytest.approx(0.1**2 - 0.03**2)
+
+
+def test_drawn_lengths_widen_discrete_events_at_few_clients() -> None:
+    """40 requests at concurrency 4: the closed form, which draws none, is narrower."""
+    scenario = config(k=3).scenario(load_calibration("sglang-mi355x-fp4-2026-09"))
+    widths = {
+        method: np.log(row["mean_tpot_ms_hi"] / row["mean_tpot_ms_lo"])
+        for method in ("des", "closed-form")
+        for row in predict(scenario, [4], method=method).rows
+    }
+    assert widths["des"] > widths["closed-form"]
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_twice_the_prior_sd_is_four_times_the_variance(k: int) -> None:
+    covariance = prior_covariance(list(registry()))
+    once, twice = (parameter_variance(made(scale * covariance), config(k=k)) for scale in (1.0, 4.0))
+    for metric in METRICS:
+        assert twice[metric] == pytest.approx(4.0 * once[metric])
+
+
+def test_a_file_that_names_nothing_has_the_uncertainty_of_the_priors() -> None:
+    named = parameter_variance(made(prior_covariance(list(registry()))), config())
+    silent = parameter_variance(load_calibration(PRIORS), config())
+    for metric in METRICS:
+        assert named[metric] == pytest.approx(silent[metric])
+
+
+def test_more_uncertainty_in_any_parameter_never_narrows() -> None:
+    covariance = prior_covariance(list(registry()))
+    once = parameter_variance(made(covariance), config(k=3))
+    for i in range(len(registry())):
+        more = covariance.copy()
+        more[i, i] *= 2.0
+        wider = parameter_variance(made(more), config(k=3))
+        assert all(np.all(wider[m] >= once[m] - 1e-12) for m in METRICS)
+
+
+# --- derivatives
+
+
+@pytest.mark.parametrize(
+    "name", ["moe.fp4.bandwidth_eff", "comm.latency_us", "host.step_us", "dense.latency_us", "small.latency_us"]
+)
+@pytest.mark.parametrize("clients", [8, 64])
+def test_slopes_of_tpot_and_throughput_are_those_of_the_discrete_events(name: str, clients: int) -> None:
+    """Central differences of the simulator over +-30 %, common random numbers: within 10 % or 0.02.
+
+    Batches shift when times change, so the simulator's log metrics jump by some 0.005: 0.01 in a difference over 0.6.
+    """
+    base, step = config(isl=1024, concurrency=clients), 0.3
+    ends = []
+    for sign in (1.0, -1.0):
+        evaluate = Evaluator({**priors(), name: priors()[name] * np.exp(sign * step)}, None, exact=True)
+        evaluate.prepare([base])
+        ends.append(evaluate(base))
+    names, _, slopes = jacobian(base.scenario(load_calibration(PRIORS)), [clients])
+    for metric in ("total_tok_s_gpu", "mean_tpot_ms"):
+        differences = np.log(ends[0][metric] / ends[1][metric]) / (2 * step)
+        assert slopes[metric][0, names.index(name)] == pytest.approx(differences, rel=0.10, abs=0.02)
+
+
+def test_time_goes_up_with_latencies_and_down_with_efficiencies() -> None:
+    names, _, slopes = jacobian(config(k=3).scenario(load_calibration(PRIORS)), CLIENTS)
+    for name, column in zip(names, slopes["mean_tpot_ms"].T, strict=True):
+        if name.endswith(("_us", "_ms")) and not name.startswith("frontend"):  # a late request leaves a smaller batch
+            assert column.min() > -1e-6, name
+        if name.endswith("_eff"):
+            assert column.max() < 1e-6, name
+
+
+def test_what_a_scenario_does_not_use_is_left_out() -> None:
+    off = set(jacobian(config().scenario(load_calibration(PRIORS)), [4])[0])
+    mtp = set(jacobian(config(k=3).scenario(load_calibration("atom-mi355x")), [4])[0])
+    assert not any(n.startswith("moe.fp8") or n == ACCEPTANCE for n in off)
+    assert {"host.draft_us", ACCEPTANCE} <= mtp
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("k", [0, 3])
+def test_first_order_is_nearly_the_spread_of_draws_from_the_posterior(name: str, k: int) -> None:
+    """Oracle: 200 draws of all parameters, each through the closed form: within 20 %, mostly narrower than the draws,
+    because parameters that cancel each other do so to first order only."""
+    calibration = load_calibration(name)
+    names, covariance = calibration.uncertainty()
+    wanted = [config(name, k, concurrency=c) for c in CLIENTS]
+    values, acceptance = calibration.values(), calibration.acceptance
+    assert acceptance is not None
+    mean = [
+        length_coordinate(acceptance.length, 3) if n == ACCEPTANCE else registry()[n].to_internal(values[n])
+        for n in names
+    ]
+    logs: dict[str, list[list[float]]] = {m: [] for m in METRICS}
+    for draw in np.random.default_rng(5).multivariate_normal(mean, covariance, size=200):
+        drawn = dict(zip(names, draw, strict=True))
+        length = length_of_coordinate(drawn.pop(ACCEPTANCE), 3)
+        evaluate = Evaluator(
+            values | {n: registry()[n].from_internal(x) for n, x in drawn.items()}, length, exact=False
+        )
+        evaluate.prepare(wanted)
+        for metric in METRICS:
+            logs[metric].append([np.log(evaluate(c)[metric]) for c in wanted])
+    sd = relative_sd(wanted[0].scenario(calibration), CLIENTS, METRICS, nothing)
+    for metric in METRICS:
+        drawn_sd = np.hypot(np.std(logs[metric], axis=0), getattr(calibration.noise, noise_class(metric)))
+        assert sd[metric] == pytest.approx(drawn_sd, rel=0.2)
+
+
+# --- calibration and coverage
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("k", [0, 3])
+def test_a_calibration_is_surer_than_the_priors(name: str, k: int) -> None:
+    """Its acceptance length is fitted too, where the priors take a published one for granted: Off and given lengths."""
+    base = config(name, k)
+    if k:
+        base = Configuration(**{**vars(base), "acceptance_length": 2.9})
+    before, after = (parameter_variance(load_calibration(n), base) for n in (PRIORS, name))
+    for metric in ("total_tok_s_gpu", "mean_tpot_ms"):
+        assert np.all(after[metric] < 0.7 * before[metric])
+    assert np.all(after["mean_ttft_ms"] < before["mean_ttft_ms"])
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_calibration_has_less_noise_than_is_assumed_without_one(name: str) -> None:
+    priors_noise, noise = load_calibration(PRIORS).noise, load_calibration(name).noise
+    assert noise.throughput < priors_noise.throughput
+    assert noise.tpot < priors_noise.tpot
+
+
+def test_a_fitted_acceptance_length_adds_to_the_interval() -> None:
+    calibration = load_calibration("sglang-mi355x-fp4-2026-09")
+    assert calibration.acceptance is not None
+    fitted = config(calibration.name, 3)
+    given: Any = Configuration(**{**vars(fitted), "acceptance_length": calibration.acceptance.length})
+    known, unknown = (parameter_variance(calibration, base)["mean_tpot_ms"] for base in (given, fitted))
+    assert not np.allclose(known, unknown)
+
+
+@cache
+def folds() -> Any:
+    """SGLang FP8, the smallest shipped set, each concurrency left out in turn."""
+    rows = read_csv(measured_file("sglang_mi355x_8k1k.csv")).points
+    fp8 = pick(rows, lambda row: row.precision == "FP8")
+    return leave_one_concurrency_out("SGLang FP8", "", fp8, jobs=1)[1]
+
+
+def test_intervals_hold_eighty_to_all_of_the_held_out_rows() -> None:
+    """Goal of the issue: 80 to 97 %; 14 rows and one of them is 7 %, so all of them is no fault."""
+    shares = coverage(folds())
+    assert set(shares) == {"total_tok_s_gpu", "tpot", "ttft"}
+    assert all(0.80 <= share <= 1.0 for share in shares.values()), shares
+
+
+def test_coverage_counts_by_hand() -> None:
+    """Every error is inside if the noise of the others is huge, none if a fold's error is far beyond it."""
+    fold = folds()[0]
+    off = {kind: [10.0 for _ in errors] for kind, errors in fold.model.items()}
+    quiet = [type(f)(**{**vars(f), "model": {k: [1e-6] * len(e) for k, e in f.model.items()}}) for f in folds()[1:]]
+    tight = {kind: [0.0 for _ in errors] for kind, errors in fold.variance.items()}
+    far = type(fold)(**{**vars(fold), "model": off, "variance": tight})
+    shares = coverage([far, *quiet])
+    rows = sum(len(f.model["tpot"]) for f in folds())
+    assert shares["tpot"] == pytest.approx(1.0 - len(off["tpot"]) / rows)
