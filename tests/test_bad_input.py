@@ -114,7 +114,7 @@ ACCEPTANCES = {
     "--mtp 3 --acceptance-rate 0.9 --acceptance-length 3": "expected one way to state acceptance, found 2",
     "--mtp 0 --acceptance-length 3": "--acceptance-length: acceptance needs drafting, but --mtp is 0 (off)",
     "--acceptance-rate 0.9": "--acceptance-rate: acceptance needs drafting, but --mtp is 0 (off)",
-    "--mtp 40": "is published up to depth",
+    "--mtp 40 --calibration kernel-priors": "is published up to depth",
 }
 
 

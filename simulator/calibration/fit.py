@@ -16,8 +16,8 @@ LOSS_SCALE = 3.0
 """Residuals beyond about three standard deviations count linearly (soft L1), so one odd run cannot steer a fit."""
 
 MAX_EVALUATIONS = 20
-SHIFTS = 4
-SETTLED = 0.03
+SHIFTS = 8
+SETTLED = 0.1
 """A fit has settled when the last shift moved no coordinate by more than this part of its prior's width."""
 
 
@@ -56,7 +56,7 @@ class Fit:
 STARTS = 40
 """Random starts for frontier data, where which run is on the front changes by jumps."""
 
-REFINED = 2
+REFINED = 4
 START_SEED = 7
 
 
