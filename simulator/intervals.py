@@ -23,7 +23,9 @@ Array = NDArray[np.float64]
 Z90 = 1.6448536269514722
 """Standard normal quantile of 95 %: a symmetric interval of 90 %."""
 
-STEP = 1e-3
+STEP = 0.02
+"""Wide enough to look past the small jumps of the closed form, where a prefill starts to take one more pass."""
+
 NOISE_OF = {"tok_s": "throughput", "requests": "throughput", "tpot": "tpot", "e2e": "tpot", "ttft": "ttft"}
 
 

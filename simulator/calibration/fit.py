@@ -17,8 +17,8 @@ LOSS_SCALE = 3.0
 
 MAX_EVALUATIONS = 20
 SHIFTS = 8
-SETTLED = 0.1
-"""A fit has settled when the last shift moved no coordinate by more than this part of its prior's width."""
+SETTLED = 0.01
+"""A fit has settled when a further shift lessens its cost by less than this part of it."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +79,29 @@ def fit(problem: Problem, start: Array | None = None) -> Fit:
     Discrete events jump by small amounts as parameters move, which no descent follows well; the closed form is smooth
     and differs from them by a slowly varying percent. Deterministic: one seed, common random numbers.
     """
-    x = problem.prior.mean if start is None else start
-    scale = np.sqrt(np.diag(problem.prior.covariance))
+    x = best = problem.prior.mean if start is None else start
+    exact = problem.predict(x)
+    least = np.inf
     converged = False
     for _ in range(SHIFTS):
-        before = x
-        x = _solve(problem, x, problem.predict(x) - problem.predict(x, exact=False)).x
-        converged = bool(np.max(np.abs(x - before) / scale) < SETTLED)
+        x = _solve(problem, x, exact - problem.predict(x, exact=False)).x
+        exact = problem.predict(x)
+        cost = _cost(problem, x, exact)
+        converged = cost > least * (1.0 - SETTLED)
+        if cost < least:
+            best, least = x, cost
         if converged:
             break
+    x = best
     jacobian = problem.jacobian(x)
     covariance: Array = np.linalg.inv(jacobian.T @ jacobian).astype(np.float64)
     return Fit(problem, x, covariance, problem.predict(x) - problem.y, converged)
+
+
+def _cost(problem: Problem, x: Array, exact: Array) -> float:
+    """The soft-L1 cost that :func:`_solve` lessens, at predictions by discrete events."""
+    residuals = problem.weighted(x, exact) / LOSS_SCALE
+    return float(np.sum(2.0 * (np.sqrt(1.0 + residuals**2) - 1.0)))
 
 
 def _solve(problem: Problem, start: Array, shift: Array) -> OptimizeResult:

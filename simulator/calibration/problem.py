@@ -92,11 +92,18 @@ class Problem:
 
     def residuals(self, x: Array, shift: Array) -> Array:
         """Weighted residuals of the closed form plus ``shift`` (log units), those of the prior last."""
-        whitened = np.linalg.solve(np.linalg.cholesky(self.prior.covariance), x - self.prior.mean)
-        return np.concatenate([(self.predict(x, exact=False) + shift - self.y) / self.sd, whitened])
+        return self.weighted(x, self.predict(x, exact=False) + shift)
 
-    def jacobian(self, x: Array, step: float = 1e-3) -> Array:
-        """Derivatives of :meth:`residuals`, from the closed form: smooth where discrete events are not."""
+    def weighted(self, x: Array, predicted: Array) -> Array:
+        """Weighted residuals of predicted logarithms, those of the prior last."""
+        whitened = np.linalg.solve(np.linalg.cholesky(self.prior.covariance), x - self.prior.mean)
+        return np.concatenate([(predicted - self.y) / self.sd, whitened])
+
+    def jacobian(self, x: Array, step: float = 0.02) -> Array:
+        """Derivatives of :meth:`residuals`, from the closed form: smooth where discrete events are not.
+
+        The step is wide enough to look past its own small jumps, where a prefill starts to take one more pass.
+        """
         columns = []
         for j in range(x.size):
             up, down = x.copy(), x.copy()
