@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.calibration_file import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
+from simulator.calibration_file import ACCEPTANCE, length_coordinate, length_of_coordinate
 from simulator.parameters import registry
 from simulator.plan import Plan, build_plan, build_tables
 from simulator.scenario import Scenario
@@ -137,8 +137,3 @@ def _evaluate(
     which = np.repeat(np.arange(len(plans)), len(concurrencies))
     flat = closed_form_metrics(plans, which, loads, np.full(which.size, float(scenario.deployment.tp)))
     return {metric: values.reshape(len(plans), len(concurrencies)) for metric, values in flat.items()}
-
-
-def calibration_is_prior(calibration: Calibration) -> bool:
-    """Whether nothing was fitted, so that intervals are those of the priors alone."""
-    return not calibration.parameters
