@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.calibration.cells import checked_configuration, measured
+from simulator.calibration.cells import METRICS, checked_configuration, measured
 from simulator.calibration.headline import point_errors
 from simulator.calibration.problem import Evaluator
 from simulator.calibration.sweeps import sweeps_of
-from simulator.calibration_file import PRIORS, Calibration
+from simulator.calibration_file import PRIORS
 from simulator.configurations import DEFAULT_DEPTH, Configuration, configuration
 from simulator.errors import InputError
 from simulator.measurements import FrontierPoint, MeasuredPoint, read_csv, select
@@ -22,7 +22,6 @@ from simulator.prediction import predict, versions
 from simulator.results import to_json
 from simulator.scenario import resolve_calibration
 
-METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "median_ttft_ms")
 GROUP = ("engine", "hardware", "precision", "spec", "isl", "osl", "tp")
 
 
@@ -95,7 +94,7 @@ def evaluate(
     name = calibration or PRIORS
     for base, members in curves.items():
         progress(f"{base.engine} {base.precision} {base.isl}/{base.osl} TP{base.tp} k={base.spec_tokens}")
-        chosen, wrong = _calibration(name, base, force)
+        chosen, wrong = resolve_calibration(name, base.deployment, force)
         scenario = base.scenario(chosen, wrong)
         used.add(scenario.speculation.source)
         outside.update(wrong)
@@ -113,10 +112,6 @@ def evaluate(
         "versions": versions(),
     }
     return Evaluation(meta, points, _mape(points), _coverage(points), _by_group(points))
-
-
-def _calibration(name: str, base: Configuration, force: bool) -> tuple[Calibration, tuple[str, ...]]:
-    return resolve_calibration(name, base.deployment, force)
 
 
 def _point(row: MeasuredPoint, found: Mapping[str, Any]) -> dict[str, Any]:

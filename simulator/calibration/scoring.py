@@ -12,6 +12,7 @@ from simulator.calibration.cells import METRICS, cells_of, measured
 from simulator.calibration.fit import Fit
 from simulator.calibration.problem import Evaluator, Problem
 from simulator.configurations import Configuration, configuration
+from simulator.intervals import Z90
 from simulator.measurements import MeasuredPoint
 
 KINDS = {"total_tok_s_gpu": "total_tok_s_gpu", "mean_tpot_ms": "tpot", "median_tpot_ms": "tpot"} | {
@@ -118,12 +119,11 @@ def join(parts: Iterable[Mapping[str, list[float]]]) -> Errors:
 
 
 LEAST_NOISE = 0.01
-QUANTILE_90 = 1.6448536269514722
 
 
 def noise_of(errors: Sequence[float]) -> float:
     """Standard deviation whose 90 % interval holds 90 % of the errors (relative, predicted / measured - 1)."""
-    return max(LEAST_NOISE, float(np.quantile(np.abs(np.log1p(errors)), 0.9)) / QUANTILE_90)
+    return max(LEAST_NOISE, float(np.quantile(np.abs(np.log1p(errors)), 0.9)) / Z90)
 
 
 def parameter_variance(fit: Fit, rows: Sequence[MeasuredPoint]) -> Errors:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from simulator.calibration.cells import METRICS
 from simulator.cli import words
-from simulator.evaluation import METRICS, Evaluation
+from simulator.evaluation import Evaluation
 from simulator.explanation import Explanation
 from simulator.matched import Matched
 from simulator.plots import comparison_figure, curves_figure, measured_vs_predicted_figure, roofline_figure, save
