@@ -12,10 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simulator.calibration.headline import point_errors
-from simulator.calibration.problem import Evaluator
-from simulator.calibration.shipped import RECIPES, measured_file
-from simulator.calibration.splits import (
+from simulator.cost.calibration import PRIORS, load_calibration
+from simulator.fitting.evaluate import evaluate
+from simulator.fitting.frontiers import sweeps_of
+from simulator.fitting.headline import point_errors
+from simulator.fitting.problem import Evaluator
+from simulator.fitting.shipped import RECIPES, measured_file
+from simulator.fitting.splits import (
     SplitResult,
     coverage,
     in_sample,
@@ -25,9 +28,6 @@ from simulator.calibration.splits import (
     two_end_points,
     unseen_acceptance,
 )
-from simulator.calibration.sweeps import sweeps_of
-from simulator.calibration_file import PRIORS, load_calibration
-from simulator.evaluation import evaluate
 from simulator.measurements import MeasuredPoint, read_csv
 from simulator.plots import measured_vs_predicted_figure, save
 

@@ -1,4 +1,4 @@
-"""Fit the kernel-sourced priors of ``simulator/parameters.yaml`` to the published kernel times of MI355X.
+"""Fit the kernel-sourced priors of ``simulator/cost/parameters.yaml`` to the published kernel times of MI355X.
 
     python benchmarks/fit_kernels.py          # table: fitted value, shipped value; errors of both combination rules
     python benchmarks/fit_kernels.py --check  # exit status 1 if a shipped value is more than 1 % off its fit
@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from simulator.parameters import priors
-from simulator.profiles import load_hardware, load_model
-from simulator.specs import BYTES_PER_PARAM
+from simulator.cost.parameters import priors
+from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.reading import load_hardware, load_model
 from simulator.units import MICRO
 
 Array = NDArray[np.float64]

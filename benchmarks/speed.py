@@ -29,12 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
-from simulator.parameters import priors
-from simulator.plan import build_plan
-from simulator.scenario import resolve_deployment, resolve_workload
-from simulator.serving import Run, closed_form_loads, closed_form_metrics, metrics, run_closed_loop
-from simulator.specs import Deployment
-from simulator.speculation import OFF, Speculation, from_length
+from simulator.cost.parameters import priors
+from simulator.facts.deployment import Deployment
+from simulator.serving.closed_loop import Run, closed_form_loads, closed_form_metrics, metrics, run_closed_loop
+from simulator.serving.replica import build_plan
+from simulator.serving.scenario import resolve_deployment, resolve_workload
+from simulator.speculation.acceptance import OFF, Speculation, from_length
 from simulator.units import GIGA, KILO, MICRO
 
 NO_CAP = 10**9

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from simulator.calibration_file import load_calibration
+from simulator.cost.calibration import load_calibration
 from simulator.errors import InputError
-from simulator.explanation import Explanation, explain
-from simulator.matched import Matched, compare
-from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.results import ResultTable
-from simulator.scenario import (
+from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.prediction.compare import Matched, compare
+from simulator.prediction.explain import Explanation, explain
+from simulator.prediction.several import sweep
+from simulator.results.table import ResultTable
+from simulator.serving.scenario import (
     Acceptance,
     Scenario,
     resolve_calibration,
@@ -19,7 +20,6 @@ from simulator.scenario import (
     resolve_speculation,
     resolve_workload,
 )
-from simulator.sweep import sweep
 
 if TYPE_CHECKING:
     from simulator.what_if import (

@@ -6,20 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
-from simulator.acceptance_profiles import AcceptanceProfile, load_acceptance
-from simulator.calibration_file import Calibration, load_calibration
+from simulator.cost.calibration import Calibration, load_calibration
+from simulator.cost.parameters import registry
 from simulator.errors import unknown_name
-from simulator.parameters import registry
-from simulator.profiles import ROOMS, load_engine, load_hardware, load_model, names, read_mapping
-from simulator.sizes import (
-    active_parameters,
-    draft_parameters,
-    kv_bytes_per_token,
-    state_bytes,
-    total_checkpoint_bytes,
-    total_parameters,
-)
-from simulator.specs import Engine, Hardware, Model, Spec
+from simulator.facts.engine import Engine
+from simulator.facts.hardware import Hardware
+from simulator.facts.memory import kv_bytes_per_token, state_bytes
+from simulator.facts.model import Model
+from simulator.facts.quantities import Spec
+from simulator.facts.reading import ROOMS, load_engine, load_hardware, load_model, names, read_mapping
+from simulator.facts.weights import active_parameters, draft_parameters, total_checkpoint_bytes, total_parameters
+from simulator.speculation.published import AcceptanceProfile, load_acceptance
 from simulator.units import GIGA, MEGA, TERA
 
 Row = dict[str, Any]

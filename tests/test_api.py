@@ -26,8 +26,8 @@ from simulator import (
     predict,
 )
 from simulator.cli import run
-from simulator.matched import round_interactivities, with_tp
-from simulator.sweep import CONCURRENCIES, split_meta
+from simulator.prediction.compare import round_interactivities, with_tp
+from simulator.prediction.several import CONCURRENCIES, split_meta
 
 MTP = make_scenario(tp=2, mtp=3, acceptance_length=2.8, calibration="kernel-priors")
 OFF = make_scenario(tp=2, calibration="kernel-priors")
@@ -99,7 +99,7 @@ def test_without_concurrencies_those_that_fit() -> None:
 
 
 def test_memory_is_checked_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.sweep.predict", None)
+    monkeypatch.setattr("simulator.prediction.several.predict", None)
     with pytest.raises(InputError, match="does not fit"):
         predict([OFF, make_scenario(precision="fp8", mtp=3)], [4, 256])
 

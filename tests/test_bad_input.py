@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator.cli import run
-from simulator.profiles import locate
+from simulator.facts.reading import locate
 
 Refused = Callable[..., str]
 

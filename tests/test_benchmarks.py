@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator import intervals, plan
 from simulator import kernels as kn
-from simulator.calibration_file import ACCEPTANCE, PRIORS, load_calibration
-from simulator.parameters import priors
-from simulator.scenario import Scenario, resolve_deployment, resolve_workload
-from simulator.serving import quantile
-from simulator.speculation import OFF, Speculation, draw_rounds, from_rate
+from simulator.cost.calibration import ACCEPTANCE, PRIORS, load_calibration
+from simulator.cost.parameters import priors
+from simulator.prediction import intervals
+from simulator.serving import replica as plan
+from simulator.serving.closed_loop import quantile
+from simulator.serving.scenario import Scenario, resolve_deployment, resolve_workload
+from simulator.speculation.acceptance import OFF, Speculation, from_rate
+from simulator.speculation.rounds import draw_rounds
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import yaml
 
-from simulator.calibration.shipped import measured_file
-from simulator.calibration_file import digest, load_calibration
 from simulator.cli import run
+from simulator.cost.calibration import digest, load_calibration
+from simulator.cost.parameters import registry
+from simulator.fitting.shipped import measured_file
 from simulator.measurements import MeasuredPoint, read_csv, select, write_csv
-from simulator.parameters import registry
-from simulator.prediction import versions
+from simulator.prediction.predict import versions
 
 ATOM = measured_file("atom_mi355x_tp4.csv")
 SGLANG = measured_file("sglang_mi355x_8k1k.csv")
@@ -189,8 +189,8 @@ def test_select_fits_the_chosen_rows_and_says_which(ask: Text, tmp_path: Path) -
 
 
 def test_points_and_frontier_together(ask: Text, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.calibration.fit.STARTS", 2)
-    monkeypatch.setattr("simulator.calibration.fit.REFINED", 1)
+    monkeypatch.setattr("simulator.fitting.fit.STARTS", 2)
+    monkeypatch.setattr("simulator.fitting.fit.REFINED", 1)
     points = tmp_path / "points.csv"
     off = select(read_csv(SGLANG).points, "precision=FP4 and spec=off and tp=2")
     write_csv(points, ends(off))

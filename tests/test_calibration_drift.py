@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from simulator.calibration import shipped
-from simulator.calibration.session import as_calibration
-from simulator.calibration.shipped import RECIPES, Recipe, build, differences, measured_file, shipped_file
-from simulator.calibration_file import PRIORS, load_calibration
 from simulator.cli import run
+from simulator.cost.calibration import PRIORS, load_calibration
+from simulator.cost.parameters import registry
+from simulator.facts.reading import names, read_mapping
+from simulator.fitting import shipped
+from simulator.fitting.calibrate import as_calibration
+from simulator.fitting.shipped import RECIPES, Recipe, build, differences, measured_file, shipped_file
 from simulator.measurements import read_csv, select
-from simulator.parameters import registry
-from simulator.profiles import names, read_mapping
 
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 ATOM = RECIPES[0]

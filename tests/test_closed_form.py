@@ -8,12 +8,13 @@ import itertools
 import numpy as np
 import pytest
 
-from simulator.parameters import priors
-from simulator.plan import build_plan
-from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.serving import closed_form_load, closed_form_metrics, simulate
-from simulator.specs import Deployment, Workload
-from simulator.speculation import OFF, from_length
+from simulator.cost.parameters import priors
+from simulator.facts.deployment import Deployment
+from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.replica import build_plan
+from simulator.speculation.acceptance import OFF, from_length
+from simulator.traffic.benchmark import Workload
 
 ENGINES = ("sglang", "atom", "vllm")
 CONCURRENCIES = [2**i for i in range(9)]

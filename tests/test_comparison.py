@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from simulator import comparison
-from simulator.comparison import Comparison, compare
 from simulator.errors import InputError
-from simulator.frontier import Frontier
+from simulator.prediction import matched as comparison
+from simulator.prediction.frontier import Frontier
+from simulator.prediction.matched import Comparison, compare
 
 MTP = {
     "interactivity_tok_s_user": [44, 64, 84],

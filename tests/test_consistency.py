@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from simulator.consistency import Finding, check_rows, cost
-from simulator.consistency.cost import implied_price, implied_throughput
 from simulator.measurements import FrontierPoint, MeasuredPoint, Row, read_csv, select
+from simulator.validation.consistency import Finding, check_rows, cost
+from simulator.validation.consistency.cost import implied_price, implied_throughput
 
-MEASURED = Path(str(resources.files("simulator") / "measured"))
+MEASURED = Path(str(resources.files("simulator") / "measurements" / "published"))
 ATOM = read_csv(MEASURED / "atom_mi355x_tp4.csv").points
 SGLANG = read_csv(MEASURED / "sglang_mi355x_8k1k.csv").points
 FRONTIER = read_csv(MEASURED / "inferencex_frontier_fp4_1k1k.csv").frontier

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.acceptance_profiles import load_acceptance
-from simulator.calibration.shipped import measured_file
-from simulator.calibration_file import PRIORS, load_calibration
 from simulator.cli import run
-from simulator.evaluation import METRICS, Evaluation, evaluate, evaluate_frontier
+from simulator.cost.calibration import PRIORS, load_calibration
+from simulator.fitting.evaluate import METRICS, Evaluation, evaluate, evaluate_frontier
+from simulator.fitting.shipped import measured_file
 from simulator.measurements import MeasuredPoint, read_csv, select
+from simulator.speculation.published import load_acceptance
 
 ATOM = measured_file("atom_mi355x_tp4.csv")
 SGLANG = measured_file("sglang_mi355x_8k1k.csv")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import frontier
 from simulator.errors import InputError
-from simulator.frontier import Frontier, pareto_front
-from simulator.spline import monotone_spline
+from simulator.prediction import frontier
+from simulator.prediction.frontier import Frontier, pareto_front
+from simulator.prediction.spline import monotone_spline
 
 Point = tuple[float, float]
 FEW, MANY = st.integers(0, 8), st.floats(-1e6, 1e6)

@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.calibration.problem import Evaluator
-from simulator.calibration.shipped import measured_file
-from simulator.calibration.splits import coverage, leave_one_concurrency_out, pick
-from simulator.calibration_file import (
+from simulator.cost.calibration import (
     ACCEPTANCE,
     PRIORS,
     Calibration,
@@ -20,11 +17,14 @@ from simulator.calibration_file import (
     length_of_coordinate,
     load_calibration,
 )
-from simulator.configurations import Configuration
-from simulator.intervals import Z90, jacobian, noise_class, relative_sd
+from simulator.cost.parameters import prior_covariance, priors, registry
+from simulator.fitting.problem import Evaluator
+from simulator.fitting.shipped import measured_file
+from simulator.fitting.splits import coverage, leave_one_concurrency_out, pick
 from simulator.measurements import read_csv
-from simulator.parameters import prior_covariance, priors, registry
-from simulator.prediction import predict
+from simulator.measurements.configuration import Configuration
+from simulator.prediction.intervals import Z90, jacobian, noise_class, relative_sd
+from simulator.prediction.predict import predict
 
 Array = NDArray[np.float64]
 METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")

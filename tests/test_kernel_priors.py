@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from simulator.parameters import priors, registry
+from simulator.cost.parameters import priors, registry
 
 
 @functools.cache

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from simulator import kernels as kn
-from simulator.operators import LOADS, D, Operator, OperatorBuilder, T, table
-from simulator.parameters import priors
-from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.specs import Deployment
+from simulator.cost.builder import OperatorBuilder
+from simulator.cost.operator import LOADS, D, Operator, T, table
+from simulator.cost.parameters import priors
+from simulator.facts.deployment import Deployment
+from simulator.facts.reading import load_engine, load_hardware, load_model
 
-with resources.files("simulator").joinpath("measured/kernels_mi355x_qwen35.csv").open(encoding="utf-8") as file:
+PUBLISHED = resources.files("simulator") / "measurements" / "published"
+with (PUBLISHED / "kernels_mi355x_qwen35.csv").open(encoding="utf-8") as file:
     ROWS = list(csv.DictReader(file))
 EXPERTS, TOP_K, BF16_TOKEN_BYTES = 512, 10, 4096 * 2
 

@@ -26,7 +26,7 @@ from simulator.measurements import (
 )
 from simulator.measurements.littles_law import HONEST_BAND, honest_band
 
-MEASURED = Path(str(resources.files("simulator") / "measured"))
+MEASURED = Path(str(resources.files("simulator") / "measurements" / "published"))
 ATOM = MEASURED / "atom_mi355x_tp4.csv"
 SGLANG = MEASURED / "sglang_mi355x_8k1k.csv"
 FRONTIER = MEASURED / "inferencex_frontier_fp4_1k1k.csv"

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from simulator import kernels as kn
-from simulator.parameters import priors
-from simulator.plan import Plan, build_plan
-from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.serving import closed_form_load, closed_form_metrics, simulate
-from simulator.specs import Deployment, Hardware, Workload
-from simulator.speculation import OFF, Speculation, from_length, from_positions
+from simulator.cost.parameters import priors
+from simulator.facts.deployment import Deployment
+from simulator.facts.hardware import Hardware
+from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.replica import Plan, build_plan
+from simulator.speculation.acceptance import OFF, Speculation, from_length, from_positions
+from simulator.traffic.benchmark import Workload
 
 MODEL, MI355X = load_model("qwen3.5-397b-a17b"), load_hardware("mi355x")
 ENGINES = ("sglang", "atom", "vllm")

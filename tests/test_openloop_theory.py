@@ -12,15 +12,15 @@ import simpy
 
 from simulator import kernels as kn
 from simulator.api import make_scenario
-from simulator.lengths import parse_lengths
-from simulator.openform import open_form
-from simulator.openloop import ROUTERS, Fleet, FleetRun, draw_choices, memory_cap, run_fleet, simulate_fleet
-from simulator.opensummary import percentile_with_infinity, summarise
-from simulator.plan import Plan, build_plan
-from simulator.pools import Transfer, kv_transfer, pool_fleets, run_pools, simulate_pools
-from simulator.saturation import queue_over_time
-from simulator.speculation import OFF
-from simulator.traffic import Requests, Traffic, make_traffic
+from simulator.serving.delivered import percentile_with_infinity, summarise
+from simulator.serving.fleet import ROUTERS, Fleet, FleetRun, draw_choices, memory_cap, run_fleet, simulate_fleet
+from simulator.serving.pools import Transfer, kv_transfer, pool_fleets, run_pools, simulate_pools
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.saturation import queue_over_time
+from simulator.serving.steady_state import open_form
+from simulator.speculation.acceptance import OFF
+from simulator.traffic.arrivals import Requests, Traffic, make_traffic
+from simulator.traffic.lengths import parse_lengths
 
 LOADS = ("one", "token", "pair", "logit", "cached", "state")
 

@@ -15,14 +15,14 @@ from click.testing import CliRunner
 
 from simulator.api import make_scenario
 from simulator.errors import InputError
-from simulator.lengths import parse_lengths
-from simulator.opensummary import summarise
 from simulator.planning.answer import Answer
-from simulator.planning.prepare import make_plan
-from simulator.pools import KV_BANDWIDTH
-from simulator.promises import Promise, parse_promise
-from simulator.simulation import PrefillPool, simulate_scenario
-from simulator.traffic import make_traffic
+from simulator.planning.plan import make_plan
+from simulator.prediction.simulate import PrefillPool, simulate_scenario
+from simulator.serving.delivered import summarise
+from simulator.serving.pools import KV_BANDWIDTH
+from simulator.traffic.arrivals import make_traffic
+from simulator.traffic.lengths import parse_lengths
+from simulator.traffic.promises import Promise, parse_promise
 
 PROMISES = (parse_promise("ttft-p99=2s"), parse_promise("tpot-p95=25ms"))
 LONG = parse_lengths("fixed", 8192, 1024)

@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.calibration.cells import cells_of
-from simulator.calibration.fit import Fit, fit
-from simulator.calibration.prior import Prior, default_prior
-from simulator.calibration.problem import Problem
-from simulator.calibration_file import ACCEPTANCE, Calibration
-from simulator.intervals import Z90
+from simulator.cost.calibration import ACCEPTANCE, Calibration
+from simulator.cost.parameters import priors
+from simulator.fitting.fit import Fit, fit
+from simulator.fitting.prior import Prior, default_prior
+from simulator.fitting.problem import Problem
 from simulator.measurements import MeasuredPoint
-from simulator.parameters import priors
-from simulator.prediction import predict
+from simulator.measurements.cells import cells_of
+from simulator.prediction.intervals import Z90
+from simulator.prediction.predict import predict
 
 TRIALS = 12
 UNTOUCHED = 0.95

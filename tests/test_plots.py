@@ -15,10 +15,11 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from simulator.comparison import compare
+from simulator.cost.explain import explain_prefill, explain_round
+from simulator.cost.parameters import priors
 from simulator.errors import InputError
-from simulator.frontier import Frontier
-from simulator.parameters import priors
+from simulator.facts.deployment import Deployment
+from simulator.facts.reading import load_engine, load_hardware, load_model
 from simulator.plots import (
     comparison_figure,
     curves_figure,
@@ -29,10 +30,9 @@ from simulator.plots import (
 )
 from simulator.plots.labels import Label, place_labels
 from simulator.plots.style import new_figure, plain
-from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.roofline import explain_prefill, explain_round
-from simulator.specs import Deployment
-from simulator.speculation import OFF, from_length
+from simulator.prediction.frontier import Frontier
+from simulator.prediction.matched import compare
+from simulator.speculation.acceptance import OFF, from_length
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -13,9 +13,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.acceptance_profiles import length_faults, load_acceptance
 from simulator.errors import InputError
-from simulator.profiles import load_engine, load_hardware, load_model, names, read_mapping
+from simulator.facts.reading import load_engine, load_hardware, load_model, names, read_mapping
+from simulator.speculation.published import length_faults, load_acceptance
 
 LOADERS: dict[str, Callable[[str], Any]] = {
     "hardware": load_hardware,
@@ -219,7 +219,7 @@ def test_qwen_acceptance_lengths() -> None:
 
 
 def test_acceptance_profiles_carry_every_measured_row() -> None:
-    table = resources.files("simulator") / "measured" / "acceptance_lengths.csv"
+    table = resources.files("simulator") / "measurements" / "published" / "acceptance_lengths.csv"
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     profiles = [load_acceptance(name) for name in names("acceptance")]
     measured = {

@@ -12,27 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import kernels as kn
+from simulator.cost import account, loads
+from simulator.cost import bounds as cost
+from simulator.cost.account import Account
+from simulator.cost.bounds import OperatorCost, ridge
+from simulator.cost.explain import explain_prefill, explain_round
+from simulator.cost.loads import Load, Routing, decode_load, verify_load
+from simulator.cost.operator import Operator, T
+from simulator.cost.parameters import priors
 from simulator.errors import InputError
-from simulator.operators import Operator, T
-from simulator.parameters import priors
-from simulator.plan import build_plan
-from simulator.profiles import load_engine, load_hardware, load_model
-from simulator.roofline import (
-    Account,
-    Load,
-    OperatorCost,
-    Routing,
-    account,
-    cost,
-    decode_load,
-    explain_prefill,
-    explain_round,
-    loads,
-    ridge,
-    verify_load,
-)
-from simulator.specs import Deployment
-from simulator.speculation import OFF, Speculation, from_length
+from simulator.facts.deployment import Deployment
+from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.serving.replica import build_plan
+from simulator.speculation.acceptance import OFF, Speculation, from_length
 
 QWEN = load_model("qwen3.5-397b-a17b")
 MTP = from_length(2.8, 3)

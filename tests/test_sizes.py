@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import sizes
 from simulator.errors import InputError
-from simulator.profiles import load_engine, load_hardware, load_model, names
-from simulator.specs import Deployment
+from simulator.facts import formats as sizes
+from simulator.facts.deployment import Deployment
+from simulator.facts.reading import load_engine, load_hardware, load_model, names
 
 QWEN = load_model("qwen3.5-397b-a17b")
 MI355X = load_hardware("mi355x")

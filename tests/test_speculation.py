@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.errors import InputError
-from simulator.speculation import (
+from simulator.speculation.acceptance import (
     OFF,
     Speculation,
-    draw_rounds,
     from_length,
     from_length_table,
     from_positions,
     from_rate,
     rate_of_length,
 )
+from simulator.speculation.rounds import draw_rounds
 
 PUBLISHED = [1.93, 2.73, 3.39, 3.97, 4.41, 4.80, 5.04, 5.21]  # facts.md: Qwen3.5-397B, thinking on, k = 1..8
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import CubicHermiteSpline
 
-from simulator import spline
-from simulator.spline import monotone_spline, steffen_slopes
+from simulator.prediction import spline
+from simulator.prediction.spline import monotone_spline, steffen_slopes
 
 D3 = json.loads((Path(__file__).parent / "data" / "d3_monotone_x.json").read_text())["cases"]
 

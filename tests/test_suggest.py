@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator import suggestion
 from simulator.api import make_scenario
 from simulator.cli import run
 from simulator.errors import InputError
-from simulator.intervals import Z90, jacobian, relative_sd
-from simulator.scenario import Scenario
-from simulator.suggestion import MEASURED, Suggestion, suggest
+from simulator.fitting import suggest as suggestion
+from simulator.fitting.suggest import MEASURED, Suggestion, suggest
+from simulator.prediction.intervals import Z90, jacobian, relative_sd
+from simulator.serving.scenario import Scenario
 
 NOISE = {"total_tok_s_gpu": "throughput", "mean_tpot_ms": "tpot", "mean_ttft_ms": "ttft"}
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.durations import duration_text, parse_duration
 from simulator.errors import InputError
-from simulator.lengths import parse_lengths
-from simulator.promises import parse_promise
-from simulator.traces import read_profile, read_trace
-from simulator.traffic import draw_arrivals, make_traffic
+from simulator.traffic.arrivals import draw_arrivals, make_traffic
+from simulator.traffic.lengths import parse_lengths
+from simulator.traffic.promises import parse_promise
+from simulator.traffic.traces import read_profile, read_trace
+from simulator.units import duration_text, parse_duration
 
 FIXED = parse_lengths("fixed", 8192, 1024)
 

@@ -15,20 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.calibration_file import load_calibration
 from simulator.cli import run
-from simulator.configurations import configuration
+from simulator.cost.calibration import load_calibration
 from simulator.errors import InputError
 from simulator.measurements import MeasuredPoint, Row, read_csv, select, write_csv
+from simulator.measurements.configuration import configuration
 from simulator.plots import save
 from simulator.plots.validation import RED, validation_figure
-from simulator.prediction import predict
-from simulator.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
+from simulator.prediction.predict import predict
+from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
 from simulator.validation import Report, causes, reason, roofs, validate
 from simulator.validation.expectation import Expected
 from simulator.validation.roofs import Roofs, roofs_of
 
-MEASURED = Path(str(resources.files("simulator") / "measured"))
+MEASURED = Path(str(resources.files("simulator") / "measurements" / "published"))
 ATOM = read_csv(MEASURED / "atom_mi355x_tp4.csv").points
 SGLANG = read_csv(MEASURED / "sglang_mi355x_8k1k.csv").points
 FRONTIER = read_csv(MEASURED / "inferencex_frontier_fp4_1k1k.csv").frontier

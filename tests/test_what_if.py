@@ -27,17 +27,17 @@ from simulator import (
     what_if_workload,
 )
 from simulator import kernels as kn
+from simulator.cost.parameters import registry
 from simulator.errors import InputError
-from simulator.intervals import Z90
-from simulator.parameters import registry
-from simulator.plan import build_plan
 from simulator.plots.acceptance import acceptance_figure
 from simulator.plots.depth import depth_figure
 from simulator.plots.sensitivity import sensitivity_figure
 from simulator.plots.workload import workload_figure
-from simulator.scenario import Scenario
-from simulator.serving import simulate
-from simulator.speculation import OFF, from_length
+from simulator.prediction.intervals import Z90
+from simulator.serving.closed_loop import simulate
+from simulator.serving.replica import build_plan
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import OFF, from_length
 from simulator.what_if.depth import Rounds
 from simulator.what_if.factors import factors_of
 from simulator.what_if.gain import Gain, break_evens, with_length

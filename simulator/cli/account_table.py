@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from simulator.cli import words
-from simulator.cli.render import Column, Page, number
-from simulator.explanation import Explanation, Phase
-from simulator.roofline import Account, OperatorCost
-from simulator.scenario import Scenario
+from simulator.cli.page import Column, Page, number
+from simulator.cost.account import Account
+from simulator.cost.bounds import OperatorCost
+from simulator.prediction.explain import Explanation, Phase
+from simulator.results import words
+from simulator.serving.scenario import Scenario
 from simulator.units import GIGA, MEGA, MICRO, MILLI, TERA
 
 ASSUMPTIONS = (

@@ -38,8 +38,8 @@ def calibrate(
     mtpsim calibrate atom.csv --select "precision=FP8" -o fp8.yaml
     mtpsim calibrate --shipped --check
     """
-    from simulator.calibration.writing import check_target, write
     from simulator.errors import InputError
+    from simulator.fitting.writing import check_target, write
 
     if shipped:
         if files or output or expression or prior:
@@ -56,8 +56,8 @@ def calibrate(
         raise InputError("calibrate: expected -o FIT.yaml, the file to write")
     target = Path(output).expanduser()
     check_target(target)
-    from simulator.calibration.session import calibrate as run
     from simulator.cli.calibration_table import calibration_text
+    from simulator.fitting.calibrate import calibrate as run
 
     with reporting("calibrating") as progress:
         session = run(
@@ -75,9 +75,9 @@ def calibrate(
 
 
 def _shipped(check: bool) -> None:
-    from simulator.calibration.shipped import RECIPES, build, differences, shipped_file
-    from simulator.calibration.writing import write
     from simulator.errors import InputError
+    from simulator.fitting.shipped import RECIPES, build, differences, shipped_file
+    from simulator.fitting.writing import write
 
     drifted = []
     for recipe in RECIPES:

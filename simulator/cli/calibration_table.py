@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.cli.evaluation_table import percent
-from simulator.cli.render import Column, Page, number
-from simulator.parameters import registry
+from simulator.cli.page import Column, Page, number
+from simulator.cost.parameters import registry
 
 ERRORS = {"in_sample": "in sample", "leave_one_concurrency_out": "each concurrency left out"}
 

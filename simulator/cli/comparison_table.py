@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.cli import words
-from simulator.cli.render import Column, Page, number, with_interval
-from simulator.comparison import LABELS
-from simulator.matched import Matched
+from simulator.cli.page import Column, Page, number, with_interval
+from simulator.prediction.compare import Matched
+from simulator.prediction.matched import LABELS
+from simulator.results import words
 
 
 def comparison_text(matched: Matched, piped: bool = False) -> str:

@@ -37,9 +37,9 @@ def evaluate(
     """
     check_outputs(output, plot)
     from simulator.errors import InputError
-    from simulator.evaluation import evaluate as run
-    from simulator.evaluation import evaluate_frontier, read_measured
-    from simulator.results import rows_to_csv
+    from simulator.fitting.evaluate import evaluate as run
+    from simulator.fitting.evaluate import evaluate_frontier, read_measured
+    from simulator.results.table import rows_to_csv
 
     points, frontier = read_measured(files, expression)
     if points and frontier:

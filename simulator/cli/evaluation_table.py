@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.cli.render import Column, Page, number
-from simulator.evaluation import Evaluation
+from simulator.cli.page import Column, Page, number
+from simulator.fitting.evaluate import Evaluation
 
 SHORT = {
     "total_tok_s_gpu": "throughput",

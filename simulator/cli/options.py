@@ -13,7 +13,7 @@ from simulator.cli.lists import parse_floats, parse_ints
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
-    from simulator.scenario import Scenario
+    from simulator.serving.scenario import Scenario
 
 Command = Callable[..., None]
 

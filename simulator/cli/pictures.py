@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from simulator.calibration.cells import METRICS
-from simulator.cli import words
-from simulator.evaluation import Evaluation
-from simulator.explanation import Explanation
-from simulator.matched import Matched
+from simulator.fitting.evaluate import Evaluation
+from simulator.measurements.cells import METRICS
 from simulator.plots import comparison_figure, curves_figure, measured_vs_predicted_figure, roofline_figure, save
-from simulator.results import ResultTable
-from simulator.scenario import Scenario
+from simulator.prediction.compare import Matched
+from simulator.prediction.explain import Explanation
+from simulator.results import words
+from simulator.results.table import ResultTable
+from simulator.serving.scenario import Scenario
 
 
 def draw_curves(table: ResultTable, path: str) -> None:

@@ -11,8 +11,8 @@ from simulator.cli.options import Inputs, scenario_options
 from simulator.cli.output import check_outputs, emit
 from simulator.cli.progress import reporting
 from simulator.cli.promise_options import PromiseCommand
-from simulator.cli.traffic_options import length_options, without_closed_loop
-from simulator.promises import Promise
+from simulator.cli.traffic import length_options, without_closed_loop
+from simulator.traffic.promises import Promise
 from simulator.units import GIGA
 
 
@@ -73,9 +73,9 @@ def plan(
     check_outputs(output, plot)
     from simulator.cli.kernel_start import start_kernels
     from simulator.cli.plan_table import plan_text
-    from simulator.lengths import parse_lengths
-    from simulator.planning.prepare import make_plan
-    from simulator.scenario import Acceptance
+    from simulator.planning.plan import make_plan
+    from simulator.serving.scenario import Acceptance
+    from simulator.traffic.lengths import parse_lengths
 
     start_kernels()
     acceptance = Acceptance(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli import words
-from simulator.cli.render import Column, Page, number
+from simulator.cli.page import Column, Page, number
 from simulator.cli.simulation_table import cost_lines
-from simulator.durations import duration_text
 from simulator.planning.answer import Answer
-from simulator.units import MILLI
+from simulator.results import words
+from simulator.units import MILLI, duration_text
 
 
 def plan_text(answer: Answer, piped: bool = False) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli import words
-from simulator.cli.render import Column, Page, number, with_interval
-from simulator.results import ResultTable
+from simulator.cli.page import Column, Page, number, with_interval
+from simulator.results import words
+from simulator.results.table import ResultTable
 from simulator.units import KILO
 
 

@@ -31,7 +31,7 @@ def profiles(kind: str | None, name: str | None, form: str, output: str | None) 
     """
     check_outputs(output, None)
     from simulator import catalogue
-    from simulator.results import rows_to_csv, to_json
+    from simulator.results.table import rows_to_csv, to_json
 
     rows = catalogue.entries(kind) if name is None else catalogue.numbers(kind or "", name)
     if name is None and kind is not None and kind.lower() == catalogue.PARAMETERS:

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from simulator.promises import Promise, parse_promise
+from simulator.traffic.promises import Promise, parse_promise
 
 _OPTION = re.compile(r"--((?:ttft|tpot|e2e)-p[^=]*)(?:=(.*))?", re.IGNORECASE | re.DOTALL)
 

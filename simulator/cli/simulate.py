@@ -7,10 +7,10 @@ import click
 from simulator.cli.options import Inputs, scenario_options
 from simulator.cli.output import check_outputs, emit
 from simulator.cli.promise_options import PromiseCommand
-from simulator.cli.traffic_options import duration as seconds
-from simulator.cli.traffic_options import length_options, without_closed_loop
+from simulator.cli.traffic import duration as seconds
+from simulator.cli.traffic import length_options, without_closed_loop
 from simulator.errors import InputError
-from simulator.promises import Promise
+from simulator.traffic.promises import Promise
 from simulator.units import GIGA
 
 
@@ -81,11 +81,11 @@ def simulate(
         raise InputError("--output, --plot and --requests: expected different files")
     from simulator.cli.kernel_start import start_kernels
     from simulator.cli.simulation_table import simulation_text
-    from simulator.lengths import parse_lengths
-    from simulator.opensummary import request_rows
-    from simulator.results import rows_to_csv, to_json
-    from simulator.simulation import PrefillPool, simulate_scenario
-    from simulator.traffic import make_traffic
+    from simulator.prediction.simulate import PrefillPool, simulate_scenario
+    from simulator.results.table import rows_to_csv, to_json
+    from simulator.serving.delivered import request_rows
+    from simulator.traffic.arrivals import make_traffic
+    from simulator.traffic.lengths import parse_lengths
 
     start_kernels()
     traffic = make_traffic(

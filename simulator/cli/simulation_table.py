@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli import words
-from simulator.cli.render import Column, Page, number
-from simulator.durations import duration_text
-from simulator.saturation import OVERLOADED, SATURATED, TOO_SHORT
-from simulator.simulation import Simulation
+from simulator.cli.page import Column, Page, number
+from simulator.prediction.simulate import Simulation
+from simulator.results import words
+from simulator.serving.saturation import OVERLOADED, SATURATED, TOO_SHORT
+from simulator.units import duration_text
 
 STATES = {
     SATURATED: "SATURATED: the queue grows by {growth} requests per second, so there is no steady latency",

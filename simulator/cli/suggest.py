@@ -30,9 +30,9 @@ def suggest(inputs: Inputs, concurrency: int, metric: str, top: int, form: str, 
     """
     check_outputs(output, None)
     from simulator.cli.suggestion_table import suggestion_text
-    from simulator.results import rows_to_csv, to_json
-    from simulator.scenario import describe
-    from simulator.suggestion import suggest as run
+    from simulator.fitting.suggest import suggest as run
+    from simulator.results.table import rows_to_csv, to_json
+    from simulator.serving.scenario import describe
 
     target = inputs.scenario()
     with reporting("weighing candidates") as progress:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.cli.evaluation_table import SHORT, percent
-from simulator.cli.render import Column, Page
+from simulator.cli.page import Column, Page
 
 
 def suggestion_text(meta: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], piped: bool = False) -> str:

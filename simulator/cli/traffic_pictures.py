@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.opensummary import counted
 from simulator.plots.saving import save
 from simulator.plots.traffic import TrafficPicture, traffic_figure
-from simulator.saturation import SATURATED, queue_over_time
-from simulator.simulation import Simulation
+from simulator.prediction.simulate import Simulation
+from simulator.serving.delivered import counted
+from simulator.serving.saturation import SATURATED, queue_over_time
 
 
 def traffic_picture(result: Simulation) -> TrafficPicture:

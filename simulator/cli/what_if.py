@@ -15,7 +15,7 @@ from simulator.cli.what_if_options import backend_of, backend_options, progress_
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
-    from simulator.scenario import Scenario
+    from simulator.serving.scenario import Scenario
     from simulator.what_if.study import Study
 
 concurrency_option = click.option(
@@ -108,7 +108,7 @@ def depth(
     if inputs.acceptance and not _given("mtp"):
         inputs = replace(inputs, mtp=[len(inputs.acceptance)])
     if not (inputs.acceptance or inputs.acceptance_profile or inputs.acceptance_rate or inputs.acceptance_length):
-        from simulator.profiles import load_model
+        from simulator.facts.reading import load_model
 
         inputs = replace(inputs, acceptance_profile=load_model(inputs.model).default_acceptance)
     with progress_bar("depth") as progress:
@@ -216,7 +216,7 @@ def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str |
     with progress_bar("sweep") as progress:
         found = what_if_sweep(inputs.scenarios(), counts, at, backend=backend, progress=progress, **options)
     if form == "table":
-        from simulator.cli.what_if_table import sweep_text
+        from simulator.cli.what_if_text import sweep_text
 
         emit(sweep_text(found, piped=output is not None), output)
     else:
@@ -253,7 +253,7 @@ def _emit(
 
         draw_study(study, plot, measured_points(measured, scenario) if measured and scenario else ())
     if form == "table":
-        from simulator.cli.what_if_table import study_text
+        from simulator.cli.what_if_text import study_text
 
         emit(study_text(study, piped=output is not None), output)
     else:

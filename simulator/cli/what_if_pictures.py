@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.cli import words
 from simulator.plots.acceptance import acceptance_figure
 from simulator.plots.depth import depth_figure
 from simulator.plots.saving import save
 from simulator.plots.sensitivity import sensitivity_figure
 from simulator.plots.workload import workload_figure
+from simulator.results import words
 from simulator.what_if import Study
 
 

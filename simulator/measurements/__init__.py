@@ -1,7 +1,8 @@
 """Measured points: schema, strict reader, selection, writer.
 
 A *points* file holds runs (:class:`MeasuredPoint`), a *frontier* file points read off an interpolated Pareto
-frontier (:class:`FrontierPoint`). The schema, and what each number means, is that of ``simulator/measured/README.md``.
+frontier (:class:`FrontierPoint`). The schema, and what each number means, is that of
+``simulator/measurements/published/README.md``.
 """
 
 from simulator.measurements.littles_law import HONEST_BAND, TYPICAL_RATIO, implied_gpus, little_ratio, mean_length

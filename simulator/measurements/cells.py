@@ -1,114 +1,116 @@
-"""One row of text -> values; every fault is collected, none is guessed away."""
+"""Measured rows -> cells: one per configuration, repeated runs pooled, each metric with the noise it is believed to
+have."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from simulator.cost.calibration import PRIORS, load_calibration
 from simulator.errors import InputError
-from simulator.measurements.rows import Column
+from simulator.measurements import MeasuredPoint
+from simulator.measurements.configuration import Configuration, configuration
+from simulator.prediction.predict import check_concurrencies
+from simulator.units import KILO
 
-FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-SHOWN = 20
-SENSIBLE = (1e-9, 1e12)
-"""Range of any number in a measurement file, in the unit of its column."""
-NOT_NUMBERS = frozenset({"nan", "na", "n/a", "null", "none", "-"})
+METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "median_ttft_ms")
 
+MODEL_ERROR = {"total_tok_s_gpu": 0.015, "tpot": 0.015, "ttft": 0.06}
+"""Log error that a good model keeps: what the weights assume, not a result."""
 
-@dataclass
-class Faults:
-    """The faults of one file, raised together."""
+RUN_NOISE = {"total_tok_s_gpu": 0.015, "tpot": 0.013, "ttft": 0.09}
+"""Log spread of repeated runs without drafts, atom_mi355x_tp4.csv: median over the cells."""
 
-    file: str
-    found: list[str] = field(default_factory=list)
-    context: str = ""
+DRAFT_NOISE = 0.16
+"""With drafts, throughput and TPOT of repeated runs spread by this over sqrt(concurrency): few requests at low
+concurrency, so their acceptance varies (8 % at concurrency 4, atom_mi355x_tp4.csv)."""
 
-    def add(self, what: str, *, line: int | None = None, column: str | None = None) -> None:
-        """Note one fault, with the line and column it is in."""
-        places = ([f"line {line}"] if line is not None else []) + ([f"column {column!r}"] if column else [])
-        self.found.append(f"{', '.join(places)}: {what}" if places else what)
-
-    def raise_if_any(self) -> None:
-        """Raise one :class:`InputError` with the first faults and the number of the rest."""
-        if not self.found:
-            return
-        more = [f"... and {len(self.found) - SHOWN} more"] if len(self.found) > SHOWN else []
-        head = f"{self.file}: {len(self.found)} fault{'s' if len(self.found) > 1 else ''}"
-        context = [self.context] if self.context else []
-        raise InputError("\n  ".join([head, *self.found[:SHOWN], *more, *context]))
+MIN_REPEATS = 4
+"""From this many repeated runs on, their own spread is used instead."""
 
 
-def parse_cell(column: Column, text: str) -> Any:
-    """The value of a cell that is not blank.
+@dataclass(frozen=True)
+class Observation:
+    """One metric of a cell: median over repeated runs, and the standard deviation of its logarithm."""
+
+    metric: str
+    value: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration and what was measured there. ``lines`` are (file, line) of the rows."""
+
+    configuration: Configuration
+    observations: tuple[Observation, ...]
+    lines: tuple[tuple[str, int], ...]
+
+
+def measured(row: MeasuredPoint, metric: str) -> float | None:
+    """A metric of a row. Interactivity stands for the median TPOT, output throughput is not used twice.
 
     Raises:
-        ValueError: what was found and what was expected.
+        InputError: a time per output token after the first where osl is 1.
     """
-    if column.kind == "text":
-        return text
-    if column.kind == "spec":
-        return _one_of(column, text, {"off": "off", "mtp": "mtp"})
-    if column.kind == "flag":
-        return _one_of(column, text, FLAGS)
-    return _number(column, text)
-
-
-def _one_of(column: Column, text: str, known: Mapping[str, Any]) -> Any:
-    if text.lower() not in known:
-        raise ValueError(f"found {text!r}, expected {column.expected}")
-    return known[text.lower()]
-
-
-def _number(column: Column, text: str) -> float | int:
-    hint = "; leave the cell blank when it was not published"
-    try:
-        value = float(text)
-    except ValueError:
-        tail = hint if text.lower() in NOT_NUMBERS else ""
-        raise ValueError(f"found {text!r}, expected {column.expected}{tail}") from None
-    if not math.isfinite(value) or value <= 0.0:
-        raise ValueError(f"found {text!r}, expected {column.expected}{hint}")
-    if not SENSIBLE[0] <= value <= SENSIBLE[1]:
-        raise ValueError(f"found {text!r}, expected {column.expected} from {SENSIBLE[0]:g} to {SENSIBLE[1]:g}")
-    if column.kind == "count":
-        if value != int(value):
-            raise ValueError(f"found {text!r}, expected {column.expected}")
-        return int(value)
+    value: float | None = getattr(row, metric)
+    if "tpot" in metric and row.osl == 1 and (value or row.interactivity_tok_s_user):
+        raise InputError(f"{row.file}: line {row.line}: column {metric!r}: there is no TPOT where osl is 1")
+    if value is None and metric == "median_tpot_ms" and row.interactivity_tok_s_user is not None:
+        return KILO / row.interactivity_tok_s_user
+    if value is None and metric == "total_tok_s_gpu" and row.output_tok_s_gpu is not None:
+        return row.output_tok_s_gpu * (row.isl + row.osl) / row.osl
     return value
 
 
-def parse_row(
-    columns: Mapping[str, Column], cells: Mapping[str, str], line: int, faults: Faults
-) -> dict[str, Any] | None:
-    """The values of one row by column name, or None with its faults noted. Blank cells are None."""
-    before = len(faults.found)
-    values: dict[str, Any] = {}
-    for name, column in columns.items():
-        text = cells.get(name, "")
-        if name == "spec_tokens" and text in ("0", "0.0") and cells.get("spec", "").lower() == "off":
-            text = ""
-        if not text:
-            if column.required:
-                faults.add(f"blank, expected {column.expected}", line=line, column=name)
-            values[name] = None
-            continue
-        try:
-            values[name] = parse_cell(column, text)
-        except ValueError as error:
-            faults.add(str(error), line=line, column=name)
-    if len(faults.found) == before:
-        _check_speculation(values, line, faults)
-    return values if len(faults.found) == before else None
+def checked_configuration(row: MeasuredPoint) -> Configuration:
+    """The configuration of a row that can be simulated: lengths, acceptance, concurrency and memory are in bounds.
+
+    Raises:
+        InputError: names the file and the line of the row, and what is out of bounds.
+    """
+    config = configuration(row)
+    length = None if config.spec_tokens == 0 else config.acceptance_length or 1.0
+    try:
+        check_concurrencies([config.concurrency])
+        scenario = replace(config, acceptance_length=length).scenario(load_calibration(PRIORS))
+        if scenario.max_concurrency < 1:
+            scenario.check_memory(1)
+    except InputError as fault:
+        raise InputError(f"{row.file}: line {row.line}: {fault}") from None
+    return config
 
 
-def _check_speculation(values: Mapping[str, Any], line: int, faults: Faults) -> None:
-    k, length = values["spec_tokens"], values["acceptance_length"]
-    if values["spec"] == "off":
-        for name in ("spec_tokens", "acceptance_length"):
-            if values[name] is not None:
-                faults.add(f"found {values[name]:g} with spec = off, expected blank", line=line, column=name)
-    elif length is not None and (length < 1.0 or (k is not None and length > k + 1)):
-        upper = f"{k + 1} (spec_tokens + 1)" if k is not None else "spec_tokens + 1"
-        faults.add(f"found {length:g}, expected 1 to {upper}", line=line, column="acceptance_length")
+def cells_of(rows: Iterable[MeasuredPoint]) -> list[Cell]:
+    """Pool rows of one configuration.
+
+    Raises:
+        InputError: a row that no profile can describe.
+    """
+    groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
+    for row in rows:
+        groups[checked_configuration(row)].append(row)
+    cells = []
+    for config, members in groups.items():
+        found = [obs for metric in METRICS if (obs := _observe(config, members, metric)) is not None]
+        if found:
+            cells.append(Cell(config, tuple(found), tuple((r.file, r.line) for r in members)))
+    return cells
+
+
+def _observe(config: Configuration, rows: Sequence[MeasuredPoint], metric: str) -> Observation | None:
+    values = [v for r in rows if (v := measured(r, metric)) is not None]
+    if not values:
+        return None
+    kind = "ttft" if "ttft" in metric else "tpot" if "tpot" in metric else metric
+    run = RUN_NOISE[kind]
+    if config.spec_tokens and kind != "ttft":
+        run = math.hypot(run, DRAFT_NOISE / math.sqrt(config.concurrency))
+    if len(values) >= MIN_REPEATS:
+        run = float(np.std(np.log(values), ddof=1))
+    # the spread is not divided by sqrt(n): days differ in ways that averaging does not remove
+    return Observation(metric, float(np.median(values)), math.hypot(MODEL_ERROR[kind], run))

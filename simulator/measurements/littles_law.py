@@ -10,7 +10,7 @@ from simulator.measurements.rows import MeasuredPoint
 from simulator.units import KILO, MILLI
 
 LENGTH_RATIO = 0.9
-"""Mean over nominal length: lengths are uniform in [0.8 L, L] (``simulator/measured/README.md``)."""
+"""Mean over nominal length: lengths are uniform in [0.8 L, L] (``simulator/measurements/published/README.md``)."""
 TYPICAL_RATIO = 0.976
 """Median of N / concurrency over the 482 shipped rows with latencies (0.954 to 0.990)."""
 HONEST_BAND = (0.90, 1.03)

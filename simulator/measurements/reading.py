@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulator.errors import InputError
-from simulator.measurements.cells import Faults, parse_row
+from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
     FRONTIER_COLUMNS,
     METRICS,

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.opensummary import cost_and_energy
 from simulator.planning.margin import Margin
 from simulator.planning.options import Option
 from simulator.planning.trials import Outcome
-from simulator.promises import Promise
-from simulator.results import to_json
+from simulator.results.table import to_json
+from simulator.serving.delivered import cost_and_energy
+from simulator.traffic.promises import Promise
 from simulator.units import KILO
 
 

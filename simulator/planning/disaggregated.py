@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.openform import open_form
-from simulator.openloop import Fleet
-from simulator.opensummary import cost_and_energy
 from simulator.planning.answer import Answer, option_row, promise_rows
+from simulator.planning.least_gpus import least_replicas
 from simulator.planning.margin import Latencies, Margin, Replicas, margin
 from simulator.planning.options import Option
-from simulator.planning.search import least_replicas
 from simulator.planning.trials import CONFIRMATIONS, Outcome, Trials
-from simulator.pools import Pools, decode_only, kv_transfer, pool_fleets
-from simulator.promises import Promise
-from simulator.saturation import STABLE
-from simulator.speculation import OFF
+from simulator.serving.delivered import cost_and_energy
+from simulator.serving.fleet import Fleet
+from simulator.serving.pools import Pools, decode_only, kv_transfer, pool_fleets
+from simulator.serving.saturation import STABLE
+from simulator.serving.steady_state import open_form
+from simulator.speculation.acceptance import OFF
+from simulator.traffic.promises import Promise
 
 MOST = 4096
 ROOMY = 4096

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.calibration_file import ACCEPTANCE, length_coordinate, length_of_coordinate
-from simulator.openform import open_form
-from simulator.parameters import registry
-from simulator.plan import Plan, build_plan
+from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
+from simulator.cost.parameters import registry
 from simulator.planning.options import Option
-from simulator.promises import Promise
-from simulator.speculation import Speculation, from_positions, rate_of_length
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.steady_state import open_form
+from simulator.speculation.acceptance import Speculation, from_positions, rate_of_length
+from simulator.traffic.promises import Promise
 
 Array = NDArray[np.float64]
 

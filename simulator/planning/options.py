@@ -7,14 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simulator import speculation as sp
 from simulator.errors import InputError
-from simulator.lengths import Lengths
-from simulator.openform import OpenForm, open_form
-from simulator.openloop import memory_cap
-from simulator.plan import Plan, build_plan
-from simulator.scenario import Acceptance, Scenario, resolve_speculation
-from simulator.sizes import check_deployment
+from simulator.facts.deployment import check_deployment
+from simulator.serving.fleet import memory_cap
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
+from simulator.serving.steady_state import OpenForm, open_form
+from simulator.speculation import acceptance as sp
+from simulator.traffic.lengths import Lengths
 
 LIMITS = (1.1, 1.3, 1.6, 2.0)
 """Concurrency limits tried besides what fits in memory, as multiples of the mean number running."""

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.openloop import Fleet, FleetRun, run_fleet
-from simulator.opensummary import kept, summarise
 from simulator.planning.ledger import Ledger
 from simulator.planning.options import Option
-from simulator.pools import Pools, run_pools
-from simulator.promises import Promise
-from simulator.saturation import STABLE
-from simulator.speculation import Speculation, draw_rounds
-from simulator.traffic import Requests, Traffic
+from simulator.serving.delivered import kept, summarise
+from simulator.serving.fleet import Fleet, FleetRun, run_fleet
+from simulator.serving.pools import Pools, run_pools
+from simulator.serving.saturation import STABLE
+from simulator.speculation.acceptance import Speculation
+from simulator.speculation.rounds import draw_rounds
+from simulator.traffic.arrivals import Requests, Traffic
+from simulator.traffic.promises import Promise
 
 Array = NDArray[np.float64]
 

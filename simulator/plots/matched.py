@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.comparison import Comparison, MatchedPoint
-from simulator.frontier import INTERACTIVITY, THROUGHPUT, Frontier
 from simulator.plots.labels import Label, Polyline, place_labels
 from simulator.plots.style import INK, MUTED, SERIES, axis_label, new_figure, plain_numbers, styled
+from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier
+from simulator.prediction.matched import Comparison, MatchedPoint
 
 COST = "cost_usd_per_mtok"
 COLOURS = {"mtp": SERIES[0], "off": SERIES[1]}
@@ -31,7 +31,7 @@ def comparison_figure(
     Args:
         mtp_frontier: front of the runs with multi-token prediction.
         off_frontier: front of the runs without.
-        comparison: :func:`simulator.comparison.compare` of the two.
+        comparison: :func:`simulator.prediction.matched.compare` of the two.
         title: headline.
     """
     priced = all(

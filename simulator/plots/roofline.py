@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
+from simulator.cost.account import Account
+from simulator.cost.bounds import BOUNDS, OperatorCost, ridge
+from simulator.facts.hardware import Hardware
 from simulator.plots.labels import Label, Polyline, freeze, place_labels
 from simulator.plots.style import BOUND_COLOURS, GRID, INK, MUTED, log_axis, new_figure, plain, styled
-from simulator.roofline import Account, OperatorCost, ridge
-from simulator.roofline.cost import BOUNDS
-from simulator.specs import Hardware
 from simulator.units import GIGA, MILLI, TERA
 
 LABELLED_SHARE = 0.02

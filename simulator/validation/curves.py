@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simulator.configurations import Configuration
 from simulator.measurements import MeasuredPoint
+from simulator.measurements.configuration import Configuration
 
 
 @dataclass(frozen=True)

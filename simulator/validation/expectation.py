@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from simulator.calibration.cells import METRICS, measured
-from simulator.configurations import Configuration
 from simulator.errors import InputError
-from simulator.prediction import predict
-from simulator.scenario import Scenario, resolve_calibration
+from simulator.measurements.cells import METRICS, measured
+from simulator.measurements.configuration import Configuration
+from simulator.prediction.predict import predict
+from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known
 
 BEYOND = 2.0

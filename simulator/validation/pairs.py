@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from simulator.calibration.cells import DRAFT_NOISE, measured
-from simulator.calibration_file import Calibration
-from simulator.configurations import Configuration
-from simulator.intervals import Z90, jacobian, noise_class
-from simulator.plan import build_plan
-from simulator.prediction import predict
-from simulator.scenario import Scenario
-from simulator.serving import closed_form_load, closed_form_metrics
-from simulator.speculation import from_length
+from simulator.cost.calibration import Calibration
+from simulator.measurements.cells import DRAFT_NOISE, measured
+from simulator.measurements.configuration import Configuration
+from simulator.prediction.intervals import Z90, jacobian, noise_class
+from simulator.prediction.predict import predict
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
+from simulator.serving.replica import build_plan
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import from_length
 from simulator.validation.curves import Known, label
 from simulator.validation.expectation import BEYOND
 from simulator.validation.reason import Place, Reason

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from simulator.consistency import Severity
+from simulator.validation.consistency import Severity
 
 Verdict = Literal["clean", "note", "suspicious", "impossible"]
 Place = tuple[str, int]

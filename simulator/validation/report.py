@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.measurements import Row
-from simulator.results import to_json
+from simulator.results.table import to_json
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict

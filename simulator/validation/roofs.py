@@ -25,21 +25,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from simulator.calibration.cells import measured
-from simulator.configurations import Configuration
+from simulator.facts.deployment import Deployment
+from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.hardware import compute_format
+from simulator.facts.memory import kv_bytes_per_token, state_bytes
+from simulator.facts.model import group_formats
+from simulator.facts.weights import active_parameters, checkpoint_bytes, expert_bytes, target_parameters
 from simulator.measurements import MeasuredPoint
-from simulator.scenario import resolve_workload
-from simulator.sizes import (
-    active_parameters,
-    checkpoint_bytes,
-    compute_format,
-    expert_bytes,
-    group_formats,
-    kv_bytes_per_token,
-    state_bytes,
-    target_parameters,
-)
-from simulator.specs import BYTES_PER_PARAM, Deployment, Workload
+from simulator.measurements.cells import measured
+from simulator.measurements.configuration import Configuration
+from simulator.serving.scenario import resolve_workload
+from simulator.traffic.benchmark import Workload
 from simulator.units import GIGA, KILO
 from simulator.validation.curves import Known
 from simulator.validation.reason import Place, Reason, number, quantity

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from simulator.configurations import configuration
-from simulator.consistency.cost import check_cost
-from simulator.consistency.finding import describe
-from simulator.consistency.gpu_count import check_gpus
-from simulator.consistency.labels import check_comparable, check_duplicates
-from simulator.consistency.shape import check_shape
-from simulator.consistency.ttft import check_ttft
 from simulator.errors import InputError
+from simulator.facts.hardware import Hardware
+from simulator.facts.reading import load_hardware
 from simulator.measurements import MeasuredPoint, Row
+from simulator.measurements.configuration import configuration
 from simulator.measurements.wrong_units import wrong_units
-from simulator.prediction import versions
-from simulator.profiles import load_hardware
-from simulator.specs import Hardware
+from simulator.prediction.predict import versions
 from simulator.units import KILO
+from simulator.validation.consistency.cost import check_cost
+from simulator.validation.consistency.finding import describe
+from simulator.validation.consistency.gpu_count import check_gpus
+from simulator.validation.consistency.labels import check_comparable, check_duplicates
+from simulator.validation.consistency.shape import check_shape
+from simulator.validation.consistency.ttft import check_ttft
 from simulator.validation.curves import Known, label
 from simulator.validation.expectation import BEYOND, Expectations, expectations
 from simulator.validation.judging import check_expectations
@@ -34,9 +34,9 @@ def validate(
 ) -> Report:
     """Is this measured curve possible and plausible?
 
-    Without a model: identities, labels and neighbours (:mod:`simulator.consistency`), with prices and power of the
-    hardware profile. With physics: roofs at any acceptance, the interval that a calibration expects, and the acceptance
-    that MTP/Off pairs imply. Rows that no profile knows, and frontier points, get the first part and a note.
+    Without a model: identities, labels and neighbours (:mod:`simulator.validation.consistency`), with prices and power
+    of the hardware profile. With physics: roofs at any acceptance, the interval that a calibration expects, and the
+    acceptance that MTP/Off pairs imply. Rows that no profile knows, and frontier points, get the first part and a note.
 
     Args:
         rows: measured or frontier points, of one or several files.

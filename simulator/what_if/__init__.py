@@ -2,11 +2,11 @@
 
 from simulator.what_if.acceptance import what_if_acceptance
 from simulator.what_if.backends import Backend
+from simulator.what_if.combinations import WideSweep, what_if_sweep
 from simulator.what_if.depth import what_if_depth
 from simulator.what_if.infer import Inference, infer_acceptance
 from simulator.what_if.sensitivity import what_if_sensitivity
 from simulator.what_if.study import Study
-from simulator.what_if.sweep import WideSweep, what_if_sweep
 from simulator.what_if.workload import what_if_workload
 
 __all__ = [

@@ -9,20 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
-from simulator.prediction import derived, versions
-from simulator.scenario import Scenario, cost_basis_price, describe
-from simulator.speculation import from_rate, rate_of_length
+from simulator.prediction.predict import derived, versions
+from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.speculation.acceptance import from_rate, rate_of_length
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import EDGE, THROUGHPUT, BreakEven, break_evens, off_of, with_length
 from simulator.what_if.grid import Progress, closed_form_grid, silent
-from simulator.what_if.ranges import (
-    check_drafts,
-    check_lengths,
-    check_method,
-    check_rates,
-    chosen_concurrencies,
-    span,
-)
+from simulator.what_if.ranges import check_drafts, check_lengths, check_method, check_rates, chosen_concurrencies, span
 from simulator.what_if.study import Study
 
 Array = NDArray[np.float64]

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
-from simulator.plan import Plan, build_plan
-from simulator.prediction import versions
-from simulator.scenario import Scenario
-from simulator.serving import simulate
-from simulator.specs import Workload
-from simulator.speculation import Speculation
+from simulator.prediction.predict import versions
+from simulator.serving.closed_loop import simulate
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import Speculation
+from simulator.traffic.benchmark import Workload
 from simulator.what_if.grid import Progress, silent
 
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ LOCAL = Backend()
 
 @dataclass(frozen=True)
 class Task:
-    """One configuration: what :func:`simulator.serving.simulate` takes."""
+    """One configuration: what :func:`simulator.serving.closed_loop.simulate` takes."""
 
     plan: Plan
     workload: Workload

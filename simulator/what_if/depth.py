@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
-from simulator.plan import Plan, build_plan
-from simulator.prediction import derived
-from simulator.scenario import Scenario, cost_basis_price
-from simulator.serving import run_closed_loop, runs_needed
-from simulator.speculation import OFF, Speculation
+from simulator.prediction.predict import derived
+from simulator.serving.closed_loop import run_closed_loop, runs_needed
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Scenario, cost_basis_price
+from simulator.speculation.acceptance import OFF, Speculation
 from simulator.what_if.acceptance import SHOWN, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT

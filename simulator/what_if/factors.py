@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.intervals import Z90
-from simulator.parameters import registry
-from simulator.scenario import Scenario
-from simulator.speculation import from_length
+from simulator.cost.parameters import registry
+from simulator.prediction.intervals import Z90
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import from_length
 from simulator.what_if.ranges import check_drafts
 
 Values = dict[str, float]

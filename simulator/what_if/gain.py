@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from simulator.intervals import Z90, jacobian
-from simulator.plan import Plan, build_plan
-from simulator.scenario import Scenario
-from simulator.serving import closed_form_load, closed_form_metrics, simulate
-from simulator.speculation import OFF, from_length, rate_of_length
+from simulator.prediction.intervals import Z90, jacobian
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import OFF, from_length, rate_of_length
 
 Array = NDArray[np.float64]
 THROUGHPUT = "total_tok_s_gpu"

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.plan import Plan, build_plan
-from simulator.scenario import Scenario
-from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Scenario
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]

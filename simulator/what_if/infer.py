@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import chi2
 
-from simulator.configurations import Configuration, configuration
 from simulator.errors import InputError
-from simulator.intervals import Z90
 from simulator.measurements import MeasuredPoint, read_csv, select
-from simulator.prediction import versions
-from simulator.results import rows_to_csv, to_json
-from simulator.scenario import Scenario, resolve_calibration
+from simulator.measurements.configuration import Configuration, configuration
+from simulator.prediction.intervals import Z90
+from simulator.prediction.predict import versions
+from simulator.results.table import rows_to_csv, to_json
+from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known, label
 from simulator.validation.pairs import Equation, Pair, implied_lengths
 

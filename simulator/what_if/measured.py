@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.scenario import Scenario
+from simulator.serving.scenario import Scenario
 from simulator.what_if.infer import infer_acceptance
 
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from simulator.errors import InputError, unknown_name
-from simulator.prediction import METHODS, check_concurrencies
-from simulator.scenario import Scenario
-from simulator.sweep import CONCURRENCIES
+from simulator.prediction.predict import METHODS, check_concurrencies
+from simulator.prediction.several import CONCURRENCIES
+from simulator.serving.scenario import Scenario
 
 STEPS = 21
 """Values in a range that does not say how many."""

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
-from simulator.intervals import Z90
-from simulator.plan import Plan, build_plan
-from simulator.prediction import check_concurrencies
-from simulator.scenario import Scenario
-from simulator.serving import closed_form_load, closed_form_metrics
+from simulator.prediction.intervals import Z90
+from simulator.prediction.predict import check_concurrencies
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Scenario
 from simulator.what_if.acceptance import stalls, study_meta
 from simulator.what_if.factors import Factor, Values, factors_of
 from simulator.what_if.gain import THROUGHPUT, off_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.results import ResultTable, rows_to_csv, to_json
+from simulator.results.table import ResultTable, rows_to_csv, to_json
 
 Rows = tuple[Mapping[str, Any], ...]
 
@@ -18,8 +18,8 @@ class Study:
     Attributes:
         kind: ``acceptance``, ``depth``, ``workload`` or ``sensitivity``.
         meta: every input.
-        tables: name -> rows; the first is the main one. Units are those of :data:`simulator.results.UNITS`; acceptance
-            rates, gains and indices are fractions, lengths tokens per round.
+        tables: name -> rows; the first is the main one. Units are those of :data:`simulator.results.table.UNITS`;
+            acceptance rates, gains and indices are fractions, lengths tokens per round.
         sentences: what a reader needs.
     """
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.errors import InputError
-from simulator.prediction import derived, versions
-from simulator.scenario import Scenario, cost_basis_price
-from simulator.sweep import CONCURRENCIES, split_meta
+from simulator.prediction.predict import derived, versions
+from simulator.prediction.several import CONCURRENCIES, split_meta
+from simulator.serving.scenario import Scenario, cost_basis_price
 from simulator.what_if.acceptance import study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, solve

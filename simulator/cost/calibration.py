@@ -1,0 +1,206 @@
+"""The calibration file: fitted parameters with errors, covariance, noise, scope and the data they came from.
+
+A calibration replaces some priors of ``parameters.yaml``; parameters that it does not name stay at their priors, with
+the prior's own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the acceptance
+length AL at depth k has the coordinate ``logit((AL - 1) / k)`` under the name ``acceptance.length``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from simulator.cost.parameters import prior_covariance, registry, with_values
+from simulator.errors import InputError
+from simulator.facts.deployment import Deployment
+from simulator.facts.quantities import Spec
+from simulator.facts.reading import is_path, names, read_mapping, validate
+
+ACCEPTANCE = "acceptance.length"
+PRIORS = "kernel-priors"
+
+
+class FittedValue(Spec):
+    """One fitted parameter. ``stderr`` and ``moved_sd`` are in the coordinate of the prior (log for log-scaled
+    ones)."""
+
+    value: float
+    unit: str
+    stderr: float = Field(ge=0)
+    prior: float
+    prior_sd: float = Field(gt=0)
+    moved_sd: float
+
+
+class FittedAcceptance(Spec):
+    """Acceptance length fitted where the data did not state it."""
+
+    length: float = Field(ge=1)
+    spec_tokens: int = Field(gt=0)
+    stderr: float = Field(ge=0, description="of the acceptance length, tokens per round")
+
+
+class Scope(Spec):
+    """What the calibration was fitted to. An empty list means: not restricted."""
+
+    hardware: list[str] = Field(default_factory=list)
+    model: list[str] = Field(default_factory=list)
+    engine: list[str] = Field(default_factory=list)
+    precision: list[str] = Field(default_factory=list)
+    checkpoint: list[str] = Field(default_factory=list)
+    tp: list[int] = Field(default_factory=list)
+    isl: list[int] = Field(default_factory=list)
+    concurrency: list[int] = Field(default_factory=list)
+    spec: list[str] = Field(default_factory=list)
+
+
+class DataSource(Spec):
+    """One data file that the fit used: name, SHA-256 of its bytes, selection and the line numbers of the rows used."""
+
+    file: str
+    sha256: str
+    select: str = ""
+    rows: list[int]
+
+
+class Covariance(Spec):
+    """Posterior covariance in internal coordinates."""
+
+    names: list[str] = Field(default_factory=list)
+    matrix: list[list[float]] = Field(default_factory=list)
+
+
+class Noise(Spec):
+    """Standard deviation of log(measured / predicted) that the parameters do not explain: model error and run to
+    run."""
+
+    throughput: float = Field(gt=0)
+    tpot: float = Field(gt=0)
+    ttft: float = Field(gt=0)
+
+
+class Calibration(Spec):
+    """A calibration file, validated."""
+
+    format: int = Field(ge=1, le=1)
+    name: str
+    description: str = ""
+    scope: Scope
+    parameters: dict[str, FittedValue]
+    acceptance: FittedAcceptance | None = None
+    covariance: Covariance
+    noise: Noise
+    noise_source: str = ""
+    data: list[DataSource] = Field(default_factory=list)
+    errors: dict[str, Any] = Field(default_factory=dict, description="MAPE in sample and held out, as fractions")
+    identifiability: list[str] = Field(default_factory=list)
+    versions: dict[str, str] = Field(default_factory=dict)
+    hash: str = ""
+
+    @model_validator(mode="after")
+    def _square(self) -> Calibration:
+        n = len(self.covariance.names)
+        if any(len(row) != n for row in self.covariance.matrix) or len(self.covariance.matrix) != n:
+            raise ValueError(f"covariance.matrix: expected {n} x {n} for {n} names")
+        return self
+
+    def values(self) -> dict[str, float]:
+        """All parameters of the cost model: the fitted ones, the rest at their priors.
+
+        Raises:
+            InputError: an unknown parameter or a value outside its bounds.
+        """
+        return with_values({n: p.value for n, p in self.parameters.items()}, f"calibration {self.name}")
+
+    def uncertainty(self) -> tuple[list[str], NDArray[np.float64]]:
+        """Names and covariance of all uncertain quantities: fitted ones as fitted, the others as their priors say."""
+        fitted = list(self.covariance.names)
+        others = [n for n in registry() if n not in set(fitted)]
+        size = len(fitted) + len(others)
+        matrix = np.zeros((size, size))
+        if fitted:
+            matrix[: len(fitted), : len(fitted)] = np.array(self.covariance.matrix)
+        if others:
+            matrix[len(fitted) :, len(fitted) :] = prior_covariance(others)
+        return fitted + others, matrix
+
+
+def digest(content: dict[str, Any]) -> str:
+    """SHA-256 of a calibration's content, its own ``hash`` entry left out."""
+    body = {k: v for k, v in content.items() if k != "hash"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def length_coordinate(length: float, k: int) -> float:
+    """Internal coordinate of an acceptance length, ``logit((AL - 1) / k)``, kept finite at the ends."""
+    share = min(max((length - 1.0) / k, 1e-6), 1 - 1e-6)
+    return math.log(share / (1 - share))
+
+
+def length_of_coordinate(x: float, k: int) -> float:
+    """The inverse of :func:`length_coordinate`."""
+    return 1.0 + k / (1.0 + math.exp(-x))
+
+
+def load_calibration(name: str) -> Calibration:
+    """A calibration by name or path; a file is read again when it was written again.
+
+    Raises:
+        InputError: unknown name, a malformed file, or a file that was changed after it was written.
+    """
+    path = Path(name).expanduser()
+    found = path.stat() if is_path(name) and path.is_file() else None
+    return _load(name, found and (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@functools.cache
+def _load(name: str, stamp: tuple[int, int, int] | None) -> Calibration:
+    raw = read_mapping("calibration", name)
+    label = f"calibration {name}"
+    calibration = validate(Calibration, raw, label)
+    if (is_path(name) or calibration.data) and digest(raw) != calibration.hash:
+        raise InputError(
+            f"{label}: hash: the content does not match its hash, so the file was changed after it was fitted; "
+            f"found {calibration.hash[:12] or 'none'}..., expected {digest(raw)[:12]}... Run mtpsim calibrate again"
+        )
+    calibration.values()
+    return calibration
+
+
+def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
+    """Where a deployment leaves what the calibration was fitted to: engine, hardware, model or precision."""
+    scope, out = calibration.scope, []
+    pairs = (
+        ("hardware", scope.hardware, deployment.hardware.name),
+        ("model", scope.model, deployment.model.name),
+        ("engine", scope.engine, deployment.engine.name),
+        ("precision", scope.precision, deployment.weights.precision),
+    )
+    for what, allowed, found in pairs:
+        if allowed and found not in allowed:
+            out.append(f"{what} {found} (fitted to {', '.join(allowed)})")
+    return out
+
+
+def default_calibration(deployment: Deployment, isl: int | None = None) -> Calibration:
+    """The shipped calibration for a deployment, or the kernel priors if none covers it.
+
+    Of those whose scope matches, one that was fitted to this input length goes first, then the least held-out TPOT
+    error.
+    """
+    matching = []
+    for name in names("calibration"):
+        calibration = load_calibration(name)
+        if calibration.data and not mismatches(calibration, deployment):
+            elsewhere = isl is not None and isl not in calibration.scope.isl
+            held_out = calibration.errors.get("leave_one_concurrency_out", {}).get("tpot", math.inf)
+            matching.append((elsewhere, held_out, name))
+    return load_calibration(min(matching)[-1] if matching else PRIORS)

@@ -1,0 +1,137 @@
+"""The account of one configuration: the same rounds and passes as the kernels', operator by operator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from simulator.cost.account import Account
+from simulator.cost.bounds import OperatorCost, account, host_cost
+from simulator.cost.builder import OperatorBuilder
+from simulator.cost.loads import Routing, decode_load, extend_load, prefill_load, verify_load
+from simulator.cost.operator import Operator
+from simulator.errors import InputError
+from simulator.facts.deployment import Deployment
+from simulator.speculation.acceptance import Speculation
+from simulator.units import MICRO
+
+
+def explain_round(
+    deployment: Deployment,
+    speculation: Speculation,
+    parameters: Mapping[str, float],
+    batch: float,
+    context_tokens: float,
+) -> Account:
+    """Account of one decode round: a plain step, or the draft passes and the verify pass of the engine.
+
+    Args:
+        deployment: one replica.
+        speculation: draft depth; the acceptance does not matter for the time of a round.
+        parameters: the fitted parameters, such as :func:`simulator.cost.parameters.priors`.
+        batch: running requests.
+        context_tokens: mean cached tokens per request.
+
+    Raises:
+        InputError: a batch that is not positive, or a negative context.
+    """
+    _check(batch=batch)
+    if not (math.isfinite(context_tokens) and context_tokens >= 0.0):
+        raise InputError(f"context_tokens: expected a finite number of at least 0, found {context_tokens}")
+    k, model, engine = speculation.tokens, deployment.model, deployment.engine
+    routing = Routing.of(model.moe, parameters)
+    context = batch * context_tokens
+    transfers = _transfers(deployment, k)
+    load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], transfers)
+    rows: list[OperatorCost] = []
+    host = parameters["host.step_us"] + parameters["host.request_us"] * batch
+    if k:
+        draft, ideal = _operators(deployment, parameters, draft=True)
+        single = decode_load(routing, batch, context)
+        passes = k if engine.speculation.single_draft_passes == "k" else k - 1
+        for number in range(1, passes + 1):
+            rows += account(draft, single, f"draft {number}", ideal)
+        if engine.speculation.draft_extend:
+            passes += 1
+            rows += account(draft, extend_load(routing, batch, context, k), "draft extend", ideal)
+        host += parameters["host.draft_us"] * passes
+    target, ideal = _operators(deployment, parameters, draft=False)
+    rows += account(target, load, "verify" if k else "decode", ideal)
+    rows.append(host_cost(host * MICRO))
+    return Account.of("decode round", rows, deployment.hardware.hbm_bandwidth)
+
+
+def explain_prefill(
+    deployment: Deployment,
+    speculation: Speculation,
+    parameters: Mapping[str, float],
+    prompts: float,
+    prompt_tokens: float,
+    cached_tokens: float = 0.0,
+) -> Account:
+    """Account of one prefill pass, with the draft's own prefill when speculation is on. No decode rides along.
+
+    The host row is the host time per batch and what the launches of all kernels take beyond the device's own time.
+
+    Args:
+        deployment: one replica.
+        speculation: only whether it is on matters.
+        parameters: the fitted parameters.
+        prompts: prompts in the pass.
+        prompt_tokens: new tokens of each prompt.
+        cached_tokens: tokens of each prompt that earlier passes have cached.
+
+    Raises:
+        InputError: sizes that are not positive, or more tokens than the engine puts into one pass.
+    """
+    _check(prompts=prompts, prompt_tokens=prompt_tokens)
+    if not (math.isfinite(cached_tokens) and cached_tokens >= 0.0):
+        raise InputError(f"cached_tokens: expected a finite number of at least 0, found {cached_tokens}")
+    chunk = deployment.engine.chunk_tokens
+    if prompts * prompt_tokens > chunk:
+        raise InputError(
+            f"prompts x prompt_tokens: {prompts:g} x {prompt_tokens:g} = {prompts * prompt_tokens:g} tokens exceed one "
+            f"prefill pass of {deployment.engine.name} (chunk_tokens {chunk}); a later chunk has cached_tokens > 0"
+        )
+    routing = Routing.of(deployment.model.moe, parameters)
+    has_state = deployment.model.gdn is not None
+    target, ideal = _operators(deployment, parameters, draft=False)
+    load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, transfers=1.0 if has_state else 0.0)
+    rows = account(target, load, "prefill", ideal)
+    launches = sum(op.count for op in target)
+    if speculation.tokens:
+        draft, ideal = _operators(deployment, parameters, draft=True)
+        rows += account(draft, prefill_load(routing, prompts, prompt_tokens, cached_tokens), "draft prefill", ideal)
+        launches += sum(op.count for op in draft)
+    device = sum(row.seconds for row in rows)
+    launching = parameters["host.launch_us"] * MICRO * launches
+    rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
+    return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth)
+
+
+def _operators(
+    deployment: Deployment, parameters: Mapping[str, float], *, draft: bool
+) -> tuple[list[Operator], list[Operator]]:
+    """The operators, and the same with every efficiency 1, whose rates are the hardware's peaks."""
+    efficiencies = [name for name in parameters if name.endswith(("compute_eff", "bandwidth_eff"))]
+    perfect = dict(parameters) | dict.fromkeys(efficiencies, 1.0) | {"moe.half_width": 0.0}
+    builders = OperatorBuilder(deployment, parameters), OperatorBuilder(deployment, perfect)
+    real, ideal = (builder.draft() if draft else builder.target() for builder in builders)
+    return real, ideal
+
+
+def _transfers(deployment: Deployment, k: int) -> float:
+    """Recurrent-state reads and writes per request and round."""
+    if deployment.model.gdn is None:
+        return 0.0
+    if k == 0:
+        return 2.0
+    r = deployment.engine.speculation
+    writes = k + 1 if r.state_writes == "k+1" else k + 2
+    return float(r.state_reads + writes + r.state_moves)
+
+
+def _check(**sizes: float) -> None:
+    for name, value in sizes.items():
+        if not (math.isfinite(value) and value > 0.0):
+            raise InputError(f"{name}: expected a finite number above 0, found {value}")

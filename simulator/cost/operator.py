@@ -1,0 +1,74 @@
+"""FLOPs, bytes and messages of every operator of a forward pass.
+
+A pass is described by seven loads, and every operator's work is linear in them:
+
+====== ==================================================================================================
+ONE    1 (weights that are read whatever the batch is)
+T      tokens in the pass
+QK     query-key pairs in one full-attention layer (sum over queries of the keys they see)
+L      tokens whose logits are computed
+KV     cached tokens read in one full-attention layer, repeated reads counted
+ST     recurrent-state transfers (one read or one write of one sequence's state in every layer)
+D      distinct routed experts touched per layer
+====== ==================================================================================================
+
+The time of an operator is ``count x max(floor, latency + FLOPs / F_eff + bytes / BW_eff)``. The published kernels
+decide for the sum rather than the maximum of the compute and the memory term: fused MoE and small-M GEMMs are both
+fitted better by it (``benchmarks/fit_kernels.py`` prints both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+ONE, T, QK, L, KV, ST, D = range(7)
+
+
+LOADS = 7
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One kind of kernel in a pass, per GPU.
+
+    ``flops`` and ``bytes`` map a load to the FLOPs and bytes per unit of it (bytes are messages for communication).
+    ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included.
+    """
+
+    name: str
+    resource: str
+    count: float
+    latency: float
+    flops_rate: float
+    byte_rate: float
+    floor: float = 0.0
+    flops: Mapping[int, float] = field(default_factory=dict)
+    bytes: Mapping[int, float] = field(default_factory=dict)
+
+    def row(self) -> list[float]:
+        """Seconds per call: ``[count, floor, seconds per load...]``, 2 + LOADS numbers."""
+        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1)
+        for load, amount in self.flops.items():
+            out[2 + load] += amount / self.flops_rate
+        for load, amount in self.bytes.items():
+            out[2 + load] += amount / self.byte_rate
+        return out
+
+
+def table(operators: list[Operator]) -> NDArray[np.float64]:
+    """Operators as rows for the kernels. Operators without a floor are linear, so they are summed into one row.
+
+    Returns:
+        Array of shape (rows, 2 + LOADS), seconds.
+    """
+    rows = [op.row() for op in operators]
+    linear = [1.0, 0.0] + [0.0] * LOADS
+    for row in rows:
+        if row[1] == 0.0:
+            for i in range(2, 2 + LOADS):
+                linear[i] += row[0] * row[i]
+    return np.array([linear] + [row for row in rows if row[1] > 0.0])

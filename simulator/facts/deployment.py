@@ -1,0 +1,129 @@
+"""One replica: hardware, model, checkpoint, engine and parallelism, and whether they go together."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from simulator.errors import InputError, unknown_name
+from simulator.facts.engine import Engine
+from simulator.facts.formats import FP4_OF_VENDOR, Format
+from simulator.facts.hardware import Hardware, compute_format
+from simulator.facts.model import Checkpoint, Model, group_formats
+from simulator.facts.quantities import Spec
+
+
+class Deployment(Spec):
+    """One replica: hardware, model, checkpoint, engine and parallelism. ``tp`` is the number of GPUs of the replica."""
+
+    hardware: Hardware
+    model: Model
+    checkpoint: str
+    engine: Engine
+    tp: int = Field(gt=0)
+    ep: int = Field(default=1, gt=0)
+    dp: int = Field(default=1, gt=0, description="attention data-parallel ranks inside the replica")
+    kv_dtype: Format | None = None
+    allow_dequant: bool = Field(default=False, description="compute in the next wider format the hardware has")
+
+    @property
+    def weights(self) -> Checkpoint:
+        """The chosen checkpoint."""
+        return self.model.checkpoints[self.checkpoint]
+
+    @property
+    def kv_format(self) -> str:
+        """KV-cache format in use."""
+        return self.kv_dtype or self.engine.kv_dtype
+
+
+def attention_tp(deployment: Deployment) -> int:
+    """GPUs over which one attention rank is sharded: tp / dp."""
+    return deployment.tp // deployment.dp
+
+
+def check_deployment(deployment: Deployment) -> None:
+    """Refuse a deployment that cannot exist.
+
+    Raises:
+        InputError: names every fault: parallelism that does not divide the shape, more GPUs than the scale-up domain
+            has, an unknown checkpoint, or a format the hardware cannot compute.
+    """
+    faults = _parallel_faults(deployment) + _format_faults(deployment)
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def _parallel_faults(deployment: Deployment) -> list[str]:
+    tp, ep, dp, model = deployment.tp, deployment.ep, deployment.dp, deployment.model
+    faults = []
+    if tp > deployment.hardware.scale_up.gpus:
+        gpus = deployment.hardware.scale_up.gpus
+        faults.append(f"tp {tp} exceeds the {gpus} GPUs in the scale-up domain of {deployment.hardware.name}")
+    faults += _indivisible("tp", tp, {"dp": dp, "ep": ep}, divides=False)
+    faults += _indivisible("ep", ep, {"experts": model.moe.experts})
+    if tp % dp == 0:
+        heads = {"query heads": model.attention.query_heads}
+        if model.gdn is not None:
+            heads |= {"GDN key heads": model.gdn.key_heads, "GDN value heads": model.gdn.value_heads}
+        faults += _indivisible("tp" if dp == 1 else "tp/dp", tp // dp, heads)
+        kv_heads = model.attention.kv_heads
+        if kv_heads % (tp // dp) and (tp // dp) % kv_heads:
+            faults.append(f"tp/dp {tp // dp} must divide or be a multiple of the {kv_heads} KV heads")
+    if tp % ep == 0:
+        faults += _indivisible("tp" if ep == 1 else "tp/ep", tp // ep, {"expert intermediate": model.moe.intermediate})
+    return faults + _indivisible("tp", tp, {"shared-expert intermediate": model.moe.shared_intermediate})
+
+
+def _indivisible(name: str, ranks: int, sizes: dict[str, int], divides: bool = True) -> list[str]:
+    if divides:
+        return [f"{name} {ranks} must divide the {size} {what}" for what, size in sizes.items() if size % ranks]
+    return [f"{what} {size} must divide {name} {ranks}" for what, size in sizes.items() if ranks % size]
+
+
+def _format_faults(deployment: Deployment) -> list[str]:
+    model = deployment.model
+    if deployment.checkpoint not in model.checkpoints:
+        return [str(unknown_name("checkpoint", deployment.checkpoint, model.checkpoints))]
+    faults = []
+    for fmt in sorted(set(group_formats(deployment.weights).values())):
+        try:
+            compute_format(deployment.hardware, fmt, deployment.allow_dequant)
+        except InputError as fault:
+            faults.append(f"checkpoint {deployment.checkpoint}: {fault}")
+    return faults
+
+
+def resolve_checkpoint(
+    model: Model, hardware: Hardware, precision: str | None = None, checkpoint_name: str | None = None
+) -> str:
+    """Name of the checkpoint meant by a precision, or by a checkpoint's own name or repository (case-insensitive).
+
+    A precision of fp4 means MXFP4 on AMD and NVFP4 on NVIDIA; the first checkpoint of that format in the profile wins.
+
+    Raises:
+        InputError: nothing is named, the name or precision is not known, or the two contradict each other.
+    """
+    if checkpoint_name is not None:
+        name = _named_checkpoint(model, checkpoint_name)
+        found = model.checkpoints[name].precision
+        if precision is not None and precision.lower() != found:
+            raise InputError(f"checkpoint {name} is {found}, but the precision asked for is {precision.lower()}")
+        return name
+    if precision is None:
+        raise InputError("name a precision or a checkpoint")
+    wanted = precision.lower()
+    known = sorted({c.precision for c in model.checkpoints.values()})
+    if wanted not in known:
+        raise unknown_name("precision", precision, known)
+    fmt = FP4_OF_VENDOR[hardware.vendor] if wanted == "fp4" else None
+    for name, checkpoint in model.checkpoints.items():
+        if checkpoint.precision == wanted and fmt in (None, checkpoint.routed_experts):
+            return name
+    raise InputError(f"model {model.name} has no {str(fmt).upper()} checkpoint for {hardware.name}; name a checkpoint")
+
+
+def _named_checkpoint(model: Model, wanted: str) -> str:
+    for name, checkpoint in model.checkpoints.items():
+        if wanted.lower() in (name.lower(), checkpoint.repository.lower()):
+            return name
+    raise unknown_name("checkpoint", wanted, [*model.checkpoints, *(c.repository for c in model.checkpoints.values())])

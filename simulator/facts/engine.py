@@ -1,0 +1,63 @@
+"""Scheduling policy, memory rules and speculation rounds of a serving engine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from simulator.facts.formats import Format
+from simulator.facts.quantities import Bytes, Fraction, Spec
+
+
+class Round(Spec):
+    """One speculation round of an engine, as passes over B running requests with k draft tokens each."""
+
+    single_draft_passes: Literal["k", "k-1"] = Field(description="serial draft passes of one token per request")
+    draft_extend: bool = Field(description="one draft pass over all k+1 verified tokens of each request")
+    state_reads: int = Field(ge=0, description="recurrent-state reads per request and round")
+    state_writes: Literal["k+1", "k+2"] = Field(description="recurrent-state writes per request and round")
+    state_moves: int = Field(ge=0, description="further state transfers per request and round (copy back)")
+    state_slots: Literal["k+1", "k+2"] = Field(description="state copies kept per running request")
+    source: str
+
+
+class Recipe(Spec):
+    """Settings that published recipes of an engine change for one precision."""
+
+    chunk_tokens: int | None = Field(default=None, gt=0)
+    poll_steps: int | None = Field(default=None, gt=0)
+    kv_dtype: Format | None = None
+    state_dtype: Literal["bf16", "fp32"] | None = None
+    source: str
+
+
+class Engine(Spec):
+    """Scheduling policy and memory rules of a serving engine."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    policy: Literal["prefill_first", "shared_budget"]
+    chunk_tokens: int = Field(gt=0, description="prefill tokens per step; with shared_budget decode counts too")
+    split_prompts: bool = Field(description="a prefill batch may end inside a prompt")
+    lookahead: bool = Field(description="the next step is queued before the running one ends, so arrivals wait for it")
+    poll_steps: int = Field(default=1, gt=0, description="decode steps between two looks for new requests")
+    memory_fraction: Fraction = Field(gt=0, le=1, description="of HBM for weights, caches and workspace")
+    workspace: Bytes = Field(ge=0, description="activations, graphs and communication buffers, inside the fraction")
+    state_pool: Fraction | None = Field(
+        default=None, gt=0, lt=1, description="of the memory left by the weights, kept for recurrent states alone"
+    )
+    kv_dtype: Format = Field(description="default KV-cache format")
+    state_dtype: Literal["bf16", "fp32"] = Field(description="recurrent-state format")
+    speculation: Round
+    recipes: dict[Literal["bf16", "fp8", "fp4"], Recipe] = Field(
+        default_factory=dict, description="changes per precision"
+    )
+    source: str
+
+    def for_precision(self, precision: Literal["bf16", "fp8", "fp4"]) -> Engine:
+        """The engine as its published recipe for a precision runs it."""
+        recipe = self.recipes.get(precision)
+        if recipe is None:
+            return self
+        changed = recipe.model_dump(exclude={"source"}, exclude_none=True)
+        return self.model_copy(update=changed)

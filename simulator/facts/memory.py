@@ -1,0 +1,138 @@
+"""What fills the memory of one GPU: KV cache and recurrent states per request beside the weights, in bytes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from simulator.errors import InputError
+from simulator.facts.deployment import Deployment, attention_tp
+from simulator.facts.engine import Engine
+from simulator.facts.formats import BYTES_PER_PARAM, CONV_STATE_BYTES, STATE_BYTES
+from simulator.facts.layers import kv_heads_per_gpu
+from simulator.facts.model import Model
+from simulator.facts.weights import _conv_channels, weight_bytes_per_gpu
+from simulator.units import GIGA
+
+
+def kv_layers(model: Model, spec_tokens: int) -> int:
+    """Layers with a KV cache: the full-attention layers, and the MTP layers when k > 0."""
+    return model.full_layers + (model.mtp_layers if spec_tokens > 0 else 0)
+
+
+def kv_bytes_per_token(model: Model, fmt: str, spec_tokens: int = 0) -> float:
+    """KV-cache bytes of one token, one copy of every head (30,720 B in BF16 without speculation)."""
+    a = model.attention
+    return 2 * a.kv_heads * a.head_dim * kv_layers(model, spec_tokens) * BYTES_PER_PARAM[fmt]
+
+
+def kv_bytes_per_token_per_gpu(deployment: Deployment, spec_tokens: int = 0) -> float:
+    """KV-cache bytes of one token on each GPU of the attention rank that serves it."""
+    a = deployment.model.attention
+    share = kv_heads_per_gpu(a, attention_tp(deployment)) / a.kv_heads
+    return kv_bytes_per_token(deployment.model, deployment.kv_format, spec_tokens) * share
+
+
+def state_bytes(model: Model, dtype: str) -> float:
+    """Bytes of one copy of a sequence's recurrent state, convolution state included (97.7 MB BF16, 192 MB FP32)."""
+    g = model.gdn
+    if g is None:
+        return 0.0
+    recurrent = g.value_heads * g.key_dim * g.value_dim * STATE_BYTES[dtype]
+    convolution = (g.conv_kernel - 1) * _conv_channels(model) * CONV_STATE_BYTES
+    return model.gdn_layers * (recurrent + convolution)
+
+
+def state_bytes_per_gpu(deployment: Deployment) -> float:
+    """Bytes of one copy of a sequence's recurrent state on each GPU of the attention rank that serves it."""
+    return state_bytes(deployment.model, deployment.engine.state_dtype) / attention_tp(deployment)
+
+
+def state_slots(engine: Engine, spec_tokens: int) -> int:
+    """State copies that the engine keeps per running request: 1 without speculation."""
+    if spec_tokens == 0:
+        return 1
+    return spec_tokens + {"k+1": 1, "k+2": 2}[engine.speculation.state_slots]
+
+
+@dataclass(frozen=True)
+class MemoryFit:
+    """What fills the memory of one GPU. Bytes per GPU; requests are counted over the whole replica."""
+
+    weights: float
+    workspace: float
+    kv_per_request: float
+    state_per_request: float
+    hbm: float
+    budget: float
+    dp: int
+    state_pool: float | None = None
+
+    @property
+    def max_concurrency(self) -> int:
+        """Largest number of running requests of the replica that fits; 0 if the weights alone do not."""
+        free = self.budget - self.weights - self.workspace
+        requests = free / (self.kv_per_request + self.state_per_request)
+        if self.state_pool is not None and self.state_per_request > 0 and free > 0:
+            pools = (
+                self.state_pool * free / self.state_per_request,
+                (1 - self.state_pool) * free / self.kv_per_request,
+            )
+            requests = min(pools)
+        return self.dp * max(0, math.floor(requests))
+
+    def used(self, concurrency: int) -> float:
+        """Bytes in use on the fullest GPU with this many running requests in the replica."""
+        requests = math.ceil(concurrency / self.dp)
+        return self.weights + self.workspace + requests * (self.kv_per_request + self.state_per_request)
+
+    def fits(self, concurrency: int) -> bool:
+        """Whether this many running requests fit."""
+        return concurrency <= self.max_concurrency and self.used(0) <= self.budget
+
+    def arithmetic(self, concurrency: int) -> str:
+        """The sum in GB per GPU, and whether it fits, as one paragraph."""
+        requests = math.ceil(concurrency / self.dp)
+        each = "" if self.dp == 1 else f" (of {concurrency} over {self.dp} attention ranks)"
+        verdict = "it fits" if self.fits(concurrency) else "it does not fit"
+        largest = self.max_concurrency
+        limit = f"the largest concurrency that fits is {largest}" if largest else "not even one request fits"
+        free = self.budget - self.weights - self.workspace
+        pools = ""
+        if self.state_pool is not None and self.state_per_request > 0 and free > 0:
+            pools = (
+                f"; of the {free / GIGA:.2f} GB beside the weights {100 * self.state_pool:.0f} % are kept for states, "
+                "the rest for the KV cache"
+            )
+        return (
+            f"Per GPU: weights {self.weights / GIGA:.2f} GB + workspace {self.workspace / GIGA:.2f} GB"
+            f" + {requests} requests{each} x (KV cache {self.kv_per_request / GIGA:.3f} GB"
+            f" + recurrent state {self.state_per_request / GIGA:.3f} GB) = {self.used(concurrency) / GIGA:.2f} GB;"
+            f" the budget is {self.budget / self.hbm:.2f} x {self.hbm / GIGA:g} GB = {self.budget / GIGA:.2f} GB"
+            f"{pools}: {verdict}; {limit}."
+        )
+
+
+def memory_fit(deployment: Deployment, tokens_per_request: float, spec_tokens: int) -> MemoryFit:
+    """Memory of one GPU when each running request holds ``tokens_per_request`` tokens and k = ``spec_tokens``.
+
+    Raises:
+        InputError: a length that is not positive, or speculation with a model that has no MTP layer.
+    """
+    if not (math.isfinite(tokens_per_request) and tokens_per_request > 0):
+        raise InputError(f"tokens per request must be positive and finite, found {tokens_per_request}")
+    if spec_tokens < 0:
+        raise InputError(f"speculative tokens must be 0 or more, found {spec_tokens}")
+    if spec_tokens and not deployment.model.mtp_layers:
+        raise InputError(f"model {deployment.model.name} has no MTP layer: speculative tokens must be 0")
+    engine, hardware = deployment.engine, deployment.hardware
+    return MemoryFit(
+        weights=sum(weight_bytes_per_gpu(deployment, draft=spec_tokens > 0).values()),
+        workspace=engine.workspace,
+        kv_per_request=tokens_per_request * kv_bytes_per_token_per_gpu(deployment, spec_tokens),
+        state_per_request=state_slots(engine, spec_tokens) * state_bytes_per_gpu(deployment),
+        hbm=hardware.hbm_capacity,
+        budget=engine.memory_fraction * hardware.hbm_capacity,
+        dp=deployment.dp,
+        state_pool=engine.state_pool,
+    )

@@ -1,0 +1,136 @@
+"""Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
+
+A name is looked up among the shipped profiles (case-insensitive); anything that ends in ``.yaml`` or ``.yml`` or
+contains a path separator is read as the user's own file.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from simulator.errors import InputError, unknown_name
+from simulator.facts.engine import Engine
+from simulator.facts.hardware import Hardware
+from simulator.facts.model import Model
+from simulator.facts.quantities import Spec
+
+S = TypeVar("S", bound=Spec)
+
+ROOMS: dict[str, tuple[str, str]] = {
+    "hardware": ("hardware_profiles", ""),
+    "model": ("simulator", "facts/models"),
+    "engine": ("simulator", "facts/engines"),
+    "calibration": ("simulator", "fitting/calibrations"),
+    "acceptance": ("simulator", "speculation/profiles"),
+}
+"""Kind of profile -> (package, folder) that ships it."""
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def room(kind: str) -> Traversable:
+    """The folder that ships the profiles of one kind."""
+    package, folder = ROOMS[kind]
+    base = resources.files(package)
+    return base.joinpath(folder) if folder else base
+
+
+@functools.cache
+def names(kind: str) -> tuple[str, ...]:
+    """Names of the shipped profiles of one kind, sorted."""
+    return tuple(sorted(p.name.removesuffix(".yaml") for p in room(kind).iterdir() if p.name.endswith(".yaml")))
+
+
+def is_path(name: str) -> bool:
+    """Whether a profile argument means a file of the user."""
+    return name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
+
+
+def locate(kind: str, name: str) -> Traversable | Path:
+    """The file behind a profile name or path.
+
+    Raises:
+        InputError: no such shipped profile (nearest match offered), or no such file.
+    """
+    if is_path(name):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise InputError(f"{kind} profile {name}: no such file")
+        return path
+    if name.lower() not in names(kind):
+        raise unknown_name(kind, name, names(kind))
+    return room(kind).joinpath(f"{name.lower()}.yaml")
+
+
+def read_mapping(kind: str, name: str) -> dict[str, Any]:
+    """The raw mapping of a profile file.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or is not a mapping.
+    """
+    return parse_mapping(locate(kind, name), f"{kind} profile {name}")
+
+
+def parse_mapping(path: Traversable | Path, label: str) -> dict[str, Any]:
+    """Read a YAML file whose top level must be a mapping; ``label`` names it in errors."""
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader subclass
+    except yaml.YAMLError as fault:
+        raise InputError(f"{label}: not valid YAML: {' '.join(str(fault).split())}") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError(f"{label}: cannot be read: {fault}") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"{label}: expected a mapping at the top level, found {type(raw).__name__}")
+    return raw
+
+
+def validate(spec: type[S], raw: dict[str, Any], label: str) -> S:
+    """Turn a raw mapping into a frozen spec.
+
+    Raises:
+        InputError: lists every fault with its key path, what was found and what was expected.
+    """
+    try:
+        return spec.model_validate(raw, context={"yaml": True}, strict=None)
+    except ValidationError as fault:
+        raise InputError(f"{label}:\n" + "\n".join(_fault_lines(fault))) from None
+
+
+def _fault_lines(fault: ValidationError) -> list[str]:
+    lines = []
+    for error in fault.errors():
+        path = ".".join(str(part) for part in error["loc"]) or "(top level)"
+        message = error["msg"].removeprefix("Value error, ")
+        match error["type"]:
+            case "missing":
+                text = "missing; it is required"
+            case "extra_forbidden":
+                text = "unknown key"
+            case "value_error":
+                text = message
+            case _:
+                text = f"{message[0].lower()}{message[1:]}, found {error['input']!r}"
+        lines.append(f"  {path}: {text}")
+    return lines
+
+
+def load_hardware(name: str) -> Hardware:
+    """Hardware profile by name or path."""
+    return validate(Hardware, read_mapping("hardware", name), f"hardware profile {name}")
+
+
+def load_model(name: str) -> Model:
+    """Model profile by name or path."""
+    return validate(Model, read_mapping("model", name), f"model profile {name}")
+
+
+def load_engine(name: str) -> Engine:
+    """Engine profile by name or path."""
+    return validate(Engine, read_mapping("engine", name), f"engine profile {name}")

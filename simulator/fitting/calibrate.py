@@ -1,0 +1,259 @@
+"""One calibration from files to a finished content: fit, errors in sample and held out, noise, and what stayed
+unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_of_coordinate
+from simulator.cost.parameters import priors, registry
+from simulator.errors import InputError
+from simulator.fitting.fit import Fit, fit, fit_from_many_starts
+from simulator.fitting.frontiers import Sweep, sweeps_of
+from simulator.fitting.prior import Prior, default_prior, prior_from
+from simulator.fitting.problem import Problem
+from simulator.fitting.scoring import Errors, join, mape, noise_of, predictor, row_errors
+from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv, select
+from simulator.measurements.cells import cells_of
+from simulator.measurements.configuration import DEFAULT_DEPTH, configuration
+from simulator.prediction.predict import versions
+from simulator.serving.scenario import resolve_calibration
+
+UNKNOWN_NOISE = {"throughput": 0.03, "tpot": 0.035, "ttft": 0.12}
+"""Noise of a fit with too little data to measure its own: the held-out error of the shipped calibrations."""
+
+NOISE_OF_KIND = {"total_tok_s_gpu": "throughput", "tpot": "tpot", "ttft": "ttft"}
+STRONG_CORRELATION = 0.8
+JOBS = 2
+UNINFORMED = 0.95
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A finished calibration: the fit, the file's content, and the rows it came from."""
+
+    fit: Fit
+    content: dict[str, Any]
+    points: tuple[MeasuredPoint, ...]
+
+
+def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list[Table], list[Any]]:
+    """Read files and select rows.
+
+    Raises:
+        InputError: unreadable files, faults in them, a run that two files hold, or nothing selected.
+    """
+    tables = [read_csv(path) for path in paths]
+    rows = [row for table in tables for row in table.rows]
+    known: dict[Row, Row] = {}
+    for row in rows:
+        first = known.setdefault(replace(row, file="", line=0), row)
+        if first is not row:
+            raise InputError(f"{row.file}: line {row.line}: duplicate of {first.file} line {first.line}, use once")
+    return tables, list(select(rows, expression)) if expression else rows
+
+
+def calibrate(
+    paths: Sequence[str | Path],
+    *,
+    name: str,
+    description: str = "",
+    expression: str | None = None,
+    prior: str | None = None,
+    engine: str = "sglang",
+    checkpoint: str | None = None,
+    cross_validate: bool = True,
+    progress: Progress = lambda text: None,
+) -> Session:
+    """Fit the parameters to points files, frontier files, or both.
+
+    Args:
+        paths: CSV files.
+        name: name of the calibration.
+        description: one line for people.
+        expression: row filter, see :func:`simulator.measurements.select`.
+        prior: calibration to start from instead of the kernel priors (its scope must match).
+        engine: engine behind frontier rows that do not name one.
+        checkpoint: checkpoint of frontier rows that do not name one.
+        cross_validate: also leave each concurrency out in turn.
+        progress: told what is being done.
+
+    Raises:
+        InputError: bad files, nothing to fit, or several engines or hardware without a selection.
+    """
+    tables, rows = read_rows(paths, expression)
+    points = [r for r in rows if isinstance(r, MeasuredPoint)]
+    sweeps = sweeps_of([r for r in rows if isinstance(r, FrontierPoint)], engine, checkpoint)
+    scope = _scope(points, sweeps)
+    start = _prior(prior, points, sweeps)
+    cells = cells_of(points)
+    if not cells and not sweeps:
+        raise InputError("nothing to fit: no row states a throughput, TPOT or TTFT")
+    problem = Problem(cells, sweeps, start, priors())
+    progress(f"fitting {len(problem.y)} values")
+    found = fit_from_many_starts(problem) if sweeps else fit(problem)
+    in_sample = row_errors(points, predictor(found))
+    for error in _sweep_errors(found, sweeps):
+        in_sample["total_tok_s_gpu"].append(error)
+    errors: dict[str, Any] = {"in_sample": mape(in_sample), "rows": len(rows)}
+    noise, source = dict(UNKNOWN_NOISE), "held-out errors of the shipped calibrations: too little data here for its own"
+    held = _held_out(points, start, progress) if cross_validate else None
+    if held is not None:
+        errors["leave_one_concurrency_out"] = mape(held)
+        noise |= {NOISE_OF_KIND[kind]: noise_of(values) for kind, values in held.items()}
+        source = "90 % quantile of the errors with each concurrency left out in turn"
+    content = _content(found, name, description, scope, tables, rows, expression, errors, noise, source)
+    return Session(found, content, tuple(points))
+
+
+def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep]) -> Prior:
+    unknown = any(r.spec == "mtp" and r.acceptance_length is None for r in points)
+    unknown |= any(s.base.spec_tokens > 0 and s.base.acceptance_length is None for s in sweeps)
+    if name is None:
+        return default_prior(unknown)
+    first = configuration(points[0]) if points else sweeps[0].base
+    calibration, _ = resolve_calibration(name, first.deployment)
+    return prior_from(calibration, unknown)
+
+
+def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep]) -> dict[str, list[Any]]:
+    bases = [configuration(p) for p in points] + [s.base for s in sweeps]
+    scope: dict[str, list[Any]] = {
+        "hardware": sorted({b.hardware for b in bases}),
+        "model": sorted({b.model for b in bases}),
+        "engine": sorted({b.engine for b in bases}),
+        "precision": sorted({b.precision for b in bases}),
+        "checkpoint": sorted({b.deployment.checkpoint for b in bases}),
+        "tp": sorted({b.tp for b in bases} | {tp for s in sweeps for tp in s.tp}),
+        "isl": sorted({b.isl for b in bases}),
+        "concurrency": sorted({p.concurrency for p in points}),
+        "spec": sorted({"mtp" if b.spec_tokens else "off" for b in bases}),
+    }
+    for what in ("hardware", "model", "engine"):
+        if len(scope[what]) > 1:
+            raise InputError(
+                f"rows of several {what} values in one fit: found {', '.join(scope[what])}; expected one. "
+                f'Choose with --select "{what}={scope[what][0]}"'
+            )
+    return scope
+
+
+def _held_out(points: Sequence[MeasuredPoint], start: Prior, progress: Progress) -> Errors | None:
+    """Errors with each concurrency left out, or None when fewer than three concurrencies exist."""
+    held = sorted({p.concurrency for p in points})
+    if len(held) < 3:
+        return None
+    progress(f"leaving each of {len(held)} concurrencies out")
+    return join(Parallel(n_jobs=JOBS)(delayed(_without)(points, c, start) for c in held))
+
+
+def _without(points: Sequence[MeasuredPoint], concurrency: int, start: Prior) -> Errors:
+    train = [p for p in points if p.concurrency != concurrency]
+    test = [p for p in points if p.concurrency == concurrency]
+    return dict(row_errors(test, predictor(fit(Problem(cells_of(train), [], start, priors())))))
+
+
+def _sweep_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[float]:
+    """Relative throughput errors of frontier points, read on the whole front."""
+    if not sweeps:
+        return []
+    from simulator.fitting.headline import front_errors
+
+    return [float(e["total_tok_s_gpu"]) for e in front_errors(found, sweeps)]
+
+
+def _content(
+    found: Fit,
+    name: str,
+    description: str,
+    scope: dict[str, list[Any]],
+    tables: Sequence[Table],
+    rows: Sequence[Any],
+    expression: str | None,
+    errors: dict[str, Any],
+    noise: dict[str, float],
+    noise_source: str,
+) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "format": 1,
+        "name": name,
+        "description": description,
+        "scope": scope,
+        "parameters": _parameters(found),
+        "covariance": {"names": list(found.problem.prior.names), "matrix": _rounded(found.covariance)},
+        "noise": {k: round(v, 4) for k, v in noise.items()},
+        "noise_source": noise_source,
+        "errors": _round_errors(errors),
+        "identifiability": unidentified(found),
+        "data": [_source(table, rows, expression) for table in tables],
+        "versions": versions(),
+    }
+    length = found.problem.values(found.x)[1]
+    if length is not None:
+        i = found.problem.prior.names.index(ACCEPTANCE)
+        step = length_of_coordinate(found.x[i] + found.stderr[i], DEFAULT_DEPTH) - length
+        content["acceptance"] = {"length": round(length, 4), "spec_tokens": DEFAULT_DEPTH, "stderr": round(step, 4)}
+    content["hash"] = digest(content)
+    return content
+
+
+def _parameters(found: Fit) -> dict[str, Any]:
+    out = {}
+    prior = found.problem.prior
+    for i, name in enumerate(prior.names):
+        if name == ACCEPTANCE:
+            continue
+        p = registry()[name]
+        out[name] = {
+            "value": _significant(p.from_internal(float(found.x[i]))),
+            "unit": p.unit,
+            "stderr": round(float(found.stderr[i]), 4),
+            "prior": _significant(p.from_internal(float(prior.mean[i]))),
+            "prior_sd": round(float(math.sqrt(prior.covariance[i, i])), 4),
+            "moved_sd": round(float(found.moved[i]), 2),
+        }
+    return out
+
+
+def unidentified(found: Fit) -> list[str]:
+    """Sentences on what the data cannot tell: parameters left at their prior, and pairs that move together."""
+    names = found.problem.prior.names
+    silent = [n for n, s in zip(names, found.shrinkage, strict=True) if s > UNINFORMED]
+    out = [f"the data says nothing, the prior stands: {', '.join(silent)}"] if silent else []
+    correlation = found.correlation()
+    for i, a in enumerate(names):
+        for j in range(i):
+            if abs(correlation[i, j]) > STRONG_CORRELATION:
+                out.append(f"{names[j]} and {a}: only a combination is known (correlation {correlation[i, j]:+.2f})")
+    return out
+
+
+def _source(table: Table, rows: Sequence[Any], expression: str | None) -> dict[str, Any]:
+    used = sorted(r.line for r in rows if r.file == table.path)
+    return {"file": Path(table.path).name, "sha256": table.sha256, "select": expression or "", "rows": used}
+
+
+def _rounded(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> list[list[float]]:
+    return [[_significant(float(v), 6) for v in row] for row in matrix]
+
+
+def _significant(value: float, digits: int = 5) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _round_errors(errors: dict[str, Any]) -> dict[str, Any]:
+    return {k: {m: round(v, 4) for m, v in e.items()} if isinstance(e, dict) else e for k, e in errors.items()}
+
+
+def as_calibration(content: dict[str, Any]) -> Calibration:
+    """The content as a validated calibration."""
+    return Calibration.model_validate(content)

@@ -1,0 +1,198 @@
+"""Predict every row of a measured file and report the error per row, as MAPE by metric and group, and the interval
+coverage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from simulator.cost.calibration import PRIORS
+from simulator.errors import InputError
+from simulator.fitting.frontiers import sweeps_of
+from simulator.fitting.headline import point_errors
+from simulator.fitting.problem import Evaluator
+from simulator.measurements import FrontierPoint, MeasuredPoint, read_csv, select
+from simulator.measurements.cells import METRICS, checked_configuration, measured
+from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
+from simulator.prediction.predict import predict, versions
+from simulator.results.table import to_json
+from simulator.serving.scenario import resolve_calibration
+
+GROUP = ("engine", "hardware", "precision", "spec", "isl", "osl", "tp")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors as fractions, predicted / measured - 1. ``groups`` has one entry per engine, precision, spec, lengths and
+    TP."""
+
+    meta: Mapping[str, Any]
+    points: tuple[Mapping[str, Any], ...]
+    mape: Mapping[str, float]
+    coverage90: Mapping[str, float]
+    groups: tuple[Mapping[str, Any], ...]
+
+    def to_json(self) -> str:
+        """``{"meta", "points", "mape", "coverage90", "groups"}``."""
+        return to_json(
+            {
+                "meta": self.meta,
+                "points": self.points,
+                "mape": self.mape,
+                "coverage90": self.coverage90,
+                "groups": self.groups,
+            }
+        )
+
+
+def read_measured(
+    paths: Sequence[str], expression: str | None = None
+) -> tuple[list[MeasuredPoint], list[FrontierPoint]]:
+    """Rows of measured files, points and frontier points apart.
+
+    Raises:
+        InputError: unreadable files, faults in them, or a selection that leaves nothing.
+    """
+    rows = [row for path in paths for row in read_csv(path).rows]
+    chosen = select(rows, expression) if expression else rows
+    points = [r for r in chosen if isinstance(r, MeasuredPoint)]
+    return points, [r for r in chosen if isinstance(r, FrontierPoint)]
+
+
+def evaluate(
+    rows: Sequence[MeasuredPoint],
+    calibration: str | None = None,
+    *,
+    force: bool = False,
+    method: str = "des",
+    progress: Callable[[str], None] = lambda text: None,
+) -> Evaluation:
+    """Predict each row under one calibration; without one, from the profiles and the kernel priors alone.
+
+    A row's own acceptance length is used when it has one; else the calibration's fitted one, else the published
+    profile.
+
+    Raises:
+        InputError: no row, a row no profile describes, or a calibration of another engine, precision or hardware
+            without ``force``.
+    """
+    if not rows:
+        raise InputError("no row to evaluate")
+    groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
+    for row in rows:
+        groups[checked_configuration(row)].append(row)
+    curves: dict[Configuration, list[Configuration]] = defaultdict(list)
+    for config in groups:
+        curves[replace(config, concurrency=1)].append(config)
+    predictions: dict[Configuration, Mapping[str, Any]] = {}
+    used: set[str] = set()
+    outside: set[str] = set()
+    name = calibration or PRIORS
+    for base, members in curves.items():
+        progress(f"{base.engine} {base.precision} {base.isl}/{base.osl} TP{base.tp} k={base.spec_tokens}")
+        chosen, wrong = resolve_calibration(name, base.deployment, force)
+        scenario = base.scenario(chosen, wrong)
+        used.add(scenario.speculation.source)
+        outside.update(wrong)
+        members.sort(key=lambda c: c.concurrency)
+        table = predict(scenario, [c.concurrency for c in members], method=method, over_memory="queue")
+        predictions |= dict(zip(members, table.rows, strict=True))
+    points = tuple(_point(row, predictions[configuration(row)]) for row in rows)
+    meta = {
+        "calibration": name,
+        "forced_outside_calibration": sorted(outside),
+        "method": method,
+        "acceptance_sources": sorted(used - {"off"}),
+        "rows": len(points),
+        "files": sorted({row.file for row in rows}),
+        "versions": versions(),
+    }
+    return Evaluation(meta, points, _mape(points), _coverage(points), _by_group(points))
+
+
+def _point(row: MeasuredPoint, found: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "file": row.file,
+        "line": row.line,
+        "hardware": row.hardware,
+        "engine": row.engine,
+        "precision": row.precision,
+        "spec": row.spec,
+        "isl": row.isl,
+        "osl": row.osl,
+        "tp": row.tp,
+        "concurrency": row.concurrency,
+        "acceptance_length": found["acceptance_length"],
+    }
+    for metric in METRICS:
+        value = measured(row, metric)
+        if value is None:
+            continue
+        low, high = found[f"{metric}_lo"], found[f"{metric}_hi"]
+        out[metric] = value
+        out[f"predicted_{metric}"] = found[metric]
+        out[f"{metric}_lo"], out[f"{metric}_hi"] = low, high
+        out[f"error_{metric}"] = found[metric] / value - 1.0
+        out[f"inside_{metric}"] = bool(low <= value <= high)
+    return out
+
+
+def _mape(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {
+        m: float(np.mean(np.abs(e))) for m in METRICS if (e := [p[f"error_{m}"] for p in points if f"error_{m}" in p])
+    }
+
+
+def _coverage(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {m: float(np.mean(e)) for m in METRICS if (e := [p[f"inside_{m}"] for p in points if f"inside_{m}" in p])}
+
+
+def _by_group(points: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    for p in points:
+        groups[tuple(p[g] for g in GROUP)].append(p)
+    return tuple(
+        dict(zip(GROUP, key, strict=True))
+        | {"rows": len(members), "mape": _mape(members), "coverage90": _coverage(members)}
+        for key, members in groups.items()
+    )
+
+
+def evaluate_frontier(
+    points: Sequence[FrontierPoint], calibration: str | None = None, *, engine: str = "sglang", force: bool = False
+) -> Evaluation:
+    """Predict the points of an interpolated frontier: simulate the sweep behind it, take its front, spline each metric.
+
+    Raises:
+        InputError: a series with one point, unknown names, or a calibration of something else without ``force``.
+    """
+    name = calibration or PRIORS
+    sweeps = sweeps_of(list(points), engine, None)
+    chosen, _ = resolve_calibration(name, sweeps[0].base.deployment, force)
+    wrong = sorted({w for s in sweeps for w in resolve_calibration(name, s.base.deployment, force)[1]})
+    open_length = next((s.base for s in sweeps if s.base.spec_tokens and s.base.acceptance_length is None), None)
+    length: float | None = None
+    if open_length is not None:
+        at_depth = replace(open_length, spec_tokens=DEFAULT_DEPTH)
+        length = at_depth.scenario(chosen).speculation.acceptance_length
+    evaluator = Evaluator(chosen.values(), length, exact=True)
+    rows = tuple(point_errors(evaluator, sweeps, list(points)))
+    metrics = ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "concurrency")
+    mape = {}
+    for m in metrics:
+        errors = [abs(r[f"error_{m}"]) for r in rows if r[f"error_{m}"] is not None]
+        if errors:
+            mape[m] = float(np.mean(errors))
+    meta = {
+        "calibration": name,
+        "forced_outside_calibration": wrong,
+        "acceptance_length": length,
+        "rows": len(rows),
+        "kind": "interpolated frontier",
+        "versions": versions(),
+    }
+    return Evaluation(meta, rows, mape, {}, ())

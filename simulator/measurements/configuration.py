@@ -1,0 +1,127 @@
+"""From a measured row to the configuration that the model can predict."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from simulator.cost.calibration import Calibration
+from simulator.errors import InputError
+from simulator.facts.deployment import Deployment
+from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.reading import load_model
+from simulator.measurements import MeasuredPoint
+from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
+
+DEFAULT_DEPTH = 3
+"""Draft depth of an MTP row that does not state one: what all published Qwen3.5 MTP recipes use."""
+
+KV_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "fp16": "bf16", "float16": "bf16"}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything of a run that decides its expected metrics. ``acceptance_length`` None: not stated, or off."""
+
+    hardware: str
+    model: str
+    engine: str
+    precision: str
+    checkpoint: str | None
+    tp: int
+    ep: int
+    dp: int
+    kv_dtype: str | None
+    isl: int
+    osl: int
+    spec_tokens: int
+    acceptance_length: float | None
+    concurrency: int
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment, checked.
+
+        Raises:
+            InputError: unknown names, impossible parallelism or precision.
+        """
+        return _deployment(
+            self.hardware,
+            self.model,
+            self.engine,
+            self.precision,
+            self.checkpoint,
+            self.tp,
+            self.ep,
+            self.dp,
+            self.kv_dtype,
+        )
+
+    def scenario(self, calibration: Calibration, forced: tuple[str, ...] = ()) -> Scenario:
+        """The scenario under a calibration, with the row's own acceptance length when it states one."""
+        deployment = self.deployment
+        acceptance = Acceptance(length=self.acceptance_length)
+        speculation = resolve_speculation(self.spec_tokens, acceptance, deployment.model, calibration)
+        return Scenario(deployment, resolve_workload(self.isl, self.osl), speculation, calibration, forced)
+
+
+def configuration(row: MeasuredPoint) -> Configuration:
+    """The configuration of a measured run; a checkpoint that no profile knows falls back to the row's precision.
+
+    Raises:
+        InputError: names the file and the line of the row, and what is unknown.
+    """
+    k = 0 if row.spec == "off" else row.spec_tokens or DEFAULT_DEPTH
+    kv = row.kv_cache_dtype.lower() if row.kv_cache_dtype else None
+    kv = KV_NAMES.get(kv, kv) if kv else None
+    out = Configuration(
+        hardware=row.hardware.lower(),
+        model=row.model.lower(),
+        engine=row.engine.lower(),
+        precision=row.precision.lower(),
+        checkpoint=row.checkpoint,
+        tp=row.tp,
+        ep=row.ep or 1,
+        dp=row.tp if row.dp_attention else 1,
+        kv_dtype=kv if kv in BYTES_PER_PARAM else None,
+        isl=row.isl,
+        osl=row.osl,
+        spec_tokens=k,
+        acceptance_length=row.acceptance_length,
+        concurrency=row.concurrency,
+    )
+    try:
+        _ = out.deployment
+    except InputError as fault:
+        raise InputError(f"{row.file}: line {row.line}: {fault}") from None
+    return out
+
+
+@functools.cache
+def _deployment(
+    hardware: str,
+    model: str,
+    engine: str,
+    precision: str,
+    checkpoint: str | None,
+    tp: int,
+    ep: int,
+    dp: int,
+    kv_dtype: str | None,
+) -> Deployment:
+    if checkpoint is not None:
+        known = load_model(model).checkpoints
+        names = {n.lower() for n in known} | {c.repository.lower() for c in known.values()}
+        if checkpoint.lower() not in names:
+            checkpoint = None
+    return resolve_deployment(
+        hardware=hardware,
+        model=model,
+        engine=engine,
+        precision=precision,
+        checkpoint=checkpoint,
+        tp=tp,
+        ep=ep,
+        dp=dp,
+        kv_dtype=kv_dtype,
+    )

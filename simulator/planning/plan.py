@@ -1,0 +1,183 @@
+"""From checked inputs to a plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from simulator import planning
+from simulator.errors import InputError
+from simulator.planning.answer import Answer, simulate_command
+from simulator.planning.disaggregated import with_pools
+from simulator.planning.ledger import Ledger
+from simulator.planning.options import Option, make_options
+from simulator.planning.trials import Trials
+from simulator.prediction.simulate import one_step, shortest_prompt
+from simulator.serving.fleet import check_fleet
+from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe
+from simulator.traffic.arrivals import Traffic, make_traffic
+from simulator.traffic.lengths import Lengths
+from simulator.traffic.promises import Promise, check_promises
+from simulator.units import GIGA, duration_text
+
+MOST_GPUS = 100_000
+
+
+def make_plan(
+    base: Scenario,
+    lengths: Lengths,
+    promises: Sequence[Promise],
+    *,
+    rate: float | None = None,
+    gpus: int | None = None,
+    acceptance: Acceptance | None = None,
+    tp: Sequence[int] = (1, 2, 4, 8),
+    ep: Sequence[int] = (1,),
+    depths: Sequence[int] = (0, 1, 2, 3),
+    cv: float = 1.0,
+    max_running: int | None = None,
+    spare: int = 0,
+    router: str = "least-outstanding",
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+    resume: str | None = None,
+    kv_bandwidth: float | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Answer:
+    """The cheapest fleet for a ``rate`` (requests/s), or the highest rate of so many ``gpus``.
+
+    Args:
+        base: hardware, model, engine, calibration; its TP, depth and workload play no part.
+        lengths: of the requests.
+        promises: at least one.
+        rate: requests/s in all; exactly one of this and ``gpus``.
+        gpus: GPUs in all.
+        acceptance: of drafts; None: the fitted or published one.
+        tp: GPUs per replica to choose from; what the hardware or model cannot do is left out and named.
+        ep: expert-parallel ranks to choose from.
+        depths: draft depths to choose from, 0 is off.
+        cv: coefficient of variation of the gaps between requests.
+        max_running: greatest concurrency limit of a replica; None: what fits in memory.
+        spare: replicas that stand by for a failure and cost as much (1: N+1).
+        router: a key of :data:`simulator.serving.fleet.ROUTERS`.
+        seed: of everything drawn; the same seed gives the same plan.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+        resume: file that keeps what was simulated, to go on after an interruption.
+        kv_bandwidth: bytes/s per GPU between nodes: disaggregated prefill and decode pools compete too.
+        progress: told what is being done.
+
+    Raises:
+        InputError: bad arguments, or a promise below the time of a single step of every option.
+    """
+    if not promises:
+        raise InputError("expected at least one promise, such as --ttft-p99 2s or --tpot-p95 25ms")
+    check_promises(promises)
+    check_fleet(1, router, None, seed)
+    cost_basis_price(base.deployment, cost_basis)
+    if (rate is None) == (gpus is None):
+        raise InputError(f"expected one of --rate and --gpus, found {'none' if rate is None else 'both'}")
+    if rate is not None and not (math.isfinite(rate) and 0 < rate <= 1e6):
+        raise InputError(f"--rate: expected more than 0 and up to a million requests per second, found {rate:g}")
+    if gpus is not None and (isinstance(gpus, bool) or not 1 <= gpus <= MOST_GPUS):
+        raise InputError(f"--gpus: expected a whole number from 1 to {MOST_GPUS}, found {gpus}")
+    if isinstance(spare, bool) or not 0 <= spare <= 1000:
+        raise InputError(f"--spare: expected a whole number from 0 to 1000, found {spare}")
+    if kv_bandwidth is not None and rate is None:
+        raise InputError("--pools: expected with --rate, found --gpus")
+    if kv_bandwidth is not None and not (math.isfinite(kv_bandwidth) and kv_bandwidth > 0):
+        raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {kv_bandwidth / GIGA:g}")
+    if max_running is not None and max_running < 1:
+        raise InputError(f"--max-running: expected a whole number of at least 1, found {max_running}")
+    traffic = make_traffic(rate if rate is not None else 1.0, lengths, cv=cv)
+    options, left_out = make_options(
+        base, lengths, acceptance or Acceptance(), tp=tp, ep=ep, depths=depths, max_running=max_running
+    )
+    _check_steps(options, traffic, promises)
+    meta = _meta(base, lengths, promises, traffic, seed, router, cost_basis, rate, gpus) | {
+        "tp_choices": list(tp),
+        "ep_choices": list(ep),
+        "spec_tokens_choices": list(depths),
+        "spare_replicas": spare,
+        "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
+        "outside_calibration": outside(base, options),
+    }
+    inputs = meta | {"max_running": max_running, "plans": [o.plan.target.tobytes().hex() for o in options]}
+    trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress)
+    if rate is not None:
+        answer = planning.plan_gpus(
+            options, trials, rate, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out
+        )
+        if kv_bandwidth is not None:
+            answer = with_pools(answer, options, trials, rate, kv_bandwidth, spare, cost_basis)
+    else:
+        assert gpus is not None
+        answer = planning.plan_rate(
+            options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out
+        )
+    if answer.winner is None:
+        return answer
+    return replace(answer, winner={**answer.winner, "simulate": simulate_command(answer.winner, meta)})
+
+
+def _check_steps(options: Sequence[Option], traffic: Traffic, promises: Sequence[Promise]) -> None:
+    """Refuse a promise that is below the time of a single step of every option, and say how far."""
+    prompt = shortest_prompt(traffic)
+    faults = []
+    for promise in promises:
+        (least, what), option = min(
+            ((one_step(o.plan, prompt, promise.metric), o) for o in options), key=lambda pair: pair[0][0]
+        )
+        if least > promise.limit:
+            faults.append(
+                f"--{promise.name}: {duration_text(promise.limit)} is impossible with every option: {what} takes at "
+                f"least {duration_text(least)}, with {option.family}, {100 * (least / promise.limit - 1):.0f} % more"
+            )
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def outside(base: Scenario, options: Sequence[Option]) -> list[str]:
+    """Where options leave the TP, EP or input length that the calibration was fitted to."""
+    scope = base.calibration.scope
+    notes = []
+    tps = sorted({o.gpus for o in options if scope.tp and o.gpus not in scope.tp})
+    if tps:
+        notes.append(f"TP {', '.join(map(str, tps))} (fitted to {', '.join(map(str, scope.tp))})")
+    if scope.tp and any(o.scenario.deployment.ep > 1 for o in options):
+        notes.append("expert parallelism (not in the data)")
+    mean = options[0].moments[0]
+    if scope.isl and not min(scope.isl) / 2 <= mean <= max(scope.isl):
+        notes.append(f"{mean:.0f} input tokens (fitted to {', '.join(map(str, scope.isl))})")
+    return notes
+
+
+def _meta(
+    base: Scenario,
+    lengths: Lengths,
+    promises: Sequence[Promise],
+    traffic: Traffic,
+    seed: int,
+    router: str,
+    cost_basis: str,
+    rate: float | None,
+    gpus: int | None,
+) -> dict[str, object]:
+    meta = describe(base)
+    for closed_loop_only in ("range_ratio", "requests_per_client", "isl", "osl"):
+        meta.pop(closed_loop_only)
+    kind = {1.0: "Poisson", 0.0: "even"}.get(traffic.cv, f"gamma gaps, cv {traffic.cv:g}")
+    return meta | {
+        "rate_per_s": rate,
+        "gpus": gpus,
+        "arrivals": kind,
+        "cv": traffic.cv,
+        "lengths": lengths.describe(),
+        "lengths_option": lengths.option,
+        "isl": lengths.isl,
+        "osl": lengths.osl,
+        "promises": [{"promise": p.name, "limit_s": p.limit} for p in promises],
+        "router": router,
+        "cost_basis": cost_basis,
+        "seed": seed,
+    }

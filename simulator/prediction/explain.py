@@ -1,0 +1,128 @@
+"""Where the time of one configuration goes: the accounts of its decode round and of its prefill pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from simulator.cost.account import Account
+from simulator.cost.explain import explain_prefill, explain_round
+from simulator.errors import unknown_name
+from simulator.facts.memory import MemoryFit
+from simulator.prediction.predict import check_concurrencies, predict
+from simulator.prediction.several import with_parallelism
+from simulator.results.table import rows_to_csv, to_json
+from simulator.serving.scenario import Scenario
+from simulator.units import GIGA, MILLI
+
+Phase = Literal["decode", "prefill"]
+PHASES = ("decode", "prefill", "both")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The accounts of one configuration.
+
+    Attributes:
+        meta: every input, as of a prediction, and the batch, context, prompts and tokens of the accounts.
+        accounts: of the decode round, of the prefill pass, or of both.
+        memory: what fills one GPU.
+        concurrency: closed-loop clients.
+    """
+
+    meta: Mapping[str, Any]
+    accounts: Mapping[Phase, Account]
+    memory: MemoryFit
+    concurrency: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every operator of every pass, in the order of execution."""
+        return [{"phase": phase, **row.as_row()} for phase, a in self.accounts.items() for row in a.rows]
+
+    def totals(self) -> dict[Phase, dict[str, Any]]:
+        """Per phase: time, FLOPs, bytes, MFU and MBU as fractions, seconds by cause, and the bound."""
+        return {
+            phase: {
+                "kind": a.kind,
+                "seconds": a.seconds,
+                "flops": a.flops,
+                "bytes": a.bytes,
+                "message_bytes": a.message_bytes,
+                "mfu": a.mfu,
+                "mbu": a.mbu,
+                "seconds_by_cause": a.parts(),
+                "bound_by": a.bound_by,
+            }
+            for phase, a in self.accounts.items()
+        }
+
+    def memory_row(self) -> dict[str, Any]:
+        """Memory of one GPU in GB."""
+        m = self.memory
+        return {
+            "weights_gb": m.weights / GIGA,
+            "workspace_gb": m.workspace / GIGA,
+            "kv_per_request_gb": m.kv_per_request / GIGA,
+            "state_per_request_gb": m.state_per_request / GIGA,
+            "used_gb": m.used(min(self.concurrency, m.max_concurrency)) / GIGA,
+            "budget_gb": m.budget / GIGA,
+            "max_concurrency": m.max_concurrency,
+        }
+
+    def to_json(self) -> str:
+        """``meta``, ``rows``, ``totals``, ``memory``."""
+        return to_json({"meta": self.meta, "rows": self.rows(), "totals": self.totals(), "memory": self.memory_row()})
+
+    def to_csv(self) -> str:
+        """The rows as CSV, one header line."""
+        return rows_to_csv(self.rows())
+
+
+def explain(
+    scenario: Scenario,
+    concurrency: int,
+    *,
+    phase: str = "decode",
+    batch: float | None = None,
+    prompts: float | None = None,
+    over_memory: str = "refuse",
+) -> Explanation:
+    """Operator by operator, the decode round and the prefill pass that a configuration spends its time in.
+
+    Args:
+        scenario: what runs.
+        concurrency: closed-loop clients.
+        phase: ``decode``, ``prefill`` or ``both``.
+        batch: running requests in the round; None: their mean at this concurrency, by the closed form.
+        prompts: prompts in the prefill pass; None: one. Of a prompt longer than a pass the mean part is shown.
+        over_memory: ``refuse`` a concurrency whose caches do not fit, or ``queue`` what does not.
+
+    Raises:
+        InputError: bad arguments, or what does not fit in memory.
+    """
+    if phase not in PHASES:
+        raise unknown_name("phase", phase, PHASES)
+    check_concurrencies([concurrency])
+    table = with_parallelism(
+        predict(scenario, [concurrency], method="closed-form", intervals=False, over_memory=over_memory), scenario
+    )
+    parameters, w = scenario.calibration.values(), scenario.workload
+    deployment, speculation = scenario.deployment, scenario.speculation
+    accounts: dict[Phase, Account] = {}
+    meta = {**table.meta, "concurrency": concurrency}
+    if phase in ("decode", "both"):
+        running = table.rows[0]["decode_batch"] if batch is None else batch
+        context = w.mean_isl + 0.5 * w.mean_osl
+        accounts["decode"] = explain_round(deployment, speculation, parameters, running, context)
+        meta |= {"batch": running, "context_tokens": context}
+        meta["tpot_from_round_ms"] = accounts["decode"].seconds / speculation.acceptance_length / MILLI
+    if phase in ("prefill", "both"):
+        passes = math.ceil(w.mean_isl / deployment.engine.chunk_tokens)
+        tokens = w.mean_isl / passes
+        cached = 0.5 * (passes - 1) * tokens
+        count = 1.0 if prompts is None else prompts
+        accounts["prefill"] = explain_prefill(deployment, speculation, parameters, count, tokens, cached)
+        meta |= {"prompts": count, "prompt_tokens": tokens, "cached_tokens": cached, "passes_per_prompt": passes}
+    return Explanation(meta, accounts, scenario.memory, concurrency)

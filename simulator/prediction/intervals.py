@@ -1,0 +1,139 @@
+"""90 % intervals of a prediction: parameter uncertainty, run-to-run noise and model error, and the sampling of lengths.
+
+Parameters are propagated to first order in log space; the derivatives come from the closed form, which costs
+microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
+from simulator.cost.parameters import registry
+from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
+from simulator.serving.replica import Plan, build_plan, build_tables
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import Speculation, from_length
+
+Array = NDArray[np.float64]
+
+Z90 = 1.6448536269514722
+"""Standard normal quantile of 95 %: a symmetric interval of 90 %."""
+
+STEP = 0.02
+"""Wide enough to look past the small jumps of the closed form, where a prefill starts to take one more pass."""
+
+NOISE_OF = {"tok_s": "throughput", "requests": "throughput", "tpot": "tpot", "e2e": "tpot", "ttft": "ttft"}
+
+
+def noise_class(metric: str) -> str:
+    """Which noise of a calibration a metric has."""
+    return next(kind for key, kind in NOISE_OF.items() if key in metric)
+
+
+def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str], Array, dict[str, Array]]:
+    """Derivatives of log(metric) by every uncertain quantity, by central differences of the closed form.
+
+    Returns:
+        Names, their covariance (m, m), and per metric an array of shape (concurrencies, m). Parameters that the
+        scenario does not depend on, such as those of another precision, are left out.
+    """
+    names, covariance = scenario.calibration.uncertainty()
+    values = scenario.calibration.values()
+    recorder = _Recorder(values)
+    tables = build_tables(scenario.deployment, scenario.speculation.tokens, recorder)
+    in_tables = frozenset(recorder.seen)
+    build_plan(scenario.deployment, scenario.speculation, recorder, tables)
+    used = recorder.seen | ({ACCEPTANCE} if _fitted_acceptance(scenario) else set())
+    keep = [i for i, n in enumerate(names) if n in used]
+    names = [names[i] for i in keep]
+    covariance = covariance[np.ix_(keep, keep)]
+    settings: list[tuple[Plan, Speculation]] = []
+    widths = []
+    for name in names:
+        ends = []
+        for sign in (1.0, -1.0):
+            changed, spec = dict(values), scenario.speculation
+            if name == ACCEPTANCE:
+                k = spec.tokens
+                x = length_coordinate(spec.acceptance_length, k) + sign * STEP
+                spec = from_length(length_of_coordinate(x, k), k)
+                ends.append(x)
+            else:
+                parameter = registry()[name]
+                changed[name] = parameter.from_internal(parameter.to_internal(values[name]) + sign * STEP)
+                ends.append(parameter.to_internal(changed[name]))
+            same = None if name in in_tables else tables
+            settings.append((build_plan(scenario.deployment, spec, changed, same), spec))
+        widths.append(ends[0] - ends[1])
+    metrics = _evaluate(scenario, concurrencies, settings)
+    out = {}
+    for metric, table in metrics.items():
+        logs = np.log(np.maximum(table, 1e-300))
+        out[metric] = ((logs[0::2] - logs[1::2]) / np.array(widths)[:, None]).T
+    return names, covariance, out
+
+
+def relative_sd(
+    scenario: Scenario, concurrencies: Sequence[int], metrics: Sequence[str], sampling: Callable[[str], Array]
+) -> dict[str, Array]:
+    """Standard deviation of log(metric), per metric an array over the concurrencies.
+
+    ``sampling(metric)`` gives the part that the drawn lengths of one benchmark run contribute.
+    """
+    _names, covariance, slopes = jacobian(scenario, concurrencies)
+    return {
+        metric: np.sqrt(
+            np.einsum("ij,jk,ik->i", slopes[_stand_in(metric)], covariance, slopes[_stand_in(metric)])
+            + getattr(scenario.calibration.noise, noise_class(metric)) ** 2
+            + sampling(metric) ** 2
+        )
+        for metric in metrics
+    }
+
+
+def _stand_in(metric: str) -> str:
+    """The closed form has no p90 and p99 of its own for every metric: the mean's derivative stands in."""
+    known = {"total_tok_s_gpu", "output_tok_s_gpu", "requests_per_s", "p99_ttft_ms"}
+    known |= {f"{s}_{m}_ms" for s in ("mean", "median") for m in ("tpot", "ttft")} | {"mean_e2e_ms"}
+    return metric if metric in known else "mean_" + metric.split("_", 1)[1]
+
+
+def _fitted_acceptance(scenario: Scenario) -> bool:
+    return scenario.speculation.tokens > 0 and scenario.speculation.source.startswith("fitted by calibration")
+
+
+class _Recorder(Mapping[str, float]):
+    """Values that remember which of them were asked for."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self.values_of, self.seen = values, set[str]()
+
+    def __getitem__(self, name: str) -> float:
+        self.seen.add(name)
+        return self.values_of[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_of)
+
+    def __len__(self) -> int:
+        return len(self.values_of)
+
+
+def _evaluate(
+    scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[Plan, Speculation]]
+) -> dict[str, Array]:
+    """Metrics of the closed form, each of shape (settings, concurrencies)."""
+    plans = [plan for plan, _spec in settings]
+    cap = max(1, scenario.max_concurrency)
+    by_spec = {
+        spec: closed_form_loads(scenario.workload, spec, np.array(concurrencies), cap)
+        for spec in {spec for _plan, spec in settings}
+    }
+    loads = np.concatenate([by_spec[spec] for _plan, spec in settings])
+    which = np.repeat(np.arange(len(plans)), len(concurrencies))
+    flat = closed_form_metrics(plans, which, loads, np.full(which.size, float(scenario.deployment.tp)))
+    return {metric: values.reshape(len(plans), len(concurrencies)) for metric, values in flat.items()}

@@ -1,0 +1,213 @@
+"""Simulate one scenario under open-loop traffic, from checked inputs to figures with everything that went in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from simulator import kernels as kn
+from simulator.errors import InputError
+from simulator.facts.deployment import check_deployment
+from simulator.serving.delivered import cost_and_energy, summarise
+from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
+from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
+from simulator.serving.replica import Plan, build_plan
+from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.speculation.acceptance import OFF
+from simulator.traffic.arrivals import Traffic
+from simulator.traffic.promises import Promise, check_promises
+from simulator.units import GIGA, KILO, duration_text
+
+
+@dataclass(frozen=True)
+class PrefillPool:
+    """A pool that prefills for the replicas that decode; ``kv_bandwidth``: bytes/s per GPU between the two."""
+
+    tp: int
+    replicas: int
+    kv_bandwidth: float = KV_BANDWIDTH
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One simulated fleet: the inputs, the run and its figures (latencies in ms)."""
+
+    meta: Mapping[str, Any]
+    fleet: Fleet | Pools
+    traffic: Traffic
+    promises: tuple[Promise, ...]
+    run: FleetRun
+    figures: Mapping[str, Any]
+
+
+def simulate_scenario(
+    scenario: Scenario,
+    traffic: Traffic,
+    *,
+    replicas: int = 1,
+    router: str = "least-outstanding",
+    max_running: int | None = None,
+    queue_limit: int | None = None,
+    prefill: PrefillPool | None = None,
+    promises: Sequence[Promise] = (),
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+) -> Simulation:
+    """A fleet of ``replicas`` copies of a scenario's deployment under the traffic.
+
+    Args:
+        scenario: what one replica is; its closed-loop workload plays no part.
+        traffic: when requests come and how long they are.
+        replicas: equal replicas behind the router.
+        router: a key of :data:`simulator.serving.fleet.ROUTERS`.
+        max_running: requests that one replica runs at once; None: as many as fit in memory.
+        queue_limit: requests that may wait at a replica beyond those; None: any number.
+        prefill: a pool of its own for the prefills; the scenario's replicas then only decode.
+        promises: reported as kept or not, and counted as goodput.
+        seed: of arrivals, lengths and accepted drafts.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+
+    Raises:
+        InputError: bad arguments, what does not fit in memory, a promise below the time of a single step.
+    """
+    check_fleet(replicas, router, queue_limit, seed)
+    check_promises(promises)
+    cost_basis_price(scenario.deployment, cost_basis)
+    plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
+    check_against_one_step(plan, traffic, promises)
+    cap = fleet_cap(scenario, traffic, max_running)
+    decode = Fleet(plan, scenario.speculation, scenario.deployment.tp, cap, replicas, router, queue_limit)
+    meta = open_meta(scenario, traffic, decode, seed)
+    fleet: Fleet | Pools = decode
+    if prefill is None:
+        run = simulate_fleet(decode, traffic, seed)
+    else:
+        fleet = make_pools(scenario, decode, prefill, traffic)
+        run = simulate_pools(fleet, traffic, seed)
+        meta |= {
+            "prefill_tp": prefill.tp,
+            "prefill_replicas": prefill.replicas,
+            "kv_bandwidth_gb_s_per_gpu": prefill.kv_bandwidth / GIGA,
+            "kv_transfer_ms": KILO * float(fleet.transfer.seconds(traffic.mean_lengths()[0])),
+        }
+    figures = summarise(fleet, run, traffic, promises)
+    tok_s = figures["total_tok_s_gpu"] * fleet.total_gpus
+    figures |= {"gpus": fleet.total_gpus}
+    figures |= cost_and_energy(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
+    return Simulation(meta, fleet, traffic, tuple(promises), run, figures)
+
+
+def make_pools(scenario: Scenario, decode: Fleet, prefill: PrefillPool, traffic: Traffic) -> Pools:
+    """Both pools; the prefill replicas differ from the decode replicas in their TP only.
+
+    Raises:
+        InputError: a queue limit, a TP, count or bandwidth out of range, what does not fit in memory.
+    """
+    if decode.queue_limit is not None:
+        raise InputError("--queue-limit: not with a prefill pool, whose queue has no limit")
+    check_fleet(prefill.replicas, decode.router, None, 0, "--prefill-replicas")
+    if not (math.isfinite(prefill.kv_bandwidth) and prefill.kv_bandwidth > 0):
+        raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {prefill.kv_bandwidth / GIGA:g}")
+    if isinstance(prefill.tp, bool) or prefill.tp < 1:
+        raise InputError(f"--prefill-tp: expected a whole number of at least 1, found {prefill.tp}")
+    deployment = scenario.deployment.model_copy(update={"tp": prefill.tp, "ep": 1, "dp": 1})
+    check_deployment(deployment)
+    own = replace(scenario, deployment=deployment)
+    plan = build_plan(deployment, scenario.speculation, scenario.calibration.values())
+    fleet = Fleet(plan, OFF, prefill.tp, fleet_cap(own, traffic, None), prefill.replicas, decode.router)
+    smaller = min(prefill.tp, scenario.deployment.tp)
+    transfer = kv_transfer(scenario.deployment, smaller, scenario.speculation.tokens, prefill.kv_bandwidth)
+    return pool_fleets(fleet, decode, transfer)
+
+
+def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> int:
+    """Requests that one replica runs at once.
+
+    Raises:
+        InputError: not even one request fits, or more are asked for than fit.
+    """
+    tokens, longest = traffic_tokens(traffic)
+    fits = memory_cap(scenario.deployment, scenario.speculation.tokens, tokens, longest)
+    if fits < 1:
+        scenario.check_memory(1)
+        d = scenario.deployment
+        raise InputError(
+            f"the longest request, {longest} tokens, does not fit on {d.tp} x {d.hardware.name} with {d.checkpoint}"
+        )
+    if max_running is None:
+        return fits
+    if not 1 <= max_running <= fits:
+        raise InputError(f"--max-running: expected 1 to {fits}, the most whose caches fit, found {max_running}")
+    return max_running
+
+
+def check_against_one_step(plan: Plan, traffic: Traffic, promises: Sequence[Promise]) -> None:
+    """Refuse a promise that not even one request alone on a replica can keep.
+
+    Raises:
+        InputError: names the promise and the time of a single step.
+    """
+    prompt = shortest_prompt(traffic)
+    for promise in promises:
+        best, what = one_step(plan, prompt, promise.metric)
+        if promise.limit < best:
+            raise InputError(
+                f"--{promise.name}: {duration_text(promise.limit)} is below {what}, {duration_text(best)} for one "
+                f"request alone with {prompt:.0f} input tokens: no load is low enough"
+            )
+
+
+def one_step(plan: Plan, prompt: float, metric: str) -> tuple[float, str]:
+    """The least seconds that a latency can have, and what takes them."""
+    c = plan.vector
+    if metric == "tpot":
+        alone = kn.round_time(plan.target, plan.draft, c, 1.0, prompt)
+        if c[kn.VERIFY] > 1:
+            return float(alone / c[kn.VERIFY]), "the time of a single round per token even with every draft accepted"
+        return float(alone), "the time of a single decode step"
+    chunk = min(prompt, float(c[kn.CHUNK]))
+    prefill = kn.prefill_time(plan.target, plan.draft, c, chunk, 1.0, chunk * chunk / 2, 0.0, 0.0, 0.0)
+    return float(prefill + c[kn.DELAY] + c[kn.DELAY_TOKEN] * prompt), "the front end and a single prefill step"
+
+
+def shortest_prompt(traffic: Traffic) -> float:
+    """Input tokens of the shortest request that the traffic can hold."""
+    lengths = traffic.lengths
+    if traffic.trace is not None:
+        return float(traffic.trace.prompt.min())
+    if lengths.kind == "empirical":
+        return float(min(pair[0] for pair in lengths.pairs))
+    if lengths.kind == "lognormal":
+        return 1.0
+    return float(max(1, int(lengths.isl * (lengths.shape if lengths.kind == "uniform" else 1.0))))
+
+
+def open_meta(scenario: Scenario, traffic: Traffic, fleet: Fleet, seed: int) -> dict[str, Any]:
+    """Every resolved input of an open-loop run."""
+    meta = describe(scenario)
+    for closed_loop_only in ("range_ratio", "requests_per_client"):
+        meta.pop(closed_loop_only)
+    mean_in, mean_out = traffic.mean_lengths()
+    d, s = scenario.deployment, scenario.speculation
+    return meta | {
+        "tp": d.tp,
+        "ep": d.ep,
+        "dp": d.dp,
+        "spec_tokens": s.tokens,
+        "acceptance_length": s.acceptance_length,
+        "acceptance_source": s.source,
+        "traffic": traffic.describe(),
+        "lengths": "from the trace" if traffic.trace is not None else traffic.lengths.describe(),
+        "mean_input_tokens": float(np.round(mean_in, 3)),
+        "mean_output_tokens": float(np.round(mean_out, 3)),
+        "duration_s": traffic.duration,
+        "replicas": fleet.replicas,
+        "max_running": fleet.cap,
+        "router": fleet.router,
+        "queue_limit": fleet.queue_limit,
+        "seed": seed,
+    }

@@ -1,0 +1,1 @@
+"""Replicas under load: the closed-loop benchmark, fleets, disaggregated pools, and their closed forms."""

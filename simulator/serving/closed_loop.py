@@ -1,0 +1,211 @@
+"""The closed-loop benchmark: draw lengths and rounds, run the discrete events, and reduce to the published metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import kernels as kn
+from simulator.serving.replica import Plan
+from simulator.speculation.acceptance import Speculation
+from simulator.speculation.rounds import draw_rounds
+from simulator.traffic.benchmark import Workload, draw_lengths
+from simulator.units import KILO
+
+Array = NDArray[np.float64]
+
+
+REQUESTS_AVERAGED = 1280
+"""Low concurrencies have few requests per run, so that many are simulated in all, as independent runs, and averaged."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulated run: times in seconds and lengths in tokens, one entry per request, and the kernel's counters."""
+
+    send: Array
+    first: Array
+    finish: Array
+    prompt: Array
+    output: Array
+    rounds: Array
+    counters: Array
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first request sent to the last one finished."""
+        return float(self.finish.max() - self.send.min())
+
+    def ttft(self) -> Array:
+        """Time to first token, seconds."""
+        return self.first - self.send
+
+    def tpot(self) -> Array:
+        """Time per output token of requests with more than one, seconds: (E2E - TTFT) / (output - 1)."""
+        many = self.output > 1
+        return (self.finish - self.first)[many] / (self.output[many] - 1)
+
+
+def run_closed_loop(
+    plan: Plan, workload: Workload, spec: Speculation, concurrency: int, cap: int, rng: np.random.Generator
+) -> Run:
+    """One benchmark run by discrete events.
+
+    Assumptions: a prefill batch or decode step occupies the whole replica; all running requests advance one round per
+    step; front-end work delays a request but not the GPU; a request's tokens are spread evenly over its rounds.
+    """
+    n = concurrency * workload.requests_per_client
+    prompt = draw_lengths(rng, workload.isl, workload.range_ratio, n).astype(float)
+    output = draw_lengths(rng, workload.osl, workload.range_ratio, n)
+    rounds = draw_rounds(rng, output - 1, spec)
+    send, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
+    counters = np.zeros(kn.COUNTERS)
+    length = output.astype(float)
+    kn.serve(
+        plan.target,
+        plan.draft,
+        plan.vector,
+        float(cap),
+        send,
+        prompt,
+        length,
+        rounds,
+        concurrency,
+        first,
+        finish,
+        counters,
+    )
+    return Run(send, first, finish, prompt, length, rounds, counters)
+
+
+def runs_needed(concurrency: int, requests_per_client: int) -> int:
+    """Independent runs to average so that the mean is steady at low concurrency."""
+    return max(1, -(-REQUESTS_AVERAGED // (concurrency * requests_per_client)))
+
+
+def metrics(run: Run, gpus: int) -> dict[str, float]:
+    """The published metrics of one run; latencies in ms, throughput in tok/s/GPU over the whole duration."""
+    ttft, tpot, e2e = run.ttft() * KILO, run.tpot() * KILO, (run.finish - run.send) * KILO
+    out: dict[str, float] = {
+        "total_tok_s_gpu": float((run.prompt.sum() + run.output.sum()) / run.duration / gpus),
+        "output_tok_s_gpu": float(run.output.sum() / run.duration / gpus),
+        "requests_per_s": float(run.send.size / run.duration),
+    }
+    busy = run.counters[kn.DECODE_TIME] + run.counters[kn.PREFILL_TIME]
+    out["decode_batch"] = float(run.rounds.sum() / max(run.counters[kn.ROUNDS], 1.0))
+    out["prefill_share"] = float(run.counters[kn.PREFILL_TIME] / busy)
+    for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
+        if values.size == 0:
+            continue
+        values.sort()
+        out |= {
+            f"mean_{name}_ms": float(values.mean()),
+            f"median_{name}_ms": quantile(values, 0.5),
+            f"p90_{name}_ms": quantile(values, 0.9),
+            f"p99_{name}_ms": quantile(values, 0.99),
+        }
+    return out
+
+
+def quantile(values: Array, q: float) -> float:
+    """Quantile of ascending values, linear between neighbours: ``np.quantile`` without its overhead."""
+    at = q * (values.size - 1)
+    below = int(at)
+    low, high = float(values[below]), float(values[min(below + 1, values.size - 1)])
+    return low + (high - low) * (at - below)
+
+
+def simulate(
+    plan: Plan,
+    workload: Workload,
+    spec: Speculation,
+    concurrency: int,
+    cap: int,
+    gpus: int,
+    seed: int,
+    runs: int | None = None,
+) -> dict[str, float]:
+    """Expected metrics: the mean over independent runs seeded from ``seed``, see :func:`runs_needed`.
+
+    With at least four runs, ``sd_<metric>`` is the relative standard deviation of one run: the sampling of lengths and
+    drafts.
+    """
+    count = runs or runs_needed(concurrency, workload.requests_per_client)
+    seeds = np.random.SeedSequence([seed, concurrency]).spawn(count)
+    results = [
+        metrics(run_closed_loop(plan, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus) for s in seeds
+    ]
+    table = {key: np.array([r[key] for r in results]) for key in results[0]}
+    means = {key: float(column.mean()) for key, column in table.items()}
+    if count >= 4:
+        spread = {
+            f"sd_{key}": float(column.std(ddof=1) / column.mean()) for key, column in table.items() if column.all()
+        }
+        means |= spread
+    return means
+
+
+def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, cap: int) -> Array:
+    """Arguments of the closed form for one configuration, shape (7,); see :func:`closed_form_loads`."""
+    loads: Array = closed_form_loads(workload, spec, np.array([concurrency]), cap)[0]
+    return loads
+
+
+def closed_form_loads(workload: Workload, spec: Speculation, concurrency: NDArray[np.int64], cap: int) -> Array:
+    """Arguments of the closed form at many concurrencies: means and spreads of lengths and rounds, shape (n, 7).
+
+    Rounds follow from Wald's identity with the mean overshoot of a lattice renewal process, E[X(X-1)] / (2 E[X]).
+    """
+    emission = spec.emission()
+    values = np.arange(1, emission.size + 1)
+    mean = float(emission @ values)
+    variance = float(emission @ values**2) - mean**2
+    prompt, output = workload.mean_isl, workload.mean_osl
+    overshoot = float(emission @ (values * (values - 1))) / (2 * mean)
+    rounds = (output - 1 + overshoot) / mean if output > 1 else 0.0
+    width = workload.osl - max(1, int(workload.range_ratio * workload.osl)) + 1
+    rounds_sd = np.sqrt((width**2 - 1) / 12 / mean**2 + max(output - 1, 0.0) * variance / mean**3)
+    loads = np.empty((concurrency.size, 7))
+    loads[:, 0] = concurrency
+    loads[:, 1:6] = workload.requests_per_client, prompt, output, max(rounds, 1e-9), rounds_sd
+    loads[:, 6] = np.minimum(cap, concurrency)
+    return loads
+
+
+def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array) -> dict[str, Array]:
+    """Expected metrics of many configurations by the closed form, each array of shape (n,); see
+    :func:`kernels.closed_form`."""
+    out = np.zeros((which.size, kn.CLOSED_FORM_FIELDS))
+    kn.closed_form_sweep(
+        _stack([p.target for p in plans]),
+        _stack([p.draft for p in plans]),
+        np.array([p.vector for p in plans]),
+        which,
+        loads,
+        out,
+    )
+    requests = loads[:, 0] * loads[:, 1]
+    rate = requests / out[:, kn.DURATION]
+    return {
+        "total_tok_s_gpu": rate * (loads[:, 2] + loads[:, 3]) / gpus,
+        "output_tok_s_gpu": rate * loads[:, 3] / gpus,
+        "requests_per_s": rate,
+        "mean_tpot_ms": out[:, kn.MEAN_TPOT] * KILO,
+        "median_tpot_ms": out[:, kn.MEDIAN_TPOT] * KILO,
+        "mean_ttft_ms": out[:, kn.MEAN_TTFT] * KILO,
+        "median_ttft_ms": out[:, kn.MEDIAN_TTFT] * KILO,
+        "p99_ttft_ms": out[:, kn.P99_TTFT] * KILO,
+        "mean_e2e_ms": out[:, kn.MEAN_E2E] * KILO,
+        "decode_batch": out[:, kn.DECODE_BATCH],
+        "prefill_share": out[:, kn.PREFILL_SHARE],
+    }
+
+
+def _stack(tables: list[Array]) -> Array:
+    """Tables as one array; rows of zeros, which cost no time, fill up the shorter ones."""
+    out = np.zeros((len(tables), max(t.shape[0] for t in tables), tables[0].shape[1]))
+    for i, t in enumerate(tables):
+        out[i, : t.shape[0]] = t
+    return out

@@ -1,0 +1,226 @@
+"""From names and numbers, as a user gives them, to a checked scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from simulator.cost.calibration import Calibration, default_calibration, load_calibration, mismatches
+from simulator.errors import InputError, unknown_name
+from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
+from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.memory import MemoryFit, memory_fit
+from simulator.facts.model import Model
+from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.speculation import acceptance as sp
+from simulator.speculation.published import load_acceptance
+from simulator.traffic.benchmark import Workload
+from simulator.units import GIGA
+
+COST_BASES = ("hyperscaler", "neocloud", "rental")
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """How a user states acceptance: at most one of the four."""
+
+    length: float | None = None
+    rate: float | None = None
+    positions: Sequence[float] | None = None
+    profile: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given."""
+        named = {
+            "--acceptance-length": self.length,
+            "--acceptance-rate": self.rate,
+            "--acceptance": self.positions,
+            "--acceptance-profile": self.profile,
+        }
+        return [name for name, value in named.items() if value is not None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A deployment under the closed-loop benchmark with one speculation setting and one calibration."""
+
+    deployment: Deployment
+    workload: Workload
+    speculation: sp.Speculation
+    calibration: Calibration
+    forced: tuple[str, ...] = ()
+
+    @property
+    def max_concurrency(self) -> int:
+        """Largest number of running requests whose caches fit."""
+        return self.memory.max_concurrency
+
+    @property
+    def memory(self) -> MemoryFit:
+        """Memory of one GPU, every request at its full length."""
+        return memory_fit(self.deployment, self.workload.isl + self.workload.osl, self.speculation.tokens)
+
+    def check_memory(self, concurrency: int) -> None:
+        """Refuse what does not fit.
+
+        Raises:
+            InputError: with the arithmetic and the largest concurrency that fits.
+        """
+        memory = self.memory
+        if not memory.fits(concurrency):
+            d = self.deployment
+            raise InputError(
+                f"{d.model.name} {d.checkpoint} at concurrency {concurrency} on {d.tp} x {d.hardware.name} with "
+                f"--mtp {self.speculation.tokens} does not fit. {memory.arithmetic(concurrency)}"
+            )
+
+
+def resolve_deployment(
+    *,
+    hardware: str,
+    model: str,
+    engine: str,
+    tp: int,
+    precision: str | None = None,
+    checkpoint: str | None = None,
+    ep: int = 1,
+    dp: int = 1,
+    kv_dtype: str | None = None,
+    allow_dequant: bool = False,
+) -> Deployment:
+    """Load the profiles and check that they go together.
+
+    Raises:
+        InputError: unknown names, parallelism that does not divide the shape, a format the hardware lacks.
+    """
+    hw, m, e = load_hardware(hardware), load_model(model), load_engine(engine)
+    if kv_dtype is not None and kv_dtype.lower() not in BYTES_PER_PARAM:
+        raise unknown_name("KV-cache format", kv_dtype, BYTES_PER_PARAM)
+    name = resolve_checkpoint(m, hw, precision, checkpoint)
+    fields = {
+        "hardware": hw,
+        "model": m,
+        "engine": e.for_precision(m.checkpoints[name].precision),
+        "checkpoint": name,
+        "tp": tp,
+        "ep": ep,
+        "dp": dp,
+        "kv_dtype": kv_dtype.lower() if kv_dtype else None,
+        "allow_dequant": allow_dequant,
+    }
+    deployment = Deployment(**_positive(fields, ("tp", "ep", "dp")))
+    check_deployment(deployment)
+    return deployment
+
+
+def resolve_workload(isl: int, osl: int, range_ratio: float = 0.8, requests_per_client: int = 10) -> Workload:
+    """A checked workload.
+
+    Raises:
+        InputError: a length, ratio or count outside its bounds.
+    """
+    try:
+        return Workload(isl=isl, osl=osl, range_ratio=range_ratio, requests_per_client=requests_per_client)
+    except ValidationError as fault:
+        lines = [f"--{e['loc'][0]}: {e['msg']}, found {e['input']!r}".replace("_", "-") for e in fault.errors()]
+        raise InputError("\n".join(lines)) from None
+
+
+def resolve_calibration(
+    name: str | None, deployment: Deployment, force: bool = False, isl: int | None = None
+) -> tuple[Calibration, tuple[str, ...]]:
+    """The calibration to use and, when forced, where the deployment leaves what it was fitted to.
+
+    Raises:
+        InputError: the calibration belongs to other hardware, model, engine or precision and ``force`` is not set.
+    """
+    if name is None:
+        return default_calibration(deployment, isl), ()
+    calibration = load_calibration(name)
+    wrong = tuple(mismatches(calibration, deployment))
+    if wrong and not force:
+        raise InputError(
+            f"calibration {calibration.name} does not cover {'; '.join(wrong)}. Use --force to apply it all the same; "
+            "the output is then marked"
+        )
+    return calibration, wrong
+
+
+def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibration: Calibration) -> sp.Speculation:
+    """Draft depth and acceptance; without an acceptance the calibration's fitted one or the model's published profile.
+
+    Raises:
+        InputError: acceptance without MTP, several acceptances, a model without an MTP layer, values out of range.
+    """
+    given = acceptance.given
+    if k < 0:
+        raise InputError(f"--mtp: expected a depth of 0 (off) or more, found {k}")
+    if k == 0:
+        if given:
+            raise InputError(f"{given[0]}: acceptance needs drafting, but --mtp is 0 (off)")
+        return sp.OFF
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)}: expected one way to state acceptance, found {len(given)}")
+    if model.mtp_layers == 0:
+        raise InputError(f"--mtp {k}: model {model.name} has no MTP layer")
+    if acceptance.length is not None:
+        return sp.from_length(acceptance.length, k)
+    if acceptance.rate is not None:
+        return sp.from_rate(acceptance.rate, k)
+    if acceptance.positions is not None:
+        return sp.from_positions(acceptance.positions, k)
+    fitted = calibration.acceptance
+    if acceptance.profile is None and fitted is not None:
+        return sp.at_depth(fitted.length, fitted.spec_tokens, k, f"fitted by calibration {calibration.name}")
+    name = acceptance.profile or model.default_acceptance
+    if name is None:
+        raise InputError(f"--mtp {k}: model {model.name} has no published acceptance; give --acceptance-length")
+    profile = load_acceptance(name)
+    return sp.from_length_table(list(profile.acceptance_length.values()), k, f"published profile {name}")
+
+
+def cost_basis_price(deployment: Deployment, basis: str) -> float | None:
+    """$/GPU/h on a cost basis, None where the profile has no price.
+
+    Raises:
+        InputError: unknown basis.
+    """
+    if basis not in COST_BASES:
+        raise unknown_name("cost basis", basis, COST_BASES)
+    price = deployment.hardware.price
+    return None if price is None else float(getattr(price, basis))
+
+
+def describe(scenario: Scenario) -> dict[str, Any]:
+    """Every resolved input, for the meta block of a result."""
+    d, w, c = scenario.deployment, scenario.workload, scenario.calibration
+    return {
+        "hardware": d.hardware.name,
+        "model": d.model.name,
+        "checkpoint": d.checkpoint,
+        "checkpoint_repository": d.weights.repository,
+        "precision": d.weights.precision,
+        "engine": d.engine.name,
+        "kv_dtype": d.kv_format,
+        "allow_dequant": d.allow_dequant,
+        "isl": w.isl,
+        "osl": w.osl,
+        "range_ratio": w.range_ratio,
+        "requests_per_client": w.requests_per_client,
+        "calibration": c.name,
+        "calibration_hash": c.hash or None,
+        "forced_outside_calibration": list(scenario.forced),
+        "hbm_budget_gb": scenario.memory.budget / GIGA,
+    }
+
+
+def _positive(fields: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    for name in names:
+        value = fields[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"--{name}: expected a whole number of at least 1, found {value!r}")
+    return fields

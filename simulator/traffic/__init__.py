@@ -1,0 +1,1 @@
+"""What clients send and what they were promised: the benchmark, arrivals, lengths, traces."""

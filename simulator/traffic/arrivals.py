@@ -1,0 +1,183 @@
+"""Open-loop traffic: when requests are sent and how long they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.traffic.lengths import Lengths
+from simulator.traffic.traces import read_profile, read_trace
+from simulator.units import SECONDS_PER_HOUR, duration_text
+
+Array = NDArray[np.float64]
+
+
+Tokens = NDArray[np.int64]
+
+
+MOST_REQUESTS = 20_000_000
+"""More would not fit in memory with their results."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Drawn requests in order of sending: times (s), input and output tokens, each of shape (n,)."""
+
+    send: Array
+    prompt: Tokens
+    output: Tokens
+
+    @property
+    def count(self) -> int:
+        """Number of requests."""
+        return self.send.size
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Where requests come from: a constant rate, a rate profile, or a trace.
+
+    ``cv``: coefficient of variation of the gaps at constant rate; 1 is Poisson, 0 even, above 1 bursty (gamma gaps).
+    ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``trace``: requests
+    as they are; everything else is then left aside.
+    """
+
+    rate: float
+    duration: float
+    lengths: Lengths
+    cv: float = 1.0
+    profile: tuple[Array, Array] | None = None
+    trace: Requests | None = None
+    source: str = ""
+
+    @property
+    def stationary(self) -> bool:
+        """Whether the rate is the same all the time, so that a steady state exists."""
+        return self.profile is None and self.trace is None
+
+    def draw(self, rng: np.random.Generator) -> Requests:
+        """One realisation.
+
+        Raises:
+            InputError: no request at all, or more than :data:`MOST_REQUESTS`.
+        """
+        if self.trace is not None:
+            return self.trace
+        starts, rates = self.profile or (np.zeros(1), np.array([self.rate]))
+        send = draw_arrivals(rng, starts, rates, self.duration, self.cv)
+        if send.size == 0:
+            raise InputError(
+                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; "
+                "take a longer --duration"
+            )
+        prompt, output = self.lengths.draw(rng, send.size)
+        return Requests(send, prompt, output)
+
+    def mean_lengths(self) -> tuple[float, float]:
+        """Mean input and output tokens."""
+        if self.trace is not None:
+            return float(self.trace.prompt.mean()), float(self.trace.output.mean())
+        mean_in, _in_sd, mean_out, _out_sd = self.lengths.moments
+        return mean_in, mean_out
+
+    def describe(self) -> str:
+        """A few words."""
+        if self.source:
+            return self.source
+        kind = {1.0: "Poisson", 0.0: "even"}.get(self.cv, f"gamma gaps, cv {self.cv:g}")
+        return f"{self.rate:g} req/s, {kind}, for {duration_text(self.duration)}"
+
+
+def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duration: float, cv: float) -> Array:
+    """Arrival times (s) in [0, duration), ascending, at piecewise constant rates.
+
+    A renewal process of unit rate with gamma gaps of the given coefficient of variation is drawn in the time of
+    expected requests and mapped back through the inverse of the cumulative rate; with cv = 1 this is exactly
+    the Poisson process of that rate.
+
+    Raises:
+        InputError: more requests than fit in memory.
+    """
+    inside = starts < duration
+    edges = np.append(starts[inside], duration)
+    expected = np.concatenate(([0.0], np.cumsum(np.diff(edges) * rates[inside])))
+    total = float(expected[-1])
+    if total > MOST_REQUESTS:
+        raise InputError(
+            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; "
+            "take a shorter --duration"
+        )
+    if total == 0:
+        return np.zeros(0)
+    parts, reached = [], 0.0
+    if cv == 0:
+        parts.append(np.arange(0.5, total))
+        reached = total
+    while reached < total:
+        n = int((total - reached) * 1.02 + 6 * cv * math.sqrt(total - reached) + 16)
+        gaps = rng.gamma(1 / cv**2, cv**2, n)
+        times = reached + np.cumsum(gaps)
+        parts.append(times)
+        reached = float(times[-1])
+    clock = np.concatenate(parts)
+    return _inverse(clock[clock < total], expected, edges)
+
+
+def _inverse(clock: Array, expected: Array, edges: Array) -> Array:
+    """The times at which the cumulative rate reaches ``clock``; spells of rate 0 are skipped."""
+    keep = expected[1:] > expected[:-1]
+    at, begin, end = expected[:-1][keep], edges[:-1][keep], edges[1:][keep]
+    slope = (end - begin) / (expected[1:][keep] - at)
+    spell = np.searchsorted(at, clock, side="right") - 1
+    return np.asarray(np.minimum(begin[spell] + (clock - at[spell]) * slope[spell], end[spell]))
+
+
+def make_traffic(
+    rate: float | None,
+    lengths: Lengths,
+    *,
+    duration: float | None = None,
+    cv: float = 1.0,
+    profile: str | None = None,
+    trace: str | None = None,
+) -> Traffic:
+    """Checked traffic from exactly one of a rate (requests/s), a profile file and a trace file.
+
+    ``duration`` is in seconds: one hour by default, of a profile one day, of a trace its own length.
+
+    Raises:
+        InputError: none or several sources, a rate that is not above zero, a cv out of range, a faulty file.
+    """
+    given = [n for n, v in (("--rate", rate), ("--profile", profile), ("--trace", trace)) if v is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise InputError(f"expected one of --rate, --profile and --trace, found {found}")
+    if not (math.isfinite(cv) and 0 <= cv <= 20):
+        raise InputError(f"--cv: expected a coefficient of variation from 0 to 20, found {cv:g}")
+    if trace is not None:
+        send, prompt, output = read_trace(trace)
+        requests = Requests(send, prompt.astype(np.int64), output.astype(np.int64))
+        if duration is not None:
+            n = int(np.searchsorted(send, duration))
+            if n == 0:
+                raise InputError(f"--duration: no request of {trace} arrives within {duration_text(duration)}")
+            requests = Requests(send[:n], requests.prompt[:n], requests.output[:n])
+        length = float(requests.send[-1])
+        mean = requests.count / max(length, 1e-9)
+        source = f"trace {trace}: {requests.count} requests in {duration_text(max(length, 1e-9))}"
+        return Traffic(mean, length, lengths, cv, trace=requests, source=source)
+    if profile is not None:
+        starts, rates = read_profile(profile)
+        length = duration or max(24 * SECONDS_PER_HOUR, float(starts[-1]) + 1.0)
+        edges = np.append(starts[starts < length], length)
+        mean = float(np.diff(edges) @ rates[starts < length]) / length
+        source = f"rate profile {profile}: mean {mean:.3g}, peak {rates.max():.3g} req/s, over {duration_text(length)}"
+        return Traffic(mean, length, lengths, cv, profile=(starts, rates), source=source)
+    assert rate is not None
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"--rate: expected more than 0 requests per second, found {rate:g}")
+    return Traffic(rate, duration or SECONDS_PER_HOUR, lengths, cv)

@@ -1,0 +1,151 @@
+"""Little's law read as a number of GPUs: the figures imply a replica size, the row states one.
+
+``stated / implied = X (TTFT + (n - 1) TPOT) / concurrency``, with X from per-GPU throughput times the stated TP. When
+it leaves the band of honest rows, the factor says what was mislabelled: TP multiplied by EP, a replica's figure
+labelled per GPU, output tokens labelled total, another power of two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from simulator.measurements.littles_law import TYPICAL_RATIO, honest_band, implied_gpus, in_flight, little_ratio
+from simulator.measurements.rows import FrontierPoint, MeasuredPoint, Row
+from simulator.units import KILO
+from simulator.validation.consistency.finding import Finding, Severity, finding
+
+TOKEN_RATIO_TOLERANCE = 0.05
+"""Of total / output against (isl + osl) / osl. The shipped rows keep within 0.012: lengths are drawn."""
+MATCH = 0.08
+"""How near (in log) the implied factor must be to an explanation; the shipped rows scatter by 0.02."""
+NO_TTFT_LOW = 0.65
+"""Lower end of the band where TTFT is not published and counts as zero; it is 1 to 11 % of the shipped latencies."""
+HOPELESS = 0.75
+"""Below this ratio clients idle for a quarter of the run, which no ramp and drain explains."""
+FRONTIER_MATCH = 0.20
+"""How far from a power of two a frontier point may imply; the shipped ones imply 1.93 to 2.10 and 4.18."""
+Explanation = tuple[str, float, str]
+
+
+def check_gpus(row: Row) -> Iterator[Finding]:
+    """Findings on the replica size and on the tokens counted in one row."""
+    if isinstance(row, FrontierPoint):
+        yield from _check_frontier(row)
+        return
+    yield from _check_interactivity(row)
+    total, output = row.total_tok_s_gpu, row.output_tok_s_gpu
+    ratio = (row.isl + row.osl) / row.osl
+    if total is None or output is None:
+        yield from _check_column(row, "total_tok_s_gpu" if output is None else "output_tok_s_gpu", agree=False)
+        return
+    if abs(total / output / ratio - 1.0) <= TOKEN_RATIO_TOLERANCE:
+        yield from _check_column(row, "output_tok_s_gpu", agree=True)
+        return
+    found = [*_check_column(row, "total_tok_s_gpu", agree=False), *_check_column(row, "output_tok_s_gpu", agree=False)]
+    yield from found or [_token_ratio(row, total, output, ratio)]
+
+
+def _token_ratio(row: MeasuredPoint, total: float, output: float, ratio: float) -> Finding:
+    severity: Severity = "impossible" if total <= output * (1.0 + TOKEN_RATIO_TOLERANCE) else "suspicious"
+    same = "; the output tokens are labelled total" if severity == "impossible" else ""
+    message = f"total / output = {total / output:.3f}, expected (isl + osl) / osl = {ratio:.3f}{same}"
+    kind = "output_as_total" if severity == "impossible" else "token_ratio"
+    return finding([row], severity, kind, message, total_over_output=total / output, expected=ratio)
+
+
+def _check_column(row: MeasuredPoint, column: str, *, agree: bool) -> Iterator[Finding]:
+    """Little's law with one throughput column. ``agree``: total and output stand in the right ratio to one another."""
+    share = row.osl / (row.isl + row.osl) if column == "total_tok_s_gpu" else 1.0
+    published: float | None = getattr(row, column)
+    if published is None:
+        return
+    output = published * share
+    ratio = little_ratio(row, output)
+    low, high = honest_band(row)
+    without_ttft = ratio is None
+    if ratio is None:
+        tpot = _tpot_ms(row)
+        if tpot is None:
+            return
+        ratio = row.tp * in_flight(output, 0.0, tpot, row.osl) / row.concurrency
+        low = NO_TTFT_LOW
+    if low <= ratio <= high:
+        return
+    implied = row.tp * TYPICAL_RATIO / ratio
+    explained = _explanations(row, implied / row.tp, None if agree else column)
+    kind, _, words = explained[0] if explained else ("littles_law", 0.0, "")
+    sure = ratio > high or (not without_ttft and (bool(explained) or ratio < HOPELESS))
+    name = "throughput" if agree else column
+    message = (
+        f"{name} x latency keeps {ratio * row.concurrency:.1f} requests in flight on the stated {row.tp} GPUs; "
+        f"concurrency is {row.concurrency} (ratio {ratio:.3f}, honest {low:.2f} to {high:.2f}). "
+        f"The figures imply {implied:.2f} GPUs{f': {words}' if words else ''}"
+    )
+    yield finding(
+        [row],
+        "impossible" if sure else "suspicious",
+        kind,
+        message,
+        ratio=ratio,
+        band_low=low,
+        band_high=high,
+        implied_gpus=implied,
+        stated_gpus=row.tp,
+        column=column,
+        candidates=[name for name, _, _ in explained],
+    )
+
+
+def _tpot_ms(row: MeasuredPoint) -> float | None:
+    if row.mean_tpot_ms is not None:
+        return row.mean_tpot_ms
+    if row.median_tpot_ms is not None:
+        return row.median_tpot_ms
+    return KILO / row.interactivity_tok_s_user if row.interactivity_tok_s_user is not None else None
+
+
+def _explanations(row: MeasuredPoint, factor: float, column: str | None) -> list[Explanation]:
+    """(kind, factor, words) of every mislabelling that gives this implied / stated GPUs, the most specific first."""
+    tokens = (row.isl + row.osl) / row.osl
+    tp, ep = row.tp, row.ep or 1
+    known: list[Explanation] = []
+    if ep > 1:
+        known.append(("tp_times_ep", float(ep), f"TP {tp} x EP {ep} = {tp * ep}; EP lies inside TP"))
+        known.append(("tp_times_ep", 1.0 / ep, f"the stated {tp} GPUs are TP multiplied by EP {ep}"))
+    if column == "total_tok_s_gpu":
+        known.append(("output_as_total", tokens, f"x {tokens:g} too many: output tokens labelled total"))
+    if column == "output_tok_s_gpu":
+        known.append(("total_as_output", 1.0 / tokens, f"x {tokens:g} too few: total tokens labelled output"))
+    if tp > 1:
+        known.append(("per_replica", 1.0 / tp, "one: the replica's throughput is labelled per GPU"))
+    exponent = round(math.log2(factor))
+    if exponent:
+        known.append(("gpu_count", 2.0**exponent, f"{tp * 2.0**exponent:g} rather than the stated {tp}"))
+    return [known_one for known_one in known if abs(math.log(factor / known_one[1])) <= MATCH]
+
+
+def _check_interactivity(row: MeasuredPoint) -> Iterator[Finding]:
+    if row.interactivity_tok_s_user is None or row.median_tpot_ms is None:
+        return
+    expected = KILO / row.median_tpot_ms
+    if abs(row.interactivity_tok_s_user / expected - 1.0) > TOKEN_RATIO_TOLERANCE:
+        message = f"interactivity {row.interactivity_tok_s_user:g} tok/s/user, but 1000 / median TPOT is {expected:.2f}"
+        yield finding([row], "impossible", "interactivity", message, expected_tok_s_user=expected)
+
+
+def _check_frontier(row: FrontierPoint) -> Iterator[Finding]:
+    if row.concurrency is None:
+        return
+    implied = implied_gpus(row.concurrency, row.interactivity_tok_s_user, row.isl, row.osl, row.total_tok_s_gpu)
+    nearest = 2.0 ** round(math.log2(implied))
+    odd = abs(implied / nearest - 1.0) > FRONTIER_MATCH
+    message = f"implies {implied:.2f} GPUs (TTFT not counted); the nearest power of two is {nearest:g}"
+    yield finding(
+        [row],
+        "suspicious" if odd else "note",
+        "gpu_count" if odd else "implied_gpus",
+        message,
+        implied_gpus=implied,
+        nearest_gpus=nearest,
+    )

@@ -1,0 +1,153 @@
+"""Every combination of deployment, draft depth, acceptance and concurrency at once, as columns rather than rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.prediction.predict import check_concurrencies, versions
+from simulator.prediction.several import split_meta
+from simulator.results.table import to_json
+from simulator.serving.scenario import Scenario, cost_basis_price
+from simulator.speculation.acceptance import from_rate
+from simulator.units import KILO, MEGA, SECONDS_PER_HOUR
+from simulator.what_if.acceptance import study_meta
+from simulator.what_if.backends import LOCAL, Backend, events_grid
+from simulator.what_if.gain import THROUGHPUT, off_of, with_length
+from simulator.what_if.grid import Progress, closed_form_grid, silent
+from simulator.what_if.ranges import check_drafts, check_method, check_rates
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class WideSweep:
+    """Columns of equal length, one entry per configuration, and for every concurrency and acceptance the best of them.
+
+    Attributes:
+        meta: inputs.
+        columns: name -> values; units of :data:`simulator.results.table.UNITS`, rates and gains are fractions.
+        best: rows with the TP and depth of highest throughput per GPU at each concurrency and acceptance rate.
+    """
+
+    meta: Mapping[str, Any]
+    columns: Mapping[str, Array]
+    best: tuple[Mapping[str, Any], ...]
+
+    def to_json(self) -> str:
+        """``{"meta", "columns", "best"}``."""
+        columns = {name: column.tolist() for name, column in self.columns.items()}
+        return to_json({"meta": self.meta, "columns": columns, "best": self.best})
+
+    def to_csv(self) -> str:
+        """One line per configuration."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(zip(*(column.tolist() for column in self.columns.values()), strict=True))
+        return buffer.getvalue()
+
+
+def what_if_sweep(
+    scenarios: Sequence[Scenario],
+    concurrencies: Sequence[int],
+    rates: Sequence[float],
+    *,
+    method: str = "closed-form",
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+    backend: Backend = LOCAL,
+    progress: Progress = silent,
+) -> WideSweep:
+    """Throughput, TPOT, cost and gain over Off of every scenario at every acceptance rate and concurrency.
+
+    Args:
+        scenarios: each with drafts, such as one per TP and depth; their own acceptance is not used.
+        concurrencies: clients. Requests beyond what fits in memory queue; a scenario in which not even one fits is
+            left out and noted.
+        rates: acceptance rates in [0, 1], the same at each position.
+        method: ``closed-form`` or ``des``.
+        seed: of lengths and accepted drafts.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+        backend: where discrete events run.
+        progress: told how many configurations are done.
+
+    Raises:
+        InputError: no scenario, one without drafts, or values out of range, or nothing fits in memory.
+    """
+    if not scenarios:
+        raise InputError("expected at least one scenario, found none")
+    for scenario in scenarios:
+        check_drafts(scenario)
+    kept = [s for s in scenarios if s.max_concurrency >= 1]
+    if not kept:
+        scenarios[0].check_memory(1)
+    left_out = [f"TP{s.deployment.tp} MTP {s.speculation.tokens}" for s in scenarios if s not in kept]
+    scenarios = kept
+    check_method(method)
+    check_concurrencies(concurrencies)
+    check_rates(rates)
+    lengths = [[from_rate(a, s.speculation.tokens).acceptance_length for a in rates] for s in scenarios]
+    every = [with_length(s, x) for s, own in zip(scenarios, lengths, strict=True) for x in own]
+    offs = [off_of(s) for s in scenarios]
+    if method == "des":
+        grid = events_grid([*every, *offs], concurrencies, seed=seed, backend=backend, progress=progress)
+    else:
+        grid = closed_form_grid([*every, *offs], concurrencies, progress=progress)
+    shape = (len(scenarios), len(rates), len(concurrencies))
+    mtp = {name: grid[name][: len(every)].reshape(shape) for name in (THROUGHPUT, "mean_tpot_ms", "median_tpot_ms")}
+    off = grid[THROUGHPUT][len(every) :].reshape(len(scenarios), 1, len(concurrencies))
+    prices = np.array([cost_basis_price(s.deployment, cost_basis) or np.nan for s in scenarios])
+    full = {
+        "tp": np.array([s.deployment.tp for s in scenarios])[:, None, None],
+        "spec_tokens": np.array([s.speculation.tokens for s in scenarios])[:, None, None],
+        "acceptance_rate": np.array(rates, dtype=float)[None, :, None],
+        "acceptance_length": np.array(lengths)[:, :, None],
+        "concurrency": np.array(concurrencies)[None, None, :],
+        THROUGHPUT: mtp[THROUGHPUT],
+        "mean_tpot_ms": mtp["mean_tpot_ms"],
+        "interactivity_tok_s_user": KILO / mtp["median_tpot_ms"],
+        "cost_usd_per_mtok": prices[:, None, None] / (mtp[THROUGHPUT] * SECONDS_PER_HOUR / MEGA),
+        "gain_over_off": mtp[THROUGHPUT] / off - 1.0,
+    }
+    price = cost_basis_price(scenarios[0].deployment, cost_basis)
+    shared, own_meta = split_meta([study_meta(s, method, seed, cost_basis, price) for s in scenarios])
+    return WideSweep(
+        meta={
+            **shared,
+            "scenarios": own_meta,
+            "left_out": left_out,
+            "configurations": int(np.prod(shape)),
+            "versions": versions(),
+        },
+        columns={name: np.broadcast_to(column, shape).ravel() for name, column in full.items()},
+        best=tuple(_best(scenarios, rates, concurrencies, full)),
+    )
+
+
+def _best(
+    scenarios: Sequence[Scenario], rates: Sequence[float], concurrencies: Sequence[int], full: Mapping[str, Array]
+) -> list[dict[str, Any]]:
+    top = full[THROUGHPUT].argmax(axis=0)
+    rows = []
+    for j, count in enumerate(concurrencies):
+        for i, rate in enumerate(rates):
+            s = int(top[i, j])
+            rows.append(
+                {
+                    "concurrency": int(count),
+                    "acceptance_rate": float(rate),
+                    "tp": scenarios[s].deployment.tp,
+                    "spec_tokens": scenarios[s].speculation.tokens,
+                    THROUGHPUT: float(full[THROUGHPUT][s, i, j]),
+                    "gain_over_off": float(full["gain_over_off"][s, i, j]),
+                }
+            )
+    return rows
