@@ -16,7 +16,7 @@ import pytest
 
 from simulator.cli import COMMANDS, run
 from simulator.cli.lists import parse_floats, parse_ints
-from simulator.cli.page import Column, Page, number, with_interval
+from simulator.cli.text.page import Column, Page, number, with_interval
 
 CONTRACT = shlex.split(
     """

@@ -56,7 +56,7 @@ def calibrate(
         raise InputError("calibrate: expected -o FIT.yaml, the file to write")
     target = Path(output).expanduser()
     check_target(target)
-    from simulator.cli.calibration_table import calibration_text
+    from simulator.cli.text.calibrate import calibration_text
     from simulator.fitting.calibrate import calibrate as run
 
     with reporting("calibrating") as progress:

@@ -52,7 +52,7 @@ def compare(
 
         draw_comparison(matched, plot)
     if form == "table":
-        from simulator.cli.comparison_table import comparison_text
+        from simulator.cli.text.compare import comparison_text
 
         emit(comparison_text(matched, piped=output is not None), output)
     else:

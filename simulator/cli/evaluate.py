@@ -58,6 +58,6 @@ def evaluate(
     elif form == "csv":
         emit(rows_to_csv(result.points), output)
     else:
-        from simulator.cli.evaluation_table import evaluation_text
+        from simulator.cli.text.evaluate import evaluation_text
 
         emit(evaluation_text(result, piped=output is not None), output)

@@ -49,7 +49,7 @@ def explain(
 
         draw_roofline(explanation, scenario, plot)
     if form == "table":
-        from simulator.cli.account_table import account_text
+        from simulator.cli.text.explain import account_text
 
         emit(account_text(explanation, scenario, piped=output is not None), output)
     else:

@@ -39,7 +39,7 @@ def infer_acceptance(
 
     found = run(off, mtp, calibration, select_rows=expression, force=force, method=method)
     if form == "table":
-        from simulator.cli.what_if_text import inference_text
+        from simulator.cli.text.what_if import inference_text
 
         emit(inference_text(found, piped=output is not None), output)
     else:

@@ -72,7 +72,7 @@ def plan(
     """
     check_outputs(output, plot)
     from simulator.cli.kernel_start import start_kernels
-    from simulator.cli.plan_table import plan_text
+    from simulator.cli.text.plan import plan_text
     from simulator.planning.plan import make_plan
     from simulator.serving.scenario import Acceptance
     from simulator.traffic.lengths import parse_lengths

@@ -50,7 +50,7 @@ def predict(
 
         draw_curves(table, plot)
     if form == "table":
-        from simulator.cli.prediction_table import prediction_text
+        from simulator.cli.text.predict import prediction_text
 
         emit(prediction_text(table, piped=output is not None), output)
     else:

@@ -37,7 +37,7 @@ def profiles(kind: str | None, name: str | None, form: str, output: str | None) 
     if name is None and kind is not None and kind.lower() == catalogue.PARAMETERS:
         rows = catalogue.parameters()
     if form == "table":
-        from simulator.cli.profile_table import catalogue_text
+        from simulator.cli.text.profiles import catalogue_text
 
         emit(catalogue_text(rows, piped=output is not None), output)
     elif form == "json":

@@ -80,7 +80,7 @@ def simulate(
     if len(set(places)) < len(places):
         raise InputError("--output, --plot and --requests: expected different files")
     from simulator.cli.kernel_start import start_kernels
-    from simulator.cli.simulation_table import simulation_text
+    from simulator.cli.text.simulate import simulation_text
     from simulator.prediction.simulate import PrefillPool, simulate_scenario
     from simulator.results.table import rows_to_csv, to_json
     from simulator.serving.delivered import request_rows

@@ -29,7 +29,7 @@ def suggest(inputs: Inputs, concurrency: int, metric: str, top: int, form: str, 
     mtpsim suggest --calibration fit.yaml --isl 1024 --concurrency 64
     """
     check_outputs(output, None)
-    from simulator.cli.suggestion_table import suggestion_text
+    from simulator.cli.text.suggest import suggestion_text
     from simulator.fitting.suggest import suggest as run
     from simulator.results.table import rows_to_csv, to_json
     from simulator.serving.scenario import describe

@@ -68,7 +68,7 @@ def validate(
 
         save(validation_figure(report), plot)
     if form == "table":
-        from simulator.cli.validation_table import validation_text
+        from simulator.cli.text.validate import validation_text
 
         emit(validation_text(report, piped=output is not None), output)
     else:

@@ -216,7 +216,7 @@ def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str |
     with progress_bar("sweep") as progress:
         found = what_if_sweep(inputs.scenarios(), counts, at, backend=backend, progress=progress, **options)
     if form == "table":
-        from simulator.cli.what_if_text import sweep_text
+        from simulator.cli.text.what_if import sweep_text
 
         emit(sweep_text(found, piped=output is not None), output)
     else:
@@ -253,7 +253,7 @@ def _emit(
 
         draw_study(study, plot, measured_points(measured, scenario) if measured and scenario else ())
     if form == "table":
-        from simulator.cli.what_if_text import study_text
+        from simulator.cli.text.what_if import study_text
 
         emit(study_text(study, piped=output is not None), output)
     else:

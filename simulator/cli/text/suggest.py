@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.cli.evaluation_table import SHORT, percent
-from simulator.cli.page import Column, Page
+from simulator.cli.text.evaluate import SHORT, percent
+from simulator.cli.text.page import Column, Page
 
 
 def suggestion_text(meta: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], piped: bool = False) -> str:

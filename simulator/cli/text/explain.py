@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.cli.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, number
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost
 from simulator.prediction.explain import Explanation, Phase

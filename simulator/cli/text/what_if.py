@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simulator.cli.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, number
 from simulator.results import words
 from simulator.what_if import Inference, Study, WideSweep
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.cli.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, number
 from simulator.validation import Expected, Pair, Report, RowVerdict
 from simulator.validation.reason import METRIC_WORDS, Place, Reason
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli.evaluation_table import percent
-from simulator.cli.page import Column, Page, number
+from simulator.cli.text.evaluate import percent
+from simulator.cli.text.page import Column, Page, number
 from simulator.cost.parameters import registry
 
 ERRORS = {"in_sample": "in sample", "leave_one_concurrency_out": "each concurrency left out"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.cli.page import Column, Page, number, with_interval
+from simulator.cli.text.page import Column, Page, number, with_interval
 from simulator.prediction.compare import Matched
 from simulator.prediction.matched import LABELS
 from simulator.results import words

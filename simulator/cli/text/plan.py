@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli.page import Column, Page, number
-from simulator.cli.simulation_table import cost_lines
+from simulator.cli.text.page import Column, Page, number
+from simulator.cli.text.simulate import cost_lines
 from simulator.planning.answer import Answer
 from simulator.results import words
 from simulator.units import MILLI, duration_text

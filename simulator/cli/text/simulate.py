@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, number
 from simulator.prediction.simulate import Simulation
 from simulator.results import words
 from simulator.serving.saturation import OVERLOADED, SATURATED, TOO_SHORT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli.page import Column, Page, number, with_interval
+from simulator.cli.text.page import Column, Page, number, with_interval
 from simulator.results import words
 from simulator.results.table import ResultTable
 from simulator.units import KILO

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.cli.page import Column, Page
+from simulator.cli.text.page import Column, Page
 
 CONVENTIONS = (
     "sd: standard deviation of the prior, of the logarithm where the scale is log, else in the unit itself. "

@@ -1,0 +1,1 @@
+"""Answers as text, one file an answer; a command imports its own when it prints."""
