@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from simulator import evaluate
 from simulator.cost.calibration import PRIORS, load_calibration
-from simulator.fitting.evaluate import evaluate
 from simulator.fitting.frontiers import sweeps_of
 from simulator.fitting.headline import point_errors
 from simulator.fitting.problem import Evaluator

@@ -11,52 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from simulator.api import (
-        Acceptance,
-        Explanation,
-        InputError,
-        Matched,
-        ResultTable,
-        Scenario,
-        compare,
-        explain,
-        infer_acceptance,
-        load_calibration,
-        load_engine,
-        load_hardware,
-        load_model,
-        make_scenario,
-        predict,
-        what_if_acceptance,
-        what_if_depth,
-        what_if_sensitivity,
-        what_if_sweep,
-        what_if_workload,
-    )
+from simulator.api import __all__ as __all__
 
-__all__ = [
-    "Acceptance",
-    "Explanation",
-    "InputError",
-    "Matched",
-    "ResultTable",
-    "Scenario",
-    "compare",
-    "explain",
-    "infer_acceptance",
-    "load_calibration",
-    "load_engine",
-    "load_hardware",
-    "load_model",
-    "make_scenario",
-    "predict",
-    "what_if_acceptance",
-    "what_if_depth",
-    "what_if_sensitivity",
-    "what_if_sweep",
-    "what_if_workload",
-]
+if TYPE_CHECKING:
+    from simulator.api import *
 
 
 def __getattr__(name: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
+import importlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -41,14 +43,20 @@ def test_everything_public_is_there() -> None:
 
 
 def test_importing_the_package_is_cheap() -> None:
-    code = "import sys, simulator; assert not {'numpy', 'numba', 'pydantic'} & set(sys.modules)"
+    code = "import sys, simulator; simulator.__all__; assert not {'numpy', 'numba', 'pydantic'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["", ".api", ".matched", ".sweep", ".cli.lists", ".cli.render"])
-def test_examples(name: str) -> None:
-    module = __import__(f"simulator{name}", fromlist=["x"])
-    assert doctest.testmod(module).failed == 0
+PACKAGE = Path(simulator.__file__).parent
+WITH_EXAMPLES = sorted(p for p in PACKAGE.rglob("*.py") if ">>>" in p.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_examples(path: Path) -> None:
+    name = ".".join(("simulator", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    done = doctest.testmod(importlib.import_module(name))
+    assert done.attempted > 0
+    assert done.failed == 0
 
 
 def test_a_scenario_is_frozen_and_checked() -> None:
@@ -99,7 +107,7 @@ def test_without_concurrencies_those_that_fit() -> None:
 
 
 def test_memory_is_checked_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.prediction.several.predict", None)
+    monkeypatch.setattr("simulator.prediction.several.predict_one", None)
     with pytest.raises(InputError, match="does not fit"):
         predict([OFF, make_scenario(precision="fp8", mtp=3)], [4, 256])
 
@@ -161,7 +169,7 @@ def test_round_interactivities(
 def test_explain() -> None:
     explanation = explain(MTP, 16, phase="both")
     assert list(explanation.accounts) == ["decode", "prefill"]
-    assert {row["phase"] for row in explanation.rows()} == {"decode", "prefill"}
+    assert {row["phase"] for row in explanation.records()} == {"decode", "prefill"}
     assert json.loads(explanation.to_json())["meta"]["concurrency"] == 16
     with pytest.raises(InputError, match="unknown phase"):
         explain(MTP, 16, phase="everything")

@@ -11,7 +11,7 @@ import pytest
 from simulator.cost.parameters import priors
 from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
-from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import build_plan
 from simulator.speculation.acceptance import OFF, from_length
 from simulator.traffic.benchmark import Workload
@@ -36,7 +36,7 @@ def differences() -> dict[str, np.ndarray]:
             loads = np.stack([closed_form_load(workload, spec, c, NO_CAP) for c in CONCURRENCIES])
             which, gpus = np.zeros(len(CONCURRENCIES), int), np.full(len(CONCURRENCIES), tp)
             closed = closed_form_metrics([plan], which, loads, gpus)
-            events = [simulate(plan, workload, spec, c, NO_CAP, tp, seed=0) for c in CONCURRENCIES]
+            events = [expected_metrics(plan, workload, spec, c, NO_CAP, tp, seed=0) for c in CONCURRENCIES]
             for metric in METRICS:
                 block[metric].append([closed[metric][i] / e[metric] - 1 for i, e in enumerate(events)])
         out = {metric: np.hstack((out[metric], block[metric])) for metric in METRICS}

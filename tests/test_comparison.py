@@ -12,7 +12,7 @@ import pytest
 from simulator.errors import InputError
 from simulator.prediction import matched as comparison
 from simulator.prediction.frontier import Frontier
-from simulator.prediction.matched import Comparison, compare
+from simulator.prediction.matched import Comparison, read_fronts
 
 MTP = {
     "interactivity_tok_s_user": [44, 64, 84],
@@ -31,7 +31,7 @@ OFF = {
 
 
 def compared(mtp: dict[str, Any], off: dict[str, Any], *at: float) -> Comparison:
-    return compare(Frontier.from_points(mtp), Frontier.from_points(off), at)
+    return read_fronts(Frontier.from_points(mtp), Frontier.from_points(off), at)
 
 
 def one(throughput: float, cost: float | None, interactivity: float = 50.0) -> dict[str, Any]:

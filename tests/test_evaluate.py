@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator import evaluate
 from simulator.cli import run
 from simulator.cost.calibration import PRIORS, load_calibration
-from simulator.fitting.evaluate import METRICS, Evaluation, evaluate, evaluate_frontier
+from simulator.fitting.evaluate import METRICS, Evaluation, evaluate_frontier
 from simulator.fitting.shipped import measured_file
 from simulator.measurements import MeasuredPoint, read_csv, select
 from simulator.speculation.published import load_acceptance

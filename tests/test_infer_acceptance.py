@@ -82,7 +82,7 @@ def test_drafts_never_accepted_give_one(tmp_path: Path) -> None:
     assert found.pooled["acceptance_length"] < 1.05
     assert found.pooled["hi"] < 1.15
     assert all(p["lo"] == 1.0 for p in found.points)
-    same = infer_acceptance(ATOM, ATOM, "atom-mi355x", select_rows="acceptance_length=1")
+    same = infer_acceptance(ATOM, ATOM, "atom-mi355x", select="acceptance_length=1")
     assert same.pooled == found.pooled
 
 

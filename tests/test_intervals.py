@@ -24,7 +24,7 @@ from simulator.fitting.splits import coverage, leave_one_concurrency_out, pick
 from simulator.measurements import read_csv
 from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class, relative_sd
-from simulator.prediction.predict import predict
+from simulator.prediction.predict import predict_one
 
 Array = NDArray[np.float64]
 METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
@@ -82,7 +82,7 @@ def made(covariance: Array, noise: float = 0.05) -> Calibration:
 @pytest.mark.parametrize("k", [0, 3])
 def test_an_interval_is_a_factor_each_way_and_holds_the_point(method: str, k: int) -> None:
     scenario = config(k=k).scenario(load_calibration(PRIORS))
-    for row in predict(scenario, [4, 64], method=method).rows:
+    for row in predict_one(scenario, [4, 64], method=method).rows:
         for metric in (*METRICS, "median_tpot_ms", "p99_ttft_ms", "mean_e2e_ms", "output_tok_s_gpu"):
             low, point, high = row[f"{metric}_lo"], row[metric], row[f"{metric}_hi"]
             assert low < point < high
@@ -93,7 +93,7 @@ def test_ends_are_the_normal_quantile_of_the_closed_form_s_spread() -> None:
     """exp(+-1.645 sd); the closed form draws no lengths."""
     scenario = config().scenario(load_calibration(PRIORS))
     sd = relative_sd(scenario, [16], ["mean_tpot_ms"], lambda metric: np.zeros(1))["mean_tpot_ms"][0]
-    (row,) = predict(scenario, [16], method="closed-form").rows
+    (row,) = predict_one(scenario, [16], method="closed-form").rows
     assert row["mean_tpot_ms_hi"] / row["mean_tpot_ms"] == pytest.approx(np.exp(Z90 * sd))
 
 
@@ -112,7 +112,7 @@ def test_drawn_lengths_widen_discrete_events_at_few_clients() -> None:
     widths = {
         method: np.log(row["mean_tpot_ms_hi"] / row["mean_tpot_ms_lo"])
         for method in ("des", "closed-form")
-        for row in predict(scenario, [4], method=method).rows
+        for row in predict_one(scenario, [4], method=method).rows
     }
     assert widths["des"] > widths["closed-form"]
 

@@ -10,7 +10,7 @@ from simulator.cost.parameters import priors
 from simulator.facts.deployment import Deployment
 from simulator.facts.hardware import Hardware
 from simulator.facts.reading import load_engine, load_hardware, load_model
-from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Plan, build_plan
 from simulator.speculation.acceptance import OFF, Speculation, from_length, from_positions
 from simulator.traffic.benchmark import Workload
@@ -76,7 +76,9 @@ class TestFasterHardware:
         # one client: every run; many: the mean, since in one run a step that ends sooner may miss a batch (Graham 1969)
         workload = Workload(isl=1024, osl=256)
         slow, fast = (
-            simulate(plan_of(engine, spec, faster(what, f)), workload, spec, concurrency, 10**6, 4, seed=5, runs=runs)
+            expected_metrics(
+                plan_of(engine, spec, faster(what, f)), workload, spec, concurrency, 10**6, 4, seed=5, runs=runs
+            )
             for f in (1.0, 1.5)
         )
         assert fast["total_tok_s_gpu"] > slow["total_tok_s_gpu"]
@@ -115,7 +117,7 @@ def test_useless_drafts_are_never_faster_than_off(engine: str, k: int, tp: int) 
 def test_useless_drafts_in_discrete_events(engine: str, concurrency: int) -> None:
     workload = Workload(isl=1024, osl=256)
     with_drafts, off = (
-        simulate(plan_of(engine, s), workload, s, concurrency, 10**6, 4, seed=5, runs=2)
+        expected_metrics(plan_of(engine, s), workload, s, concurrency, 10**6, 4, seed=5, runs=2)
         for s in (from_length(1.0, 3), OFF)
     )
     assert with_drafts["total_tok_s_gpu"] < off["total_tok_s_gpu"]

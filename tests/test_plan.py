@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from simulator.api import make_scenario
 from simulator.errors import InputError
 from simulator.planning.answer import Answer
-from simulator.planning.plan import make_plan
-from simulator.prediction.simulate import PrefillPool, simulate_scenario
+from simulator.planning.plan import plan
+from simulator.prediction.simulate import PrefillPool, simulate
 from simulator.serving.delivered import summarise
 from simulator.serving.pools import KV_BANDWIDTH
 from simulator.traffic.arrivals import make_traffic
@@ -28,15 +28,15 @@ PROMISES = (parse_promise("ttft-p99=2s"), parse_promise("tpot-p95=25ms"))
 LONG = parse_lengths("fixed", 8192, 1024)
 
 
-def plan(promises: tuple[Promise, ...] = PROMISES, **options: Any) -> Answer:
+def planned(promises: tuple[Promise, ...] = PROMISES, **options: Any) -> Answer:
     if "gpus" not in options:
         options.setdefault("rate", 40.0)
-    return make_plan(make_scenario(tp=2, isl=8192, osl=1024), LONG, promises, **options)
+    return plan(make_scenario(tp=2, isl=8192, osl=1024), LONG, promises, **options)
 
 
 @pytest.fixture(scope="module")
 def answer() -> Answer:
-    return plan()
+    return planned()
 
 
 def run_command(*arguments: str) -> tuple[int, str]:
@@ -57,7 +57,7 @@ def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> N
     assert scenario.speculation.acceptance_length == w["acceptance_length"]
     good = 0
     for seed in range(100, 110):
-        result = simulate_scenario(
+        result = simulate(
             scenario,
             make_traffic(40.0, LONG),
             replicas=w["replicas"],
@@ -72,7 +72,7 @@ def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> N
 def test_one_replica_less_breaks_a_promise(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    result = simulate_scenario(
+    result = simulate(
         make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024),
         make_traffic(40.0, LONG),
         replicas=w["replicas"] - 1,
@@ -106,7 +106,7 @@ def test_the_answer_is_complete(answer: Answer) -> None:
 
 
 def test_same_seed_same_plan(answer: Answer) -> None:
-    assert plan().to_json() == answer.to_json()
+    assert planned().to_json() == answer.to_json()
 
 
 def test_a_margin_for_95_percent_is_larger_and_safer(answer: Answer) -> None:
@@ -118,7 +118,7 @@ def test_a_margin_for_95_percent_is_larger_and_safer(answer: Answer) -> None:
 
 
 def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
-    spare = plan(spare=1).winner
+    spare = planned(spare=1).winner
     w = answer.winner
     assert spare is not None
     assert w is not None
@@ -129,8 +129,8 @@ def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
 
 def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more(answer: Answer) -> None:
     w = answer.winner
-    off = plan(depths=(0,)).winner
-    tight = plan((PROMISES[0], parse_promise("tpot-p95=10ms"))).winner
+    off = planned(depths=(0,)).winner
+    tight = planned((PROMISES[0], parse_promise("tpot-p95=10ms"))).winner
     assert w is not None
     assert off is not None
     assert tight is not None
@@ -141,14 +141,14 @@ def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more(answer: Answ
 def test_more_rate_needs_no_fewer_gpus() -> None:
     needed = []
     for rate in (5.0, 10.0, 20.0, 40.0):
-        w = plan(rate=rate, tp=(2, 4), depths=(0, 3)).winner
+        w = planned(rate=rate, tp=(2, 4), depths=(0, 3)).winner
         assert w is not None
         needed.append(w["gpus"])
     assert needed == sorted(needed)
 
 
 def test_fixed_gpus_serve_the_highest_rate_and_a_frontier() -> None:
-    fixed = plan(gpus=16, tp=(2, 4), depths=(0, 3))
+    fixed = planned(gpus=16, tp=(2, 4), depths=(0, 3))
     w = fixed.winner
     assert w is not None
     assert w["gpus"] == 16
@@ -161,13 +161,13 @@ def test_fixed_gpus_serve_the_highest_rate_and_a_frontier() -> None:
     assert all((r["rate_per_s"] or 0) <= w["rate_per_s"] for r in fixed.runners_up if r["gpus"])
     assert w["rate_for_95_percent"] < w["rate_per_s"]
     # and the other question has the same answer
-    back = plan(rate=0.97 * w["rate_per_s"], tp=(2, 4), depths=(0, 3)).winner
+    back = planned(rate=0.97 * w["rate_per_s"], tp=(2, 4), depths=(0, 3)).winner
     assert back is not None
     assert back["gpus"] <= 16
 
 
 def test_impossible_promises_are_named_with_the_nearest_possible() -> None:
-    none = plan((parse_promise("tpot-p95=4.2ms"),), tp=(2, 4), depths=(0, 3))
+    none = planned((parse_promise("tpot-p95=4.2ms"),), tp=(2, 4), depths=(0, 3))
     assert none.winner is None
     (entry,) = none.impossible
     assert entry["promise"] == "tpot-p95"
@@ -175,14 +175,14 @@ def test_impossible_promises_are_named_with_the_nearest_possible() -> None:
     assert entry["over"] == pytest.approx(entry["nearest_ms"] / 4.2 - 1)
     # the nearest possible is possible
     near = Promise("tpot", 95, 1.05e-3 * entry["nearest_ms"])
-    assert plan((near,), rate=1.0, tp=(2, 4), depths=(0, 3)).winner is not None
+    assert planned((near,), rate=1.0, tp=(2, 4), depths=(0, 3)).winner is not None
 
 
 def test_a_promise_below_a_single_step() -> None:
     with pytest.raises(InputError, match=r"--ttft-p99: 100 ms is impossible with every option.*% more"):
-        plan((parse_promise("ttft-p99=100ms"),))
+        planned((parse_promise("ttft-p99=100ms"),))
     with pytest.raises(InputError, match="below the time of a single decode step"):
-        simulate_scenario(make_scenario(tp=4), make_traffic(1.0, LONG), promises=(parse_promise("tpot-p95=1ms"),))
+        simulate(make_scenario(tp=4), make_traffic(1.0, LONG), promises=(parse_promise("tpot-p95=1ms"),))
 
 
 @pytest.mark.parametrize(
@@ -207,23 +207,23 @@ def test_a_promise_below_a_single_step() -> None:
 )
 def test_bad_input(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        plan(**options)
+        planned(**options)
 
 
 def test_an_interrupted_plan_goes_on(tmp_path: Path) -> None:
     file = tmp_path / "plan.jsonl"
     options: dict[str, Any] = {"rate": 5.0, "tp": (2,), "depths": (0, 3)}
     told: list[str] = []
-    first = plan(resume=str(file), progress=told.append, **options)
+    first = planned(resume=str(file), progress=told.append, **options)
     lines = file.read_text().splitlines()
     file.write_text("\n".join(lines[:4]) + '\n{"key": "half a li')
     again: list[str] = []
-    second = plan(resume=str(file), progress=again.append, **options)
+    second = planned(resume=str(file), progress=again.append, **options)
     assert second.to_json() == first.to_json()
     assert 0 < len(again) < len(told)
     assert file.read_text().splitlines() == lines
     with pytest.raises(InputError, match="other inputs"):
-        plan(resume=str(file), seed=1, **options)
+        planned(resume=str(file), seed=1, **options)
 
 
 def test_plan_command() -> None:
@@ -273,7 +273,7 @@ def test_simulate_command(tmp_path: Path) -> None:
 def test_goodput_counts_requests_within_all_limits() -> None:
     scenario = make_scenario(tp=4, isl=8192)
     traffic = make_traffic(3.0, LONG, duration=1200.0)
-    result = simulate_scenario(scenario, traffic, promises=(parse_promise("ttft-p50=400ms"),))
+    result = simulate(scenario, traffic, promises=(parse_promise("ttft-p50=400ms"),))
     inside = result.run.requests.send >= 120.0
     share = float((result.run.ttft()[inside] <= 0.4).mean())
     assert result.figures["goodput_share"] == pytest.approx(share)
@@ -283,8 +283,8 @@ def test_goodput_counts_requests_within_all_limits() -> None:
 
 def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
     options: dict[str, Any] = {"rate": 20.0, "tp": (2, 4), "depths": (0, 3)}
-    alone = plan(**options).winner
-    w = plan(kv_bandwidth=KV_BANDWIDTH, **options).winner
+    alone = planned(**options).winner
+    w = planned(kv_bandwidth=KV_BANDWIDTH, **options).winner
     assert alone is not None
     assert w is not None
     assert w["gpus"] < alone["gpus"]
@@ -292,7 +292,7 @@ def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
     assert w["gpus_for_95_percent"] > w["gpus"]
     good = 0
     for seed in range(200, 210):
-        result = simulate_scenario(
+        result = simulate(
             make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024),
             make_traffic(20.0, LONG),
             replicas=w["replicas"],
@@ -305,9 +305,9 @@ def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
         good += all(entry["kept"] for entry in result.figures["promises"])
     assert good >= 9
     with pytest.raises(InputError, match="--pools: expected with --rate"):
-        plan(gpus=8, kv_bandwidth=KV_BANDWIDTH)
+        planned(gpus=8, kv_bandwidth=KV_BANDWIDTH)
     with pytest.raises(InputError, match="--kv-bandwidth"):
-        plan(rate=1.0, kv_bandwidth=0.0)
+        planned(rate=1.0, kv_bandwidth=0.0)
 
 
 @pytest.mark.parametrize(
@@ -323,4 +323,4 @@ def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
 )
 def test_bad_pools(prefill: PrefillPool, limit: int | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        simulate_scenario(make_scenario(tp=2), make_traffic(1.0, LONG), prefill=prefill, queue_limit=limit)
+        simulate(make_scenario(tp=2), make_traffic(1.0, LONG), prefill=prefill, queue_limit=limit)

@@ -28,7 +28,7 @@ from simulator.fitting.problem import Problem
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.cells import cells_of
 from simulator.prediction.intervals import Z90
-from simulator.prediction.predict import predict
+from simulator.prediction.predict import predict_one
 
 TRIALS = 12
 UNTOUCHED = 0.95
@@ -97,7 +97,7 @@ def measured_rows(problem: Problem, x: NDArray[np.float64], rng: np.random.Gener
     planted_truth, rows = truth(problem, x), []
     for row, cell in zip(blank_rows(), problem.cells, strict=True):
         scenario = cell.configuration.scenario(planted_truth)
-        table = predict(scenario, [row.concurrency], seed=int(rng.integers(1 << 31)), intervals=False)
+        table = predict_one(scenario, [row.concurrency], seed=int(rng.integers(1 << 31)), intervals=False)
         factors = {o.metric: math.exp(noise * o.sd * rng.standard_normal()) for o in cell.observations}
         rows.append(dataclasses.replace(row, **{m: table.rows[0][m] * factor for m, factor in factors.items()}))
     return rows

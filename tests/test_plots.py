@@ -31,7 +31,7 @@ from simulator.plots import (
 from simulator.plots.labels import Label, place_labels
 from simulator.plots.style import new_figure, plain
 from simulator.prediction.frontier import Frontier
-from simulator.prediction.matched import compare
+from simulator.prediction.matched import read_fronts
 from simulator.speculation.acceptance import OFF, from_length
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -153,7 +153,7 @@ def test_curves_leave_out_what_is_not_known() -> None:
 def test_comparison_marks_gains() -> None:
     mtp, off = frontier(1.25), frontier(1.0)
     low, high = off.band[0] * 1.3, off.band[1] * 0.8
-    result = compare(mtp, off, [low, high, 1e6])
+    result = read_fronts(mtp, off, [low, high, 1e6])
     pairs = zip(result.points[:4:2], result.points[1:4:2], strict=True)
     gains = [a.total_tok_s_gpu / b.total_tok_s_gpu - 1 for a, b in pairs]
     text = words(comparison_figure(mtp, off, result))
@@ -166,7 +166,7 @@ def test_comparison_marks_gains() -> None:
 def test_comparison_credits_the_better_side() -> None:
     slow, fast = frontier(0.9), frontier(1.0)
     at = (slow.band[0] + slow.band[1]) / 2
-    result = compare(slow, fast, [at])
+    result = read_fronts(slow, fast, [at])
     text = words(comparison_figure(slow, fast, result))
     assert "Off +" in text
     assert "Off \N{MINUS SIGN}" in text
@@ -177,13 +177,13 @@ def test_comparison_without_price_or_overlap() -> None:
     assert (
         len(
             comparison_figure(
-                frontier(1.2, priced=False), frontier(1.0), compare(frontier(1.2), frontier(1.0), [])
+                frontier(1.2, priced=False), frontier(1.0), read_fronts(frontier(1.2), frontier(1.0), [])
             ).axes
         )
         == 1
     )
     far, near = frontier(100.0), frontier(1.0)
-    assert "do not overlap" in words(comparison_figure(far, near, compare(far, near, [50.0])))
+    assert "do not overlap" in words(comparison_figure(far, near, read_fronts(far, near, [50.0])))
 
 
 def test_parity_states_the_error() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator import Report, validate
 from simulator.cli import run
 from simulator.cost.calibration import load_calibration
 from simulator.errors import InputError
@@ -22,9 +23,9 @@ from simulator.measurements import MeasuredPoint, Row, read_csv, select, write_c
 from simulator.measurements.configuration import configuration
 from simulator.plots import save
 from simulator.plots.validation import RED, validation_figure
-from simulator.prediction.predict import predict
+from simulator.prediction.predict import predict_one
 from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
-from simulator.validation import Report, causes, reason, roofs, validate
+from simulator.validation import causes, reason, roofs
 from simulator.validation.expectation import Expected
 from simulator.validation.roofs import Roofs, roofs_of
 
@@ -278,7 +279,7 @@ def test_predictions_stay_under_the_roofs(tp: int, k: int, precision: str, isl: 
     scenario = Scenario(d, resolve_workload(isl, 1024), speculation, priors)
     if scenario.max_concurrency < 1:
         return
-    (row,) = predict(scenario, [concurrency], method="closed-form", intervals=False, over_memory="queue").rows
+    (row,) = predict_one(scenario, [concurrency], method="closed-form", intervals=False, over_memory="queue").rows
     found = roofs(d, isl, 1024, k)
     assert row["total_tok_s_gpu"] < best(found, concurrency)
     assert row["mean_tpot_ms"] > max(found.tpot_ms(concurrency, row["total_tok_s_gpu"]).values())
@@ -300,7 +301,7 @@ def expected_rows(rows: Sequence[MeasuredPoint], length: float | None = None, se
     for row in rows:
         c = replace(configuration(row), acceptance_length=length)
         scenario = c.scenario(load_calibration("atom-mi355x"))
-        (p,) = predict(scenario, [row.concurrency], seed=seed, intervals=False, over_memory="queue").rows
+        (p,) = predict_one(scenario, [row.concurrency], seed=seed, intervals=False, over_memory="queue").rows
         names = ("total_tok_s_gpu", "output_tok_s_gpu", "mean_ttft_ms", "mean_tpot_ms")
         found.append(replace(row, **{name: p[name] for name in names}))
     return found

@@ -34,7 +34,7 @@ from simulator.plots.depth import depth_figure
 from simulator.plots.sensitivity import sensitivity_figure
 from simulator.plots.workload import workload_figure
 from simulator.prediction.intervals import Z90
-from simulator.serving.closed_loop import simulate
+from simulator.serving.closed_loop import expected_metrics
 from simulator.serving.replica import build_plan
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import OFF, from_length
@@ -56,7 +56,9 @@ def fp4(mtp: int = 3, tp: int = 2) -> Scenario:
 def directly(scenario: Scenario, concurrency: int) -> float:
     plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
     cap, gpus = max(1, scenario.max_concurrency), scenario.deployment.tp
-    return simulate(plan, scenario.workload, scenario.speculation, concurrency, cap, gpus, seed=3)["total_tok_s_gpu"]
+    return expected_metrics(plan, scenario.workload, scenario.speculation, concurrency, cap, gpus, seed=3)[
+        "total_tok_s_gpu"
+    ]
 
 
 # --- acceptance -------------------------------------------------------------------------------------------------------
@@ -241,7 +243,7 @@ def test_sensitivity_agrees_with_direct_simulation() -> None:
         for side in (scenario, replace(scenario, speculation=OFF)):
             plan = build_plan(side.deployment, side.speculation, values)
             cap = max(1, side.max_concurrency)
-            rates.append(simulate(plan, side.workload, side.speculation, 16, cap, 2, seed=1)["total_tok_s_gpu"])
+            rates.append(expected_metrics(plan, side.workload, side.speculation, 16, cap, 2, seed=1)["total_tok_s_gpu"])
         assert gain == pytest.approx(rates[0] / rates[1] - 1.0, abs=0.06)
 
 

@@ -39,7 +39,7 @@ def calibrate(
     mtpsim calibrate --shipped --check
     """
     from simulator.errors import InputError
-    from simulator.fitting.writing import check_target, write
+    from simulator.fitting.writing import check_target
 
     if shipped:
         if files or output or expression or prior:
@@ -56,20 +56,20 @@ def calibrate(
         raise InputError("calibrate: expected -o FIT.yaml, the file to write")
     target = Path(output).expanduser()
     check_target(target)
+    from simulator import api
     from simulator.cli.text.calibrate import calibration_text
-    from simulator.fitting.calibrate import calibrate as run
 
     with reporting("calibrating") as progress:
-        session = run(
-            list(files),
+        session = api.calibrate(
+            files,
             name=name or target.stem,
-            expression=expression,
+            select=expression,
             prior=prior,
             engine=engine,
             cross_validate=not no_cross_validation,
             progress=progress,
         )
-    write(session.content, target)
+    session.write(target)
     emit(calibration_text(session.content), None)
     click.echo(f"written: {target}")
 

@@ -48,9 +48,9 @@ def compare(
     scenario = inputs.scenario(tp=inputs.tp[0])
     matched = api.compare(scenario, concurrency, tp=inputs.tp, at=at or (), **options)
     if plot is not None:
-        from simulator.cli.pictures import draw_comparison
+        from simulator.plots.drawing import draw
 
-        draw_comparison(matched, plot)
+        draw(matched, plot)
     if form == "table":
         from simulator.cli.text.compare import comparison_text
 

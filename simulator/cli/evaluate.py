@@ -36,27 +36,20 @@ def evaluate(
     mtpsim evaluate curve.csv --calibration atom-mi355x
     """
     check_outputs(output, plot)
-    from simulator.errors import InputError
-    from simulator.fitting.evaluate import evaluate as run
-    from simulator.fitting.evaluate import evaluate_frontier, read_measured
-    from simulator.results.table import rows_to_csv
+    from simulator import api
 
-    points, frontier = read_measured(files, expression)
-    if points and frontier:
-        raise InputError("points and frontier files together: expected one kind; evaluate them one by one")
     with reporting("evaluating") as progress:
-        if frontier:
-            result = evaluate_frontier(frontier, calibration, engine=engine, force=force)
-        else:
-            result = run(points, calibration, force=force, method=method, progress=progress)
+        result = api.evaluate(
+            files, calibration, select=expression, engine=engine, force=force, method=method, progress=progress
+        )
     if plot is not None:
-        from simulator.cli.pictures import draw_evaluation
+        from simulator.plots.drawing import draw
 
-        draw_evaluation(result, plot)
+        draw(result, plot)
     if form == "json":
         emit(result.to_json(), output)
     elif form == "csv":
-        emit(rows_to_csv(result.points), output)
+        emit(result.to_csv(), output)
     else:
         from simulator.cli.text.evaluate import evaluation_text
 

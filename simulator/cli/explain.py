@@ -39,18 +39,17 @@ def explain(
 
     start_kernels()
 
-    scenario = inputs.scenario()
     over_memory = "queue" if queue_over_memory else "refuse"
     explanation = api.explain(
-        scenario, concurrency, phase=phase.lower(), batch=batch, prompts=prompts, over_memory=over_memory
+        inputs.scenario(), concurrency, phase=phase.lower(), batch=batch, prompts=prompts, over_memory=over_memory
     )
     if plot is not None:
-        from simulator.cli.pictures import draw_roofline
+        from simulator.plots.drawing import draw
 
-        draw_roofline(explanation, scenario, plot)
+        draw(explanation, plot)
     if form == "table":
         from simulator.cli.text.explain import account_text
 
-        emit(account_text(explanation, scenario, piped=output is not None), output)
+        emit(account_text(explanation, piped=output is not None), output)
     else:
         emit(explanation.to_json() if form == "json" else explanation.to_csv(), output)

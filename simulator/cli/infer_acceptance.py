@@ -35,9 +35,9 @@ def infer_acceptance(
     mtpsim infer-acceptance runs.csv runs.csv --select "precision=FP8" --format json
     """
     check_outputs(output, None)
-    from simulator.what_if import infer_acceptance as run
+    from simulator import api
 
-    found = run(off, mtp, calibration, select_rows=expression, force=force, method=method)
+    found = api.infer_acceptance(off, mtp, calibration, select=expression, force=force, method=method)
     if form == "table":
         from simulator.cli.text.what_if import inference_text
 

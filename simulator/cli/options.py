@@ -63,7 +63,7 @@ class Inputs:
         Raises:
             InputError: bad input.
         """
-        from simulator.api import make_scenario
+        from simulator.serving.scenario import make_scenario
 
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         named["tp"] = _only("--tp", self.tp) if tp is None else tp

@@ -13,7 +13,6 @@ from simulator.cli.progress import reporting
 from simulator.cli.promise_options import PromiseCommand
 from simulator.cli.traffic import length_options, without_closed_loop
 from simulator.traffic.promises import Promise
-from simulator.units import GIGA
 
 
 @click.command(cls=PromiseCommand)
@@ -71,44 +70,43 @@ def plan(
     mtpsim plan --gpus 64 --isl 8192 --ttft-p99 2s --tpot-p95 25ms --mtp 0
     """
     check_outputs(output, plot)
+    from simulator import api
     from simulator.cli.kernel_start import start_kernels
     from simulator.cli.text.plan import plan_text
-    from simulator.planning.plan import make_plan
-    from simulator.serving.scenario import Acceptance
-    from simulator.traffic.lengths import parse_lengths
 
     start_kernels()
-    acceptance = Acceptance(
+    acceptance = api.Acceptance(
         inputs.acceptance_length, inputs.acceptance_rate, inputs.acceptance, inputs.acceptance_profile
     )
     unstated = replace(
         inputs, acceptance_length=None, acceptance_rate=None, acceptance=None, acceptance_profile=None, ep=1, dp=1
     )
     with reporting("planning") as progress:
-        answer = make_plan(
+        answer = api.plan(
             unstated.scenario(tp=_base_tp(inputs.tp), k=0),
-            parse_lengths(lengths, inputs.isl, inputs.osl),
-            promises,
             rate=rate,
             gpus=gpus,
-            acceptance=acceptance,
+            promises=promises,
+            cv=cv,
+            lengths=lengths,
             tp=inputs.tp,
             ep=parse_ints("--ep-choices", ep_choices),
-            depths=inputs.mtp,
-            cv=cv,
+            mtp=inputs.mtp,
+            acceptance=acceptance,
             max_running=max_running,
             spare=spare,
-            router=router.lower(),
+            pools=pools,
+            kv_bandwidth_gb_s=kv_bandwidth,
+            router=router,
             seed=seed,
-            cost_basis=cost_basis.lower(),
+            cost_basis=cost_basis,
             resume=resume,
-            kv_bandwidth=kv_bandwidth * GIGA if pools else None,
             progress=progress,
         )
     if plot is not None:
-        from simulator.cli.plan_pictures import draw_plan
+        from simulator.plots.drawing import draw
 
-        draw_plan(answer, plot)
+        draw(answer, plot)
     emit(answer.to_json() if form == "json" else plan_text(answer, piped=output is not None), output)
 
 

@@ -46,9 +46,9 @@ def predict(
     over_memory = "queue" if queue_over_memory else "refuse"
     table = api.predict(inputs.scenarios(), concurrency, over_memory=over_memory, **options)
     if plot is not None:
-        from simulator.cli.pictures import draw_curves
+        from simulator.plots.drawing import draw
 
-        draw_curves(table, plot)
+        draw(table, plot)
     if form == "table":
         from simulator.cli.text.predict import prediction_text
 

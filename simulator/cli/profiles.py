@@ -30,17 +30,14 @@ def profiles(kind: str | None, name: str | None, form: str, output: str | None) 
     mtpsim profiles engine my-engine.yaml
     """
     check_outputs(output, None)
-    from simulator import catalogue
-    from simulator.results.table import rows_to_csv, to_json
+    from simulator import api
 
-    rows = catalogue.entries(kind) if name is None else catalogue.numbers(kind or "", name)
-    if name is None and kind is not None and kind.lower() == catalogue.PARAMETERS:
-        rows = catalogue.parameters()
+    found = api.profiles(kind, name)
     if form == "table":
         from simulator.cli.text.profiles import catalogue_text
 
-        emit(catalogue_text(rows, piped=output is not None), output)
+        emit(catalogue_text(found.rows, piped=output is not None), output)
     elif form == "json":
-        emit(to_json({"meta": {"kind": kind, "name": name}, "rows": rows}), output)
+        emit(found.to_json(), output)
     else:
-        emit(rows_to_csv(rows), output)
+        emit(found.to_csv(), output)

@@ -11,7 +11,6 @@ from simulator.cli.traffic import duration as seconds
 from simulator.cli.traffic import length_options, without_closed_loop
 from simulator.errors import InputError
 from simulator.traffic.promises import Promise
-from simulator.units import GIGA
 
 
 @click.command(cls=PromiseCommand)
@@ -79,43 +78,44 @@ def simulate(
     places = [place for place in (output, plot, requests) if place is not None]
     if len(set(places)) < len(places):
         raise InputError("--output, --plot and --requests: expected different files")
+    from simulator import api
     from simulator.cli.kernel_start import start_kernels
-    from simulator.cli.text.simulate import simulation_text
-    from simulator.prediction.simulate import PrefillPool, simulate_scenario
-    from simulator.results.table import rows_to_csv, to_json
-    from simulator.serving.delivered import request_rows
-    from simulator.traffic.arrivals import make_traffic
-    from simulator.traffic.lengths import parse_lengths
 
     start_kernels()
-    traffic = make_traffic(
-        rate, parse_lengths(lengths, inputs.isl, inputs.osl), duration=duration, cv=cv, profile=profile, trace=trace
-    )
-    result = simulate_scenario(
+    result = api.simulate(
         inputs.scenario(),
-        traffic,
+        rate=rate,
+        profile=profile,
+        trace=trace,
+        cv=cv,
+        duration=duration,
+        lengths=lengths,
         replicas=replicas,
-        router=router.lower(),
+        router=router,
         max_running=max_running,
         queue_limit=queue_limit,
-        prefill=None if prefill_tp is None else PrefillPool(prefill_tp, prefill_replicas, kv_bandwidth * GIGA),
+        prefill_tp=prefill_tp,
+        prefill_replicas=prefill_replicas,
+        kv_bandwidth_gb_s=kv_bandwidth,
         promises=promises,
         seed=seed,
-        cost_basis=cost_basis.lower(),
+        cost_basis=cost_basis,
     )
     if requests is not None:
+        from simulator.results.table import rows_to_csv
+        from simulator.serving.delivered import request_rows
+
         emit(rows_to_csv(list(request_rows(result.run))), requests)
     if plot is not None:
-        from simulator.cli.traffic_pictures import draw_traffic
+        from simulator.plots.drawing import draw
 
-        draw_traffic(result, plot)
+        draw(result, plot)
     if form == "table":
+        from simulator.cli.text.simulate import simulation_text
+
         emit(simulation_text(result, piped=output is not None), output)
-    elif form == "json":
-        emit(to_json({"meta": result.meta, "figures": result.figures}), output)
     else:
-        plain = {k: v for k, v in result.figures.items() if k != "promises"}
-        emit(rows_to_csv([plain]), output)
+        emit(result.to_json() if form == "json" else result.to_csv(), output)
 
 
 without_closed_loop(simulate)

@@ -29,19 +29,14 @@ def suggest(inputs: Inputs, concurrency: int, metric: str, top: int, form: str, 
     mtpsim suggest --calibration fit.yaml --isl 1024 --concurrency 64
     """
     check_outputs(output, None)
+    from simulator import api
     from simulator.cli.text.suggest import suggestion_text
-    from simulator.fitting.suggest import suggest as run
-    from simulator.results.table import rows_to_csv, to_json
-    from simulator.serving.scenario import describe
 
-    target = inputs.scenario()
     with reporting("weighing candidates") as progress:
-        now, found = run(target, concurrency, metric=metric, progress=progress)
-    meta = describe(target) | {"concurrency": concurrency, "metric": metric, "half_width_now": now}
-    rows = [s.as_row() for s in found[:top]]
+        found = api.suggest(inputs.scenario(), concurrency, metric=metric, top=top, progress=progress)
     if form == "json":
-        emit(to_json({"meta": meta, "rows": rows}), output)
+        emit(found.to_json(), output)
     elif form == "csv":
-        emit(rows_to_csv(rows), output)
+        emit(found.to_csv(), output)
     else:
-        emit(suggestion_text(meta, rows, piped=output is not None), output)
+        emit(suggestion_text(found.meta, found.records(), piped=output is not None), output)

@@ -54,19 +54,16 @@ def validate(
     mtpsim validate curve.csv --calibration fit.yaml --format json
     """
     check_outputs(output, plot)
+    from simulator import api
     from simulator.cli.kernel_start import start_kernels
-    from simulator.measurements import read_csv, select
-    from simulator.validation import validate as check
 
-    rows = [row for path in curves for row in read_csv(path).rows]
-    chosen = select(rows, expression) if expression is not None else tuple(rows)
+    rows = api.read_measurements(curves, select=expression)
     start_kernels()
-    report = check(chosen, calibration, force, method=method)
+    report = api.validate(rows, calibration, force=force, method=method)
     if plot is not None:
-        from simulator.plots import save
-        from simulator.plots.validation import validation_figure
+        from simulator.plots.drawing import draw
 
-        save(validation_figure(report), plot)
+        draw(report, plot)
     if form == "table":
         from simulator.cli.text.validate import validation_text
 

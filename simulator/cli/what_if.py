@@ -108,9 +108,9 @@ def depth(
     if inputs.acceptance and not _given("mtp"):
         inputs = replace(inputs, mtp=[len(inputs.acceptance)])
     if not (inputs.acceptance or inputs.acceptance_profile or inputs.acceptance_rate or inputs.acceptance_length):
-        from simulator.facts.reading import load_model
+        from simulator.serving.scenario import published_acceptance
 
-        inputs = replace(inputs, acceptance_profile=load_model(inputs.model).default_acceptance)
+        inputs = replace(inputs, acceptance_profile=published_acceptance(inputs.model))
     with progress_bar("depth") as progress:
         study = what_if_depth(
             inputs.scenario(), concurrency, method=method, backend=backend, progress=progress, **options
@@ -248,10 +248,10 @@ def _emit(
     if measured is not None and plot is None:
         raise InputError("--measured: marks points in a picture, so --plot is needed too")
     if plot is not None:
-        from simulator.cli.what_if_pictures import draw_study
+        from simulator.plots.drawing import draw
         from simulator.what_if.measured import measured_points
 
-        draw_study(study, plot, measured_points(measured, scenario) if measured and scenario else ())
+        draw(study, plot, measured=measured_points(measured, scenario) if measured and scenario else ())
     if form == "table":
         from simulator.cli.text.what_if import study_text
 

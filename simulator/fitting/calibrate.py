@@ -4,7 +4,7 @@ unknown."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from simulator.fitting.frontiers import Sweep, sweeps_of
 from simulator.fitting.prior import Prior, default_prior, prior_from
 from simulator.fitting.problem import Problem
 from simulator.fitting.scoring import Errors, join, mape, noise_of, predictor, row_errors
+from simulator.fitting.writing import write
 from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv, select
 from simulator.measurements.cells import cells_of
 from simulator.measurements.configuration import DEFAULT_DEPTH, configuration
 from simulator.prediction.predict import versions
+from simulator.results.table import Result
 from simulator.serving.scenario import resolve_calibration
 
 UNKNOWN_NOISE = {"throughput": 0.03, "tpot": 0.035, "ttft": 0.12}
@@ -38,12 +40,32 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Session:
-    """A finished calibration: the fit, the file's content, and the rows it came from."""
+class Session(Result):
+    """A finished calibration: the fit, the file's content, and the rows it came from.
 
+    ``meta`` is what the fit was made of: everything in the file but parameters and covariance.
+    """
+
+    meta: Mapping[str, Any]
     fit: Fit
     content: dict[str, Any]
     points: tuple[MeasuredPoint, ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row per fitted parameter."""
+        return [{"parameter": name, **fields} for name, fields in self.content["parameters"].items()]
+
+    def document(self) -> dict[str, Any]:
+        """The content of the calibration file."""
+        return self.content
+
+    def write(self, path: str | Path) -> None:
+        """Write the calibration file; it is whole or not there.
+
+        Raises:
+            InputError: not a ``.yaml`` path, or one that cannot be written.
+        """
+        write(self.content, Path(path).expanduser())
 
 
 def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list[Table], list[Any]]:
@@ -112,7 +134,8 @@ def calibrate(
         noise |= {NOISE_OF_KIND[kind]: noise_of(values) for kind, values in held.items()}
         source = "90 % quantile of the errors with each concurrency left out in turn"
     content = _content(found, name, description, scope, tables, rows, expression, errors, noise, source)
-    return Session(found, content, tuple(points))
+    meta = {k: v for k, v in content.items() if k not in ("parameters", "covariance")}
+    return Session(meta, found, content, tuple(points))
 
 
 def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep]) -> Prior:

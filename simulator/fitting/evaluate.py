@@ -15,18 +15,18 @@ from simulator.errors import InputError
 from simulator.fitting.frontiers import sweeps_of
 from simulator.fitting.headline import point_errors
 from simulator.fitting.problem import Evaluator
-from simulator.measurements import FrontierPoint, MeasuredPoint, read_csv, select
+from simulator.measurements import FrontierPoint, MeasuredPoint
 from simulator.measurements.cells import METRICS, checked_configuration, measured
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
-from simulator.prediction.predict import predict, versions
-from simulator.results.table import to_json
+from simulator.prediction.predict import predict_one, versions
+from simulator.results.table import Result
 from simulator.serving.scenario import resolve_calibration
 
 GROUP = ("engine", "hardware", "precision", "spec", "isl", "osl", "tp")
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Result):
     """Errors as fractions, predicted / measured - 1. ``groups`` has one entry per engine, precision, spec, lengths and
     TP."""
 
@@ -36,34 +36,22 @@ class Evaluation:
     coverage90: Mapping[str, float]
     groups: tuple[Mapping[str, Any], ...]
 
-    def to_json(self) -> str:
-        """``{"meta", "points", "mape", "coverage90", "groups"}``."""
-        return to_json(
-            {
-                "meta": self.meta,
-                "points": self.points,
-                "mape": self.mape,
-                "coverage90": self.coverage90,
-                "groups": self.groups,
-            }
-        )
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The points."""
+        return self.points
+
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, ``points``, ``mape``, ``coverage90``, ``groups``."""
+        return {
+            "meta": self.meta,
+            "points": self.points,
+            "mape": self.mape,
+            "coverage90": self.coverage90,
+            "groups": self.groups,
+        }
 
 
-def read_measured(
-    paths: Sequence[str], expression: str | None = None
-) -> tuple[list[MeasuredPoint], list[FrontierPoint]]:
-    """Rows of measured files, points and frontier points apart.
-
-    Raises:
-        InputError: unreadable files, faults in them, or a selection that leaves nothing.
-    """
-    rows = [row for path in paths for row in read_csv(path).rows]
-    chosen = select(rows, expression) if expression else rows
-    points = [r for r in chosen if isinstance(r, MeasuredPoint)]
-    return points, [r for r in chosen if isinstance(r, FrontierPoint)]
-
-
-def evaluate(
+def evaluate_runs(
     rows: Sequence[MeasuredPoint],
     calibration: str | None = None,
     *,
@@ -96,10 +84,10 @@ def evaluate(
         progress(f"{base.engine} {base.precision} {base.isl}/{base.osl} TP{base.tp} k={base.spec_tokens}")
         chosen, wrong = resolve_calibration(name, base.deployment, force)
         scenario = base.scenario(chosen, wrong)
-        used.add(scenario.speculation.source)
+        used.add(scenario.speculation.source.text)
         outside.update(wrong)
         members.sort(key=lambda c: c.concurrency)
-        table = predict(scenario, [c.concurrency for c in members], method=method, over_memory="queue")
+        table = predict_one(scenario, [c.concurrency for c in members], method=method, over_memory="queue")
         predictions |= dict(zip(members, table.rows, strict=True))
     points = tuple(_point(row, predictions[configuration(row)]) for row in rows)
     meta = {

@@ -16,7 +16,7 @@ from simulator.fitting.frontiers import Sweep
 from simulator.fitting.prior import Prior
 from simulator.measurements.cells import Cell
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration
-from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.scenario import resolve_workload
 from simulator.speculation.acceptance import OFF, Speculation, at_depth, from_length
@@ -170,4 +170,4 @@ class Evaluator:
         plan, _load, speculation, cap = self._parts(config)
         workload = resolve_workload(config.isl, config.osl)
         runs = max(1, -(-FIT_REQUESTS // (config.concurrency * workload.requests_per_client)))
-        return simulate(plan, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)
+        return expected_metrics(plan, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)

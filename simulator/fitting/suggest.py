@@ -7,7 +7,7 @@ metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,15 @@ from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.prediction.intervals import Z90, jacobian, noise_class
 from simulator.prediction.predict import check_concurrencies
-from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation, resolve_workload
+from simulator.results.table import Result
+from simulator.serving.scenario import (
+    Acceptance,
+    Scenario,
+    describe,
+    make_scenario,
+    resolve_speculation,
+    resolve_workload,
+)
 
 Array = NDArray[np.float64]
 
@@ -46,24 +54,54 @@ class Suggestion:
         return dict(vars(self))
 
 
+@dataclass(frozen=True)
+class Suggestions(Result):
+    """Candidate runs, the most useful first; ``half_width_now`` of the target's interval, as a fraction, is in meta."""
+
+    meta: Mapping[str, Any]
+    candidates: tuple[Suggestion, ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row per candidate."""
+        return [one.as_row() for one in self.candidates]
+
+
 def suggest(
-    target: Scenario,
-    concurrency: int,
+    target: Scenario | None = None,
+    concurrency: int = 64,
     *,
     metric: str = "total_tok_s_gpu",
+    top: int | None = 8,
     tp: Sequence[int] = (2, 4),
     concurrencies: Sequence[int] = CONCURRENCIES,
     workloads: Sequence[tuple[int, int]] = WORKLOADS,
     progress: Callable[[str], None] = lambda text: None,
-) -> tuple[float, list[Suggestion]]:
-    """Half width of the target's interval now, and candidate runs, the most useful first; the target is one of them.
+) -> Suggestions:
+    """Which next run would narrow the prediction of a target most; the target itself is one of the candidates.
 
     Noise that no measurement removes (run to run, model error) stays in the half width; ``narrowed`` is about
     parameters.
 
+    Args:
+        target: what is to be predicted; None: the default scenario with MTP 3.
+        concurrency: clients of the target.
+        metric: what should become narrower, one of :data:`MEASURED`.
+        top: candidates to keep, the most useful first; None: all.
+        tp: GPUs per replica of the candidates, besides the target's own.
+        concurrencies: clients of the candidates, besides the target's own.
+        workloads: (isl, osl) of the candidates, besides the target's own.
+        progress: told what is being weighed.
+
     Raises:
         InputError: an unknown metric, or a concurrency that is not a whole number of at least 1.
+
+    Example:
+        >>> from simulator import make_scenario, suggest
+        >>> found = suggest(make_scenario(isl=8192, mtp=3), 64, top=3)
+        >>> len(found.candidates), found.candidates[0].half_width < found.meta["half_width_now"]
+        (3, True)
     """
+    target = target or make_scenario(mtp=3)
     if metric not in MEASURED:
         raise InputError(f"--metric {metric}: expected one of {', '.join(MEASURED)}")
     check_concurrencies([concurrency])
@@ -89,7 +127,9 @@ def suggest(
             share = 1.0 - float(np.sqrt(after / before)) if before > 0 else 0.0
             found.append(Suggestion(w.isl, w.osl, d.tp, scenario.speculation.tokens, c, half, share))
     found.sort(key=lambda s: (s.half_width, s.concurrency))
-    return Z90 * float(np.sqrt(before + floor)), found
+    now = Z90 * float(np.sqrt(before + floor))
+    meta = describe(target) | {"concurrency": concurrency, "metric": metric, "half_width_now": now}
+    return Suggestions(meta, tuple(found[:top]))
 
 
 def _slopes(scenario: Scenario, concurrencies: Sequence[int], names: Sequence[str]) -> dict[str, Array]:

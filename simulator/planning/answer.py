@@ -9,14 +9,14 @@ from typing import Any
 from simulator.planning.margin import Margin
 from simulator.planning.options import Option
 from simulator.planning.trials import Outcome
-from simulator.results.table import to_json
+from simulator.results.table import Result
 from simulator.serving.delivered import cost_and_energy
 from simulator.traffic.promises import Promise
 from simulator.units import KILO
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Result):
     """``winner`` None: no option keeps the promises; ``impossible`` then says which, and the nearest possible."""
 
     meta: Mapping[str, Any]
@@ -26,18 +26,20 @@ class Answer:
     frontier: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[str] = field(default=())
 
-    def to_json(self) -> str:
-        """Everything as strict JSON."""
-        return to_json(
-            {
-                "meta": self.meta,
-                "winner": self.winner,
-                "runners_up": list(self.runners_up),
-                "impossible": list(self.impossible),
-                "frontier": list(self.frontier),
-                "left_out": list(self.left_out),
-            }
-        )
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The winner, if there is one, then the runners-up."""
+        return [row for row in (self.winner, *self.runners_up) if row is not None]
+
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, ``winner``, ``runners_up``, ``impossible``, ``frontier``, ``left_out``."""
+        return {
+            "meta": self.meta,
+            "winner": self.winner,
+            "runners_up": list(self.runners_up),
+            "impossible": list(self.impossible),
+            "frontier": list(self.frontier),
+            "left_out": list(self.left_out),
+        }
 
 
 def option_row(option: Option) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def option_row(option: Option) -> dict[str, Any]:
         "spec_tokens": s.tokens,
         "acceptance_length": s.acceptance_length,
         "acceptance": list(s.probabilities),
-        "acceptance_source": s.source,
+        "acceptance_source": s.source.text,
         "max_running": option.cap,
     }
 

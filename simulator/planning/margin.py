@@ -119,7 +119,7 @@ def _drawn(option: Option, names: Sequence[str], shift: Array) -> tuple[Plan, Sp
     fitted = scenario.calibration.acceptance
     for name, delta in zip(names, shift, strict=True):
         if name == ACCEPTANCE:
-            if fitted is not None and spec.tokens and scenario.calibration.name in spec.source:
+            if fitted is not None and spec.tokens and spec.source.kind == "fitted":
                 depth = fitted.spec_tokens
                 length = length_of_coordinate(length_coordinate(fitted.length, depth) + float(delta), depth)
                 spec = from_positions([rate_of_length(length, depth)] * spec.tokens, spec.tokens, spec.source)

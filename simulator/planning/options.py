@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
@@ -38,7 +39,7 @@ class Option:
     def family(self) -> str:
         """What sets it apart but for the concurrency limit, such as ``TP4 MTP 3``."""
         d, k = self.scenario.deployment, self.scenario.speculation.tokens
-        return f"TP{d.tp}{f' EP{d.ep}' if d.ep > 1 else ''} {f'MTP {k}' if k else 'Off'}"
+        return replica_name(d.tp, k, d.ep)
 
     def form(self, rate: float) -> OpenForm:
         """Steady state at ``rate`` requests/s per replica, by the closed form."""
@@ -84,7 +85,7 @@ def make_options(
     for gpus in tp:
         for ranks in ep:
             for k in depths:
-                name = f"TP{gpus}{f' EP{ranks}' if ranks > 1 else ''} {f'MTP {k}' if k else 'Off'}"
+                name = replica_name(gpus, k, ranks)
                 deployment = base.deployment.model_copy(update={"tp": gpus, "ep": ranks, "dp": 1})
                 try:
                     check_deployment(deployment)
@@ -113,6 +114,6 @@ def depth_speculation(base: Scenario, acceptance: Acceptance, k: int) -> sp.Spec
     fitted = calibration.acceptance
     if k and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
         rate = sp.rate_of_length(fitted.length, fitted.spec_tokens)
-        source = f"rate {rate:.3f} of the length fitted by calibration {calibration.name} at depth {fitted.spec_tokens}"
-        return sp.from_positions([rate] * k, k, source)
+        text = f"rate {rate:.3f} of the length fitted by calibration {calibration.name} at depth {fitted.spec_tokens}"
+        return sp.from_positions([rate] * k, k, sp.Source("fitted", text))
     return resolve_speculation(k, acceptance if k else Acceptance(), model, calibration)

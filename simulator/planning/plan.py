@@ -24,7 +24,7 @@ from simulator.units import GIGA, duration_text
 MOST_GPUS = 100_000
 
 
-def make_plan(
+def plan(
     base: Scenario,
     lengths: Lengths,
     promises: Sequence[Promise],

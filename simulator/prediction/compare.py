@@ -11,11 +11,10 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier, pareto_front
-from simulator.prediction.matched import Band, Comparison, MatchedPoint, Spec
-from simulator.prediction.matched import compare as compare_fronts
-from simulator.prediction.several import CONCURRENCIES, sweep
-from simulator.results.table import clean, rows_to_csv, to_json
-from simulator.serving.scenario import Scenario
+from simulator.prediction.matched import Band, Comparison, MatchedPoint, Spec, read_fronts
+from simulator.prediction.several import CONCURRENCIES, predict
+from simulator.results.table import Result
+from simulator.serving.scenario import Scenario, make_scenario
 from simulator.speculation.acceptance import OFF
 
 CURVES = (INTERACTIVITY, THROUGHPUT, "cost_usd_per_mtok", "tok_s_per_mw", "concurrency")
@@ -26,7 +25,7 @@ Rows = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
-class Matched:
+class Matched(Result):
     """A comparison with what it was read from.
 
     Attributes:
@@ -43,27 +42,25 @@ class Matched:
     frontier: Mapping[Spec, Rows]
     fronts: Mapping[Spec, Frontier]
 
-    def to_json(self) -> str:
+    def records(self) -> Rows:
+        """The rows."""
+        return self.rows
+
+    def document(self) -> Mapping[str, Any]:
         """``meta``, ``rows``, ``sentences``, ``band`` (None: the curves do not overlap), ``bands``, ``frontier``."""
         c = self.comparison
-        return to_json(
-            {
-                "meta": self.meta,
-                "rows": self.rows,
-                "sentences": c.sentences,
-                "band": c.band,
-                "bands": {"mtp": c.mtp_band, "off": c.off_band},
-                "frontier": self.frontier,
-            }
-        )
-
-    def to_csv(self) -> str:
-        """The rows as CSV, one header line."""
-        return rows_to_csv(clean(self.rows))
+        return {
+            "meta": self.meta,
+            "rows": self.rows,
+            "sentences": c.sentences,
+            "band": c.band,
+            "bands": {"mtp": c.mtp_band, "off": c.off_band},
+            "frontier": self.frontier,
+        }
 
 
 def compare(
-    scenario: Scenario,
+    scenario: Scenario | None = None,
     concurrencies: Sequence[int] | None = None,
     *,
     tp: Sequence[int] = (),
@@ -76,7 +73,7 @@ def compare(
     """Compare a scenario with MTP to the same scenario without, each at its best concurrency and TP.
 
     Args:
-        scenario: with speculation on.
+        scenario: with speculation on; None: the default one with MTP 3, on TP2 and TP4.
         concurrencies: swept; those whose caches do not fit are left out and noted. None: 4 to 256 in powers of two.
         tp: tensor parallelism degrees swept; none: the scenario's own.
         at: interactivities in tok/s/user; none: three to five round ones inside the band where both curves exist.
@@ -87,7 +84,14 @@ def compare(
 
     Raises:
         InputError: speculation is off, or nothing fits in memory.
+
+    Example:
+        >>> from simulator import compare
+        >>> print(compare(at=[44], method="closed-form", intervals=False).comparison.sentences[0])
+        at 44 tok/s/user MTP delivers 13 % more tok/s/GPU and each token costs 12 % less
     """
+    if scenario is None:
+        scenario, tp = make_scenario(mtp=3), tp or (2, 4)
     if scenario.speculation.tokens == 0:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
     for value in at:
@@ -96,7 +100,7 @@ def compare(
     sides: dict[Spec, Scenario] = {"mtp": scenario, "off": replace(scenario, speculation=OFF)}
     scenarios = {spec: [with_tp(side, n) for n in tp] or [side] for spec, side in sides.items()}
     tables = {
-        spec: sweep(
+        spec: predict(
             variants,
             CONCURRENCIES if concurrencies is None else concurrencies,
             method=method,
@@ -109,7 +113,7 @@ def compare(
     }
     fronts = {spec: _front(table.rows) for spec, table in tables.items()}
     points = tuple(at) or round_interactivities(fronts["mtp"].band, fronts["off"].band)
-    comparison = compare_fronts(fronts["mtp"], fronts["off"], points)
+    comparison = read_fronts(fronts["mtp"], fronts["off"], points)
     return Matched(
         meta={**tables["mtp"].meta, "left_out": [note for t in tables.values() for note in t.meta["left_out"]]},
         comparison=comparison,

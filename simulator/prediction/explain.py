@@ -11,10 +11,10 @@ from simulator.cost.account import Account
 from simulator.cost.explain import explain_prefill, explain_round
 from simulator.errors import unknown_name
 from simulator.facts.memory import MemoryFit
-from simulator.prediction.predict import check_concurrencies, predict
+from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.prediction.several import with_parallelism
-from simulator.results.table import rows_to_csv, to_json
-from simulator.serving.scenario import Scenario
+from simulator.results.table import Result
+from simulator.serving.scenario import Scenario, make_scenario
 from simulator.units import GIGA, MILLI
 
 Phase = Literal["decode", "prefill"]
@@ -22,7 +22,7 @@ PHASES = ("decode", "prefill", "both")
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Result):
     """The accounts of one configuration.
 
     Attributes:
@@ -30,14 +30,16 @@ class Explanation:
         accounts: of the decode round, of the prefill pass, or of both.
         memory: what fills one GPU.
         concurrency: closed-loop clients.
+        scenario: what runs.
     """
 
     meta: Mapping[str, Any]
     accounts: Mapping[Phase, Account]
     memory: MemoryFit
     concurrency: int
+    scenario: Scenario
 
-    def rows(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, Any]]:
         """Every operator of every pass, in the order of execution."""
         return [{"phase": phase, **row.as_row()} for phase, a in self.accounts.items() for row in a.rows]
 
@@ -71,18 +73,14 @@ class Explanation:
             "max_concurrency": m.max_concurrency,
         }
 
-    def to_json(self) -> str:
+    def document(self) -> Mapping[str, Any]:
         """``meta``, ``rows``, ``totals``, ``memory``."""
-        return to_json({"meta": self.meta, "rows": self.rows(), "totals": self.totals(), "memory": self.memory_row()})
-
-    def to_csv(self) -> str:
-        """The rows as CSV, one header line."""
-        return rows_to_csv(self.rows())
+        return {"meta": self.meta, "rows": self.records(), "totals": self.totals(), "memory": self.memory_row()}
 
 
 def explain(
-    scenario: Scenario,
-    concurrency: int,
+    scenario: Scenario | None = None,
+    concurrency: int = 32,
     *,
     phase: str = "decode",
     batch: float | None = None,
@@ -92,7 +90,7 @@ def explain(
     """Operator by operator, the decode round and the prefill pass that a configuration spends its time in.
 
     Args:
-        scenario: what runs.
+        scenario: what runs; None: the default one.
         concurrency: closed-loop clients.
         phase: ``decode``, ``prefill`` or ``both``.
         batch: running requests in the round; None: their mean at this concurrency, by the closed form.
@@ -101,12 +99,18 @@ def explain(
 
     Raises:
         InputError: bad arguments, or what does not fit in memory.
+
+    Example:
+        >>> from simulator import explain, make_scenario
+        >>> explain(make_scenario(tp=2), 64).accounts["decode"].bound_by
+        'memory'
     """
+    scenario = scenario or make_scenario()
     if phase not in PHASES:
         raise unknown_name("phase", phase, PHASES)
     check_concurrencies([concurrency])
     table = with_parallelism(
-        predict(scenario, [concurrency], method="closed-form", intervals=False, over_memory=over_memory), scenario
+        predict_one(scenario, [concurrency], method="closed-form", intervals=False, over_memory=over_memory), scenario
     )
     parameters, w = scenario.calibration.values(), scenario.workload
     deployment, speculation = scenario.deployment, scenario.speculation
@@ -125,4 +129,4 @@ def explain(
         count = 1.0 if prompts is None else prompts
         accounts["prefill"] = explain_prefill(deployment, speculation, parameters, count, tokens, cached)
         meta |= {"prompts": count, "prompt_tokens": tokens, "cached_tokens": cached, "passes_per_prompt": passes}
-    return Explanation(meta, accounts, scenario.memory, concurrency)
+    return Explanation(meta, accounts, scenario.memory, concurrency, scenario)

@@ -103,7 +103,7 @@ def _stand_in(metric: str) -> str:
 
 
 def _fitted_acceptance(scenario: Scenario) -> bool:
-    return scenario.speculation.tokens > 0 and scenario.speculation.source.startswith("fitted by calibration")
+    return scenario.speculation.tokens > 0 and scenario.speculation.source.kind == "fitted"
 
 
 class _Recorder(Mapping[str, float]):

@@ -37,7 +37,7 @@ class MatchedPoint:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer of :func:`compare`.
+    """The answer of :func:`read_fronts`.
 
     Attributes:
         points: for each interactivity asked for, MTP and then Off.
@@ -54,7 +54,7 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-def compare(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison:
+def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison:
     """Read both curves at the same interactivities; where one does not exist, say so rather than extrapolate.
 
     A gain in throughput is ``higher / lower - 1``; a saving in cost is ``1 - cheaper / dearer``, so it stays below
@@ -71,7 +71,7 @@ def compare(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison:
     Example:
         >>> mtp = Frontier.from_points({"interactivity_tok_s_user": [44, 84], "total_tok_s_gpu": [2221.9, 1278.7]})
         >>> off = Frontier.from_points({"interactivity_tok_s_user": [44, 64], "total_tok_s_gpu": [1835.8, 1061.5]})
-        >>> for sentence in compare(mtp, off, [44]).sentences:
+        >>> for sentence in read_fronts(mtp, off, [44]).sentences:
         ...     print(sentence)
         at 44 tok/s/user MTP delivers 21 % more tok/s/GPU
         both curves exist from 44.0 to 64.0 tok/s/user

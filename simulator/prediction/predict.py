@@ -14,7 +14,7 @@ from simulator.cost.explain import explain_round
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.intervals import Z90, relative_sd
 from simulator.results.table import ResultTable
-from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics, simulate
+from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics, expected_metrics
 from simulator.serving.replica import build_plan
 from simulator.serving.scenario import Scenario, cost_basis_price, describe
 from simulator.units import GIGA, KILO, MEGA, SECONDS_PER_HOUR
@@ -33,7 +33,7 @@ INTERVAL_METRICS = (
 )
 
 
-def predict(
+def predict_one(
     scenario: Scenario,
     concurrencies: Sequence[int],
     *,
@@ -108,7 +108,7 @@ def _metrics(
         loads = closed_form_loads(scenario.workload, scenario.speculation, np.array(concurrencies), cap)
         which = np.zeros(len(concurrencies), dtype=np.int64)
         return closed_form_metrics([plan], which, loads, np.full(which.size, float(tp))), {}
-    results = [simulate(plan, scenario.workload, scenario.speculation, c, cap, tp, seed) for c in concurrencies]
+    results = [expected_metrics(plan, scenario.workload, scenario.speculation, c, cap, tp, seed) for c in concurrencies]
     keys = [k for k in results[0] if not k.startswith("sd_")]
     means = {k: np.array([r[k] for r in results]) for k in keys}
     return means, {k: np.array([r.get(f"sd_{k}", 0.0) for r in results]) for k in keys}
@@ -164,7 +164,7 @@ def _meta(
     s = scenario.speculation
     meta = describe(scenario)
     meta |= {
-        "acceptance_source": s.source,
+        "acceptance_source": s.source.text,
         "acceptance_positions": list(s.probabilities),
         "method": method,
         "seed": seed,

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.errors import InputError
-from simulator.prediction.predict import check_concurrencies, predict
+from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.results.table import ResultTable
-from simulator.serving.scenario import Scenario
+from simulator.results.words import replica_name
+from simulator.serving.scenario import Scenario, make_scenario
 
 CONCURRENCIES = (4, 8, 16, 32, 64, 128, 256)
 """Concurrencies swept when none are named."""
 
 
-def sweep(
-    scenarios: Sequence[Scenario],
+def predict(
+    scenarios: Scenario | Sequence[Scenario] | None = None,
     concurrencies: Sequence[int] | None = None,
     *,
     method: str = "des",
@@ -24,16 +25,34 @@ def sweep(
     intervals: bool = True,
     over_memory: str = "refuse",
 ) -> ResultTable:
-    """Predict every scenario at every concurrency; arguments as of :func:`simulator.prediction.predict.predict`.
+    """What one or several scenarios deliver at each concurrency: one row each, and every input beside them.
 
-    Memory is checked for all of them before anything is computed. ``over_memory="leave-out"`` skips what does not fit;
-    so does a sweep without ``concurrencies``, over :data:`CONCURRENCIES`. The meta block holds the inputs that all
-    share, ``scenarios`` those in which they differ, one entry per scenario in the order of the rows, and ``left_out``
-    what was skipped.
+    Memory is checked for all of them before anything is computed. The meta block holds the inputs that all share,
+    ``scenarios`` those in which they differ, one entry per scenario in the order of the rows, and ``left_out`` what was
+    skipped.
+
+    Args:
+        scenarios: one or several, see :func:`~simulator.make_scenario`; None: the default one.
+        concurrencies: closed-loop clients, each at least 1; None: those of 4, 8, ... 256 that fit in memory.
+        method: ``des`` (discrete events) or ``closed-form``.
+        seed: of lengths and accepted drafts.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+        intervals: add ``*_lo`` and ``*_hi``, the ends of 90 % intervals.
+        over_memory: ``refuse`` a concurrency whose caches do not fit, ``leave-out`` it, or ``queue`` what does not.
 
     Raises:
-        InputError: no scenario, what :func:`~simulator.prediction.predict.predict` refuses, or nothing fits in memory.
+        InputError: no scenario, bad arguments, or what does not fit in memory (with the arithmetic).
+
+    Example:
+        >>> from simulator import make_scenario, predict
+        >>> table = predict(make_scenario(tp=2, mtp=3, acceptance_length=2.8), [16, 64])
+        >>> table.column("concurrency")
+        [16, 64]
     """
+    if scenarios is None:
+        scenarios = make_scenario()
+    if isinstance(scenarios, Scenario):
+        scenarios = [scenarios]
     if not scenarios:
         raise InputError("expected at least one scenario, found none")
     if concurrencies is None:
@@ -51,7 +70,7 @@ def sweep(
         for scenario in scenarios:
             scenario.check_memory(max(concurrencies))
     tables = [
-        predict(
+        predict_one(
             scenario,
             fits,
             method=method,
@@ -71,7 +90,7 @@ def _left_out(scenario: Scenario, concurrencies: Sequence[int], fits: Sequence[i
     if not missing:
         return ""
     k = scenario.speculation.tokens
-    name = f"TP{scenario.deployment.tp} {f'MTP {k}' if k else 'Off'}"
+    name = replica_name(scenario.deployment.tp, k)
     return (
         f"{name}: concurrency {', '.join(map(str, missing))} left out, since at most {scenario.max_concurrency} "
         "requests fit in memory"

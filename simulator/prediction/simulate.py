@@ -12,6 +12,7 @@ import numpy as np
 from simulator import kernels as kn
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.results.table import Result
 from simulator.serving.delivered import cost_and_energy, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
@@ -33,7 +34,7 @@ class PrefillPool:
 
 
 @dataclass(frozen=True)
-class Simulation:
+class Simulation(Result):
     """One simulated fleet: the inputs, the run and its figures (latencies in ms)."""
 
     meta: Mapping[str, Any]
@@ -43,8 +44,16 @@ class Simulation:
     run: FleetRun
     figures: Mapping[str, Any]
 
+    def records(self) -> list[Mapping[str, Any]]:
+        """The figures, without the promises."""
+        return [{name: value for name, value in self.figures.items() if name != "promises"}]
 
-def simulate_scenario(
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, ``figures``."""
+        return {"meta": self.meta, "figures": self.figures}
+
+
+def simulate(
     scenario: Scenario,
     traffic: Traffic,
     *,
@@ -199,7 +208,7 @@ def open_meta(scenario: Scenario, traffic: Traffic, fleet: Fleet, seed: int) -> 
         "dp": d.dp,
         "spec_tokens": s.tokens,
         "acceptance_length": s.acceptance_length,
-        "acceptance_source": s.source,
+        "acceptance_source": s.source.text,
         "traffic": traffic.describe(),
         "lengths": "from the trace" if traffic.trace is not None else traffic.lengths.describe(),
         "mean_input_tokens": float(np.round(mean_in, 3)),

@@ -1,4 +1,4 @@
-"""The result table: rows of named columns with units, and everything that went in, beside them."""
+"""The result of every command: rows of named columns with units, and everything that went in, beside them."""
 
 from __future__ import annotations
 
@@ -6,61 +6,71 @@ import csv
 import io
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
+
+from simulator.results.columns import UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNITS: dict[str, str] = {
-    "concurrency": "requests",
-    "tp": "GPUs",
-    "ep": "ranks",
-    "dp": "ranks",
-    "spec": "off|mtp",
-    "spec_tokens": "tokens",
-    "acceptance_length": "tokens/round",
-    "isl": "tokens",
-    "osl": "tokens",
-    "total_tok_s_gpu": "tok/s/GPU",
-    "output_tok_s_gpu": "tok/s/GPU",
-    "interactivity_tok_s_user": "tok/s/user",
-    "requests_per_s": "1/s",
-    "cost_usd_per_mtok": "USD/M tokens",
-    "tok_s_per_mw": "tok/s/MW",
-    "hbm_used_gb": "GB/GPU",
-    "decode_batch": "requests",
-    "prefill_share": "fraction",
-    "bound_by": "memory|compute|communication|floor|host",
-} | {f"{stat}_{name}_ms": "ms" for stat in ("mean", "median", "p90", "p99") for name in ("tpot", "ttft", "e2e")}
-"""Unit of every column; ``*_lo`` and ``*_hi`` are the ends of a 90 % interval in the same unit."""
+Rows = Sequence[Mapping[str, Any]]
+SHOWN = 60
+"""Rows of the table that a notebook shows; all are in the result."""
+
+
+class Result(ABC):
+    """What every public function answers: a main table, every input, and whatever else its own class holds.
+
+    A value that does not exist is None, never a guess. Units of the columns: :data:`simulator.results.columns.UNITS`.
+    """
+
+    meta: Mapping[str, Any]
+
+    @abstractmethod
+    def records(self) -> Rows:
+        """The main table, one mapping per row; the names carry the units."""
+
+    def document(self) -> Mapping[str, Any]:
+        """Everything, as the JSON of the command line has it."""
+        return {"meta": self.meta, "rows": self.records()}
+
+    def column(self, name: str) -> list[Any]:
+        """One column of the main table in row order; None where a row has no such value."""
+        return [row.get(name) for row in self.records()]
+
+    def to_json(self) -> str:
+        """:meth:`document` as strict JSON; not-a-number becomes null."""
+        return to_json(self.document())
+
+    def to_csv(self) -> str:
+        """The main table as CSV, one header line."""
+        return rows_to_csv(self.records())
+
+    def to_frame(self) -> pd.DataFrame:
+        """The main table as a pandas DataFrame (needs ``pip install mtpsim[frames]``)."""
+        import pandas
+
+        return pandas.DataFrame([dict(row) for row in self.records()])
+
+    def _repr_html_(self) -> str:
+        """The main table, as a notebook shows it."""
+        return rows_to_html(self.records())
 
 
 @dataclass(frozen=True)
-class ResultTable:
-    """Rows and the inputs that made them. A value that does not exist is None, never a guess."""
+class ResultTable(Result):
+    """Rows and the inputs that made them."""
 
     meta: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
 
-    def column(self, name: str) -> list[Any]:
-        """One column in row order."""
-        return [row.get(name) for row in self.rows]
-
-    def to_json(self) -> str:
-        """``{"meta": ..., "rows": [...]}``; not-a-number becomes null."""
-        return to_json({"meta": self.meta, "rows": self.rows})
-
-    def to_csv(self) -> str:
-        """Rows as CSV, one header line."""
-        return rows_to_csv(self.rows)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Rows as a pandas DataFrame (needs ``pip install mtpsim[frames]``)."""
-        import pandas
-
-        return pandas.DataFrame([dict(row) for row in self.rows])
+    def records(self) -> Rows:
+        """The rows."""
+        return self.rows
 
 
 def to_json(content: Mapping[str, Any]) -> str:
@@ -68,16 +78,34 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(clean(content), indent=1, allow_nan=False)
 
 
-def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def columns_of(rows: Rows) -> list[str]:
+    """Names of all columns, in the order in which rows first have them."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def rows_to_csv(rows: Rows) -> str:
     """CSV text of rows that may differ in their columns; a missing value is blank."""
-    columns: dict[str, None] = {}
-    for row in rows:
-        columns.update(dict.fromkeys(row))
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns_of(rows), lineterminator="\n")
     writer.writeheader()
     writer.writerows(clean(list(rows)))
     return buffer.getvalue()
+
+
+def rows_to_html(rows: Rows, most: int = SHOWN) -> str:
+    """An HTML table of the first ``most`` rows: numbers to four digits, a missing value blank, every cell escaped."""
+    columns = columns_of(rows)
+    head = "".join(f"<th title='{escape(UNITS.get(name, ''))}'>{escape(name)}</th>" for name in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{_cell(row.get(name))}</td>' for name in columns)}</tr>" for row in rows[:most])
+    more = f"<p>{len(rows) - most} more rows</p>" if len(rows) > most else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _cell(value: Any) -> str:
+    value = clean(value)
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
 
 
 def clean(value: Any) -> Any:

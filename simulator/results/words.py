@@ -8,6 +8,16 @@ from typing import Any
 METHODS = {"des": "discrete events", "closed-form": "closed form"}
 
 
+def replica_name(tp: int, spec_tokens: int, ep: int = 1) -> str:
+    """What sets a replica apart: its GPUs, expert-parallel ranks and draft depth.
+
+    Example:
+        >>> replica_name(4, 3), replica_name(2, 0), replica_name(8, 1, ep=8)
+        ('TP4 MTP 3', 'TP2 Off', 'TP8 EP8 MTP 1')
+    """
+    return f"TP{tp}{f' EP{ep}' if ep > 1 else ''} {f'MTP {spec_tokens}' if spec_tokens else 'Off'}"
+
+
 def title(meta: Mapping[str, Any]) -> str:
     """What runs."""
     tp = " and ".join(f"{n}" for n in values(meta, "tp"))

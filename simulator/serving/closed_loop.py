@@ -117,7 +117,7 @@ def quantile(values: Array, q: float) -> float:
     return low + (high - low) * (at - below)
 
 
-def simulate(
+def expected_metrics(
     plan: Plan,
     workload: Workload,
     spec: Speculation,

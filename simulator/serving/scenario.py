@@ -79,6 +79,97 @@ class Scenario:
             )
 
 
+def make_scenario(
+    *,
+    hardware: str = "mi355x",
+    model: str = "qwen3.5-397b-a17b",
+    precision: str | None = None,
+    checkpoint: str | None = None,
+    engine: str = "sglang",
+    tp: int = 2,
+    ep: int = 1,
+    dp: int = 1,
+    isl: int = 1024,
+    osl: int = 1024,
+    mtp: int = 0,
+    acceptance_length: float | None = None,
+    acceptance_rate: float | None = None,
+    acceptance: Sequence[float] | None = None,
+    acceptance_profile: str | None = None,
+    calibration: str | None = None,
+    force: bool = False,
+    kv_dtype: str | None = None,
+    allow_dequant: bool = False,
+    requests_per_client: int = 10,
+    range_ratio: float = 0.8,
+) -> Scenario:
+    """A checked scenario; the arguments are the options of ``mtpsim predict``.
+
+    Names of profiles are case-insensitive, and a path to a YAML file is accepted wherever a name is. Without
+    ``precision`` and ``checkpoint`` the precision is FP4: MXFP4 on AMD, NVFP4 on NVIDIA.
+
+    Args:
+        hardware: profile name or path.
+        model: profile name or path.
+        precision: ``bf16``, ``fp8`` or ``fp4``.
+        checkpoint: name or repository of one checkpoint of the model.
+        engine: profile name or path.
+        tp: GPUs of the replica.
+        ep: expert-parallel ranks inside them.
+        dp: attention data-parallel ranks inside them.
+        isl: nominal input length, tokens.
+        osl: nominal output length, tokens.
+        mtp: draft depth, 0 for off.
+        acceptance_length: mean tokens per round, in [1, mtp + 1].
+        acceptance_rate: one probability for all positions.
+        acceptance: conditional probability per position, ``mtp`` of them.
+        acceptance_profile: name or path of a published table.
+        calibration: name or path; None: the shipped one that matches, else the kernel priors.
+        force: apply a calibration outside what it was fitted to.
+        kv_dtype: KV-cache format; None: the engine's.
+        allow_dequant: compute in the next wider format that the hardware has.
+        requests_per_client: requests that each client sends.
+        range_ratio: lengths are uniform integers in [range_ratio x L, L].
+
+    Raises:
+        InputError: bad input, with what was found and what was expected.
+
+    Example:
+        >>> make_scenario(tp=2, mtp=3, acceptance_length=2.8).max_concurrency > 64
+        True
+    """
+    if precision is None and checkpoint is None:
+        precision = "fp4"
+    deployment = resolve_deployment(
+        hardware=hardware,
+        model=model,
+        engine=engine,
+        tp=tp,
+        precision=precision,
+        checkpoint=checkpoint,
+        ep=ep,
+        dp=dp,
+        kv_dtype=kv_dtype,
+        allow_dequant=allow_dequant,
+    )
+    chosen, forced = resolve_calibration(calibration, deployment, force, isl)
+    if isinstance(mtp, bool) or not isinstance(mtp, int):
+        raise InputError(f"--mtp: expected a whole number, 0 for off, found {mtp!r}")
+    stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
+    return Scenario(
+        deployment=deployment,
+        workload=resolve_workload(isl, osl, range_ratio, requests_per_client),
+        speculation=resolve_speculation(mtp, stated, deployment.model, chosen),
+        calibration=chosen,
+        forced=forced,
+    )
+
+
+def published_acceptance(model: str = "qwen3.5-397b-a17b") -> str | None:
+    """Name of the acceptance profile published for a model (name or path), None if there is none."""
+    return load_model(model).default_acceptance
+
+
 def resolve_deployment(
     *,
     hardware: str,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,31 @@ Array = NDArray[np.float64]
 MAX_DEPTH = 64
 
 
+Kind = Literal["off", "stated", "published", "fitted"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an acceptance comes from: ``kind`` for the program to ask, ``text`` for people to read.
+
+    ``stated``: the user's own number. ``published``: a table of measured lengths. ``fitted``: found by a calibration,
+    which is uncertain of it.
+    """
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        """The words."""
+        return self.text
+
+
 @dataclass(frozen=True)
 class Speculation:
     """Draft depth and acceptance; ``probabilities`` has ``k`` entries and ``source`` says where they come from."""
 
     probabilities: tuple[float, ...] = ()
-    source: str = "off"
+    source: Source = Source("off", "off")
 
     @property
     def tokens(self) -> int:
@@ -51,7 +71,10 @@ def _depth(k: int) -> int:
     return k
 
 
-def from_positions(values: Sequence[float], k: int, source: str = "per-position acceptance") -> Speculation:
+PER_POSITION = Source("stated", "per-position acceptance")
+
+
+def from_positions(values: Sequence[float], k: int, source: Source = PER_POSITION) -> Speculation:
     """Acceptance from conditional per-position probabilities.
 
     Raises:
@@ -73,7 +96,7 @@ def from_rate(rate: float, k: int) -> Speculation:
     """
     if not 0.0 <= rate <= 1.0:
         raise InputError(f"--acceptance-rate: expected a rate in [0, 1], found {rate}")
-    return from_positions([rate] * _depth(k), k, f"acceptance rate {rate:g}")
+    return from_positions([rate] * _depth(k), k, Source("stated", f"acceptance rate {rate:g}"))
 
 
 def rate_of_length(length: float, k: int) -> float:
@@ -92,7 +115,7 @@ def rate_of_length(length: float, k: int) -> float:
     return 0.5 * (low + high)
 
 
-def from_length(length: float, k: int, source: str = "") -> Speculation:
+def from_length(length: float, k: int, source: Source | None = None) -> Speculation:
     """Acceptance from a mean number of tokens per round, with the same rate at each position.
 
     Raises:
@@ -100,19 +123,21 @@ def from_length(length: float, k: int, source: str = "") -> Speculation:
     """
     if not 1.0 <= length <= _depth(k) + 1:
         raise InputError(f"--acceptance-length: expected a length in [1, {k + 1}] for --mtp {k}, found {length:g}")
-    return Speculation((rate_of_length(length, k),) * k, source or f"acceptance length {length:g}")
+    return Speculation((rate_of_length(length, k),) * k, source or Source("stated", f"acceptance length {length:g}"))
 
 
 def at_depth(length: float, known: int, k: int, source: str) -> Speculation:
-    """An acceptance length known at depth ``known``, carried to depth k at equal acceptance per position.
+    """An acceptance length fitted at depth ``known``, carried to depth k at equal acceptance per position.
+
+    ``source``: in words, which fit it comes from.
 
     Raises:
         InputError: the depth is out of range.
     """
     if k == known:
-        return from_length(length, k, source)
+        return from_length(length, k, Source("fitted", source))
     rate = rate_of_length(length, known)
-    return from_positions([rate] * _depth(k), k, f"{source} at depth {known}, same rate at depth {k}")
+    return from_positions([rate] * _depth(k), k, Source("fitted", f"{source} at depth {known}, same rate at depth {k}"))
 
 
 def from_length_table(lengths: Sequence[float], k: int, source: str) -> Speculation:
@@ -133,4 +158,4 @@ def from_length_table(lengths: Sequence[float], k: int, source: str) -> Speculat
             f"which no acceptance per position can do (noise of the measurement); "
             f"give --acceptance-length {lengths[k - 1]:g} instead"
         )
-    return Speculation(tuple(float(a) for a in np.clip(positions, 0.0, 1.0)), source)
+    return Speculation(tuple(float(a) for a in np.clip(positions, 0.0, 1.0)), Source("published", source))

@@ -5,6 +5,6 @@ from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import Reason, Verdict
 from simulator.validation.report import Report, RowVerdict
 from simulator.validation.roofs import Roofs, roofs
-from simulator.validation.verdict import validate
+from simulator.validation.verdict import judge
 
-__all__ = ["Expected", "Pair", "Pooled", "Reason", "Report", "Roofs", "RowVerdict", "Verdict", "roofs", "validate"]
+__all__ = ["Expected", "Pair", "Pooled", "Reason", "Report", "Roofs", "RowVerdict", "Verdict", "judge", "roofs"]

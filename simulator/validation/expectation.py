@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from simulator.errors import InputError
 from simulator.measurements.cells import METRICS, measured
 from simulator.measurements.configuration import Configuration
-from simulator.prediction.predict import predict
+from simulator.prediction.predict import predict_one
 from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known
 
@@ -100,7 +100,7 @@ def expectations(
         try:
             scenario = curve.scenario(used, forced)
             counts = sorted({known.row.concurrency for known in members})
-            table = predict(scenario, counts, method=method, over_memory="queue")
+            table = predict_one(scenario, counts, method=method, over_memory="queue")
         except InputError as fault:
             refused[curve] = str(fault)
             continue

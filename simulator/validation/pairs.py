@@ -23,7 +23,7 @@ from simulator.cost.calibration import Calibration
 from simulator.measurements.cells import DRAFT_NOISE, measured
 from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class
-from simulator.prediction.predict import predict
+from simulator.prediction.predict import predict_one
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
 from simulator.serving.replica import build_plan
 from simulator.serving.scenario import Scenario
@@ -192,7 +192,7 @@ class _Solver:
         if self.method == "closed-form":
             return 0.0
         found = [
-            predict(scenario, [concurrency], intervals=False, over_memory="queue").rows[0][metric]
+            predict_one(scenario, [concurrency], intervals=False, over_memory="queue").rows[0][metric]
             for scenario in (self.at(length), self.off)
         ]
         return math.log(found[0] / found[1]) - self.ratio(length, concurrency, metric)

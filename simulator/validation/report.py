@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.measurements import Row
-from simulator.results.table import to_json
+from simulator.results.table import Result
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict
@@ -55,7 +55,7 @@ class RowVerdict:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Result):
     """The validation of a set of rows.
 
     Attributes:
@@ -101,17 +101,29 @@ class Report:
                 inside.setdefault(metric, []).append(expected.inside)
         return {metric: sum(found) / len(found) for metric, found in inside.items()}
 
-    def to_json(self) -> str:
-        """``meta``, ``verdict``, ``counts``, ``coverage90``, ``rows``, ``findings``, ``pairs``, ``pooled``."""
-        return to_json(
+    def records(self) -> list[dict[str, Any]]:
+        """One row per measured row: place, curve, verdict and the worst reason."""
+        return [
             {
-                "meta": self.meta,
-                "verdict": self.verdict,
-                "counts": self.counts,
-                "coverage90": self.coverage,
-                "rows": [row.as_dict() for row in self.rows],
-                "findings": [reason.as_dict() for reason in self.findings],
-                "pairs": [pair.as_dict() for pair in self.pairs],
-                "pooled": [one.as_dict() for one in self.pooled],
+                "file": row.row.file,
+                "line": row.row.line,
+                "curve": row.curve,
+                "concurrency": row.row.concurrency,
+                "verdict": row.verdict,
+                "reason": row.reasons[0].message if row.reasons else None,
             }
-        )
+            for row in self.rows
+        ]
+
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, ``verdict``, ``counts``, ``coverage90``, ``rows``, ``findings``, ``pairs``, ``pooled``."""
+        return {
+            "meta": self.meta,
+            "verdict": self.verdict,
+            "counts": self.counts,
+            "coverage90": self.coverage,
+            "rows": [row.as_dict() for row in self.rows],
+            "findings": [reason.as_dict() for reason in self.findings],
+            "pairs": [pair.as_dict() for pair in self.pairs],
+            "pooled": [one.as_dict() for one in self.pooled],
+        }

@@ -1,4 +1,4 @@
-"""``validate``: every check on a set of rows, and a verdict per row."""
+"""Every check on a set of rows, and a verdict per row."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ from simulator.validation.report import Report, RowVerdict
 from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, limits_of, roofs_of
 
 
-def validate(
-    rows: Sequence[Row], calibration: str | None = None, force: bool = False, *, method: str = "des"
-) -> Report:
+def judge(rows: Sequence[Row], calibration: str | None = None, force: bool = False, *, method: str = "des") -> Report:
     """Is this measured curve possible and plausible?
 
     Without a model: identities, labels and neighbours (:mod:`simulator.validation.consistency`), with prices and power
@@ -156,7 +154,7 @@ def _meta(rows: Sequence[Row], expected: Expectations, curves: Mapping[Any, Know
                 "hash": s.calibration.hash or None,
                 "forced_outside": list(s.forced),
                 "acceptance_length": s.speculation.acceptance_length,
-                "acceptance_source": s.speculation.source,
+                "acceptance_source": s.speculation.source.text,
             }
             for name, s in used.items()
         },

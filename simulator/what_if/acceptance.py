@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
-from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
 from simulator.speculation.acceptance import from_rate, rate_of_length
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import EDGE, THROUGHPUT, BreakEven, break_evens, off_of, with_length
@@ -25,7 +25,7 @@ STALLED = 0.75
 
 
 def what_if_acceptance(
-    scenario: Scenario,
+    scenario: Scenario | None = None,
     concurrencies: Sequence[int] | None = None,
     *,
     rates: Sequence[float] | None = None,
@@ -43,7 +43,7 @@ def what_if_acceptance(
     ``dlog_throughput_dlength`` per token, ``dlog_throughput_drate`` per unit of rate), ``break_even`` and ``off``.
 
     Args:
-        scenario: with drafts; its depth is kept, its acceptance is not used.
+        scenario: with drafts; its depth is kept, its acceptance is not used. None: the default one with MTP 3.
         concurrencies: clients; None: those of 4 to 256 that fit. Requests beyond what fits queue, which is noted.
         rates: acceptance rates in [0, 1], the same at each position; None with no lengths: 0 to 1 in 21 steps.
         lengths: acceptance lengths in [1, k + 1], instead of rates.
@@ -56,7 +56,14 @@ def what_if_acceptance(
 
     Raises:
         InputError: no drafts, values out of range, or an empty range.
+
+    Example:
+        >>> from simulator import make_scenario, what_if_acceptance
+        >>> study = what_if_acceptance(make_scenario(mtp=3, isl=8192), [32], rates=[0, 0.5, 1], method="closed-form")
+        >>> [row["gain_over_off"] > 0 for row in study.tables["points"]]
+        [False, False, True]
     """
+    scenario = scenario or make_scenario(mtp=3)
     check_drafts(scenario)
     check_method(method)
     counts = chosen_concurrencies(scenario, concurrencies)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.predict import versions
-from simulator.serving.closed_loop import simulate
+from simulator.serving.closed_loop import expected_metrics
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import Speculation
@@ -97,7 +97,9 @@ class Task:
 
     def run(self) -> Metrics:
         """Its metrics."""
-        return simulate(self.plan, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed)
+        return expected_metrics(
+            self.plan, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed
+        )
 
 
 def run_chunk(tasks: Sequence[Task]) -> list[Metrics]:

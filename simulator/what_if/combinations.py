@@ -14,26 +14,29 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.prediction.predict import check_concurrencies, versions
 from simulator.prediction.several import split_meta
-from simulator.results.table import to_json
-from simulator.serving.scenario import Scenario, cost_basis_price
+from simulator.results.table import Result
+from simulator.results.words import replica_name
+from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
 from simulator.speculation.acceptance import from_rate
 from simulator.units import KILO, MEGA, SECONDS_PER_HOUR
 from simulator.what_if.acceptance import study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, with_length
 from simulator.what_if.grid import Progress, closed_form_grid, silent
-from simulator.what_if.ranges import check_drafts, check_method, check_rates
+from simulator.what_if.ranges import check_drafts, check_method, check_rates, span
 
 Array = NDArray[Any]
+CLIENTS = (4, 8, 16, 32, 64, 128, 256)
+RATES = tuple(span("--rates", 0.0, 1.0, 11))
 
 
 @dataclass(frozen=True)
-class WideSweep:
+class WideSweep(Result):
     """Columns of equal length, one entry per configuration, and for every concurrency and acceptance the best of them.
 
     Attributes:
         meta: inputs.
-        columns: name -> values; units of :data:`simulator.results.table.UNITS`, rates and gains are fractions.
+        columns: name -> values; units of :data:`simulator.results.columns.UNITS`, rates and gains are fractions.
         best: rows with the TP and depth of highest throughput per GPU at each concurrency and acceptance rate.
     """
 
@@ -41,10 +44,15 @@ class WideSweep:
     columns: Mapping[str, Array]
     best: tuple[Mapping[str, Any], ...]
 
-    def to_json(self) -> str:
-        """``{"meta", "columns", "best"}``."""
+    def records(self) -> list[dict[str, Any]]:
+        """One row per configuration."""
+        lists = [column.tolist() for column in self.columns.values()]
+        return [dict(zip(self.columns, values, strict=True)) for values in zip(*lists, strict=True)]
+
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, ``columns``, ``best``."""
         columns = {name: column.tolist() for name, column in self.columns.items()}
-        return to_json({"meta": self.meta, "columns": columns, "best": self.best})
+        return {"meta": self.meta, "columns": columns, "best": self.best}
 
     def to_csv(self) -> str:
         """One line per configuration."""
@@ -56,9 +64,9 @@ class WideSweep:
 
 
 def what_if_sweep(
-    scenarios: Sequence[Scenario],
-    concurrencies: Sequence[int],
-    rates: Sequence[float],
+    scenarios: Sequence[Scenario] | None = None,
+    concurrencies: Sequence[int] = CLIENTS,
+    rates: Sequence[float] = RATES,
     *,
     method: str = "closed-form",
     seed: int = 0,
@@ -69,7 +77,8 @@ def what_if_sweep(
     """Throughput, TPOT, cost and gain over Off of every scenario at every acceptance rate and concurrency.
 
     Args:
-        scenarios: each with drafts, such as one per TP and depth; their own acceptance is not used.
+        scenarios: each with drafts, such as one per TP and depth; their own acceptance is not used. None: the default
+            one on TP2 and TP4 at depth 1 to 8.
         concurrencies: clients. Requests beyond what fits in memory queue; a scenario in which not even one fits is
             left out and noted.
         rates: acceptance rates in [0, 1], the same at each position.
@@ -82,6 +91,8 @@ def what_if_sweep(
     Raises:
         InputError: no scenario, one without drafts, or values out of range, or nothing fits in memory.
     """
+    if scenarios is None:
+        scenarios = [make_scenario(tp=tp, mtp=k, acceptance_rate=0.5) for tp in (2, 4) for k in range(1, 9)]
     if not scenarios:
         raise InputError("expected at least one scenario, found none")
     for scenario in scenarios:
@@ -89,7 +100,7 @@ def what_if_sweep(
     kept = [s for s in scenarios if s.max_concurrency >= 1]
     if not kept:
         scenarios[0].check_memory(1)
-    left_out = [f"TP{s.deployment.tp} MTP {s.speculation.tokens}" for s in scenarios if s not in kept]
+    left_out = [replica_name(s.deployment.tp, s.speculation.tokens) for s in scenarios if s not in kept]
     scenarios = kept
     check_method(method)
     check_concurrencies(concurrencies)

@@ -21,7 +21,7 @@ from simulator import kernels as kn
 from simulator.prediction.predict import derived
 from simulator.serving.closed_loop import run_closed_loop, runs_needed
 from simulator.serving.replica import Plan, build_plan
-from simulator.serving.scenario import Scenario, cost_basis_price
+from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario, published_acceptance
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.what_if.acceptance import SHOWN, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
@@ -43,7 +43,7 @@ def at_depth(scenario: Scenario, k: int) -> Scenario:
 
 
 def what_if_depth(
-    scenario: Scenario,
+    scenario: Scenario | None = None,
     concurrencies: Sequence[int] | None = None,
     *,
     method: str = "des",
@@ -59,7 +59,8 @@ def what_if_depth(
     ``policy`` (the depth an adaptive engine picks at each number of running requests).
 
     Args:
-        scenario: with drafts, as deep as is to be looked at.
+        scenario: with drafts, as deep as is to be looked at; None: the default one to depth 8, with the published
+            acceptance of its model.
         concurrencies: clients; None: those of 4 to 256 that fit at the greatest depth.
         method: ``des`` or ``closed-form``.
         seed: of lengths and accepted drafts.
@@ -69,7 +70,14 @@ def what_if_depth(
 
     Raises:
         InputError: no drafts, or bad concurrencies.
+
+    Example:
+        >>> from simulator import make_scenario, what_if_depth
+        >>> study = what_if_depth(make_scenario(mtp=4, acceptance=[0.9, 0.5, 0.1, 0.1]), [32], method="closed-form")
+        >>> study.tables["best"][0]["spec_tokens"]
+        2
     """
+    scenario = scenario or make_scenario(mtp=8, acceptance_profile=published_acceptance())
     check_drafts(scenario)
     check_method(method)
     counts = chosen_concurrencies(scenario, concurrencies)
@@ -107,7 +115,11 @@ def what_if_depth(
         )
     meta = study_meta(scenario, method, seed, cost_basis, price)
     s = scenario.speculation
-    meta |= {"acceptance_positions": list(s.probabilities), "acceptance_source": s.source, "best_fixed_depth": fixed}
+    meta |= {
+        "acceptance_positions": list(s.probabilities),
+        "acceptance_source": s.source.text,
+        "best_fixed_depth": fixed,
+    }
     return Study(
         kind="depth",
         meta=meta,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from simulator.prediction.intervals import Z90, jacobian
-from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, simulate
+from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import OFF, from_length, rate_of_length
@@ -154,7 +154,7 @@ class Gain:
         workload, speculation, cap = scenario.workload, scenario.speculation, max(1, scenario.max_concurrency)
         gpus = scenario.deployment.tp
         if method == "des":
-            found = simulate(plan, workload, speculation, self.concurrency, cap, gpus, self.seed)
+            found = expected_metrics(plan, workload, speculation, self.concurrency, cap, gpus, self.seed)
             return math.log(found[THROUGHPUT])
         load = closed_form_load(workload, speculation, self.concurrency, cap)[None, :]
         which = np.zeros(1, dtype=np.int64)

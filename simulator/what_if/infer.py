@@ -25,11 +25,12 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import chi2
 
 from simulator.errors import InputError
-from simulator.measurements import MeasuredPoint, read_csv, select
+from simulator.measurements import MeasuredPoint, read_csv
+from simulator.measurements import select as selected
 from simulator.measurements.configuration import Configuration, configuration
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import versions
-from simulator.results.table import rows_to_csv, to_json
+from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known, label
 from simulator.validation.pairs import Equation, Pair, implied_lengths
@@ -47,7 +48,7 @@ STEP = 0.02
 
 
 @dataclass(frozen=True)
-class Inference:
+class Inference(Result):
     """Inferred acceptance lengths, tokens per round, with 90 % intervals.
 
     Attributes:
@@ -65,21 +66,19 @@ class Inference:
     curves: tuple[Mapping[str, Any], ...]
     sentences: tuple[str, ...]
 
-    def to_json(self) -> str:
-        """``{"meta", "points", "pooled", "curves", "sentences"}``."""
-        return to_json(
-            {
-                "meta": self.meta,
-                "points": self.points,
-                "pooled": self.pooled,
-                "curves": self.curves,
-                "sentences": self.sentences,
-            }
-        )
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The points."""
+        return self.points
 
-    def to_csv(self) -> str:
-        """The points as CSV."""
-        return rows_to_csv(self.points)
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, ``points``, ``pooled``, ``curves``, ``sentences``."""
+        return {
+            "meta": self.meta,
+            "points": self.points,
+            "pooled": self.pooled,
+            "curves": self.curves,
+            "sentences": self.sentences,
+        }
 
 
 def infer_acceptance(
@@ -87,7 +86,7 @@ def infer_acceptance(
     mtp: str,
     calibration: str | None = None,
     *,
-    select_rows: str | None = None,
+    select: str | None = None,
     force: bool = False,
     method: str = "des",
 ) -> Inference:
@@ -101,7 +100,7 @@ def infer_acceptance(
         off: CSV file with Off rows; others are not used.
         mtp: CSV file with MTP rows; may be the same file.
         calibration: name or path; None: the shipped one that matches.
-        select_rows: which MTP rows to use, in the language of ``--select``.
+        select: which MTP rows to use, in the language of ``--select``.
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
 
@@ -109,8 +108,8 @@ def infer_acceptance(
         InputError: no Off rows, no MTP rows, or no MTP row with an Off row to compare with.
     """
     off_rows, mtp_rows = _rows(off, "off"), _rows(mtp, "mtp")
-    if select_rows:
-        mtp_rows = list(select(mtp_rows, select_rows))
+    if select:
+        mtp_rows = list(selected(mtp_rows, select))
     groups = _groups(mtp_rows)
     offs = {replace(configuration(row), acceptance_length=None): row for row in off_rows}
     pairs: list[list[Pair]] = []

@@ -26,4 +26,4 @@ def measured_points(path: str, scenario: Scenario) -> list[Mapping[str, Any]]:
     }
     expression = " and ".join(f'{key}="{value}"' for key, value in wanted.items())
     calibration = scenario.calibration.name
-    return list(infer_acceptance(path, path, calibration, select_rows=expression, force=bool(scenario.forced)).points)
+    return list(infer_acceptance(path, path, calibration, select=expression, force=bool(scenario.forced)).points)

@@ -14,7 +14,7 @@ from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import check_concurrencies
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
 from simulator.serving.replica import Plan, build_plan
-from simulator.serving.scenario import Scenario
+from simulator.serving.scenario import Scenario, make_scenario
 from simulator.what_if.acceptance import stalls, study_meta
 from simulator.what_if.factors import Factor, Values, factors_of
 from simulator.what_if.gain import THROUGHPUT, off_of
@@ -39,7 +39,7 @@ ANSWERS = {"gain": "gain over Off, a fraction", "throughput": "tok/s/GPU with MT
 
 
 def what_if_sensitivity(
-    scenario: Scenario,
+    scenario: Scenario | None = None,
     concurrency: int = 32,
     *,
     samples: int = SAMPLES,
@@ -55,7 +55,7 @@ def what_if_sensitivity(
     Tables: ``indices`` (answer, input, indices) and ``tornado`` (answer, input, values at both ends, sorted by swing).
 
     Args:
-        scenario: with drafts.
+        scenario: with drafts; None: the default one with MTP 3.
         concurrency: clients.
         samples: base samples N, a power of two.
         seed: of the sampling and the bootstrap.
@@ -64,6 +64,7 @@ def what_if_sensitivity(
     Raises:
         InputError: no drafts, a bad concurrency or number of samples.
     """
+    scenario = scenario or make_scenario(mtp=3)
     from SALib.analyze import sobol as analysis
     from SALib.sample import sobol as sampling
 

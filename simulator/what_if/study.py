@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.results.table import ResultTable, rows_to_csv, to_json
+from simulator.results.table import Result, ResultTable
 
 Rows = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Result):
     """Tables of one study.
 
     Attributes:
         kind: ``acceptance``, ``depth``, ``workload`` or ``sensitivity``.
         meta: every input.
-        tables: name -> rows; the first is the main one. Units are those of :data:`simulator.results.table.UNITS`;
+        tables: name -> rows; the first is the main one. Units are those of :data:`simulator.results.columns.UNITS`;
             acceptance rates, gains and indices are fractions, lengths tokens per round.
         sentences: what a reader needs.
     """
@@ -32,10 +32,10 @@ class Study:
         """One table, by default the main one."""
         return ResultTable(self.meta, self.tables[name or next(iter(self.tables))])
 
-    def to_json(self) -> str:
-        """``{"meta", <a list per table>, "sentences"}``."""
-        return to_json({"meta": self.meta, **self.tables, "sentences": self.sentences})
+    def records(self) -> Rows:
+        """The main table."""
+        return next(iter(self.tables.values()))
 
-    def to_csv(self) -> str:
-        """The main table as CSV."""
-        return rows_to_csv(next(iter(self.tables.values())))
+    def document(self) -> Mapping[str, Any]:
+        """``meta``, a list per table, ``sentences``."""
+        return {"meta": self.meta, **self.tables, "sentences": self.sentences}

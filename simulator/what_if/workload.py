@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
 from simulator.prediction.several import CONCURRENCIES, split_meta
-from simulator.serving.scenario import Scenario, cost_basis_price
+from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
 from simulator.what_if.acceptance import study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, solve
@@ -21,7 +22,7 @@ DEFAULT_CONCURRENCIES = (4, 32, 128)
 
 
 def what_if_workload(
-    scenarios: Sequence[Scenario],
+    scenarios: Sequence[Scenario] | None = None,
     concurrencies: Sequence[int] | None = None,
     *,
     method: str = "des",
@@ -38,7 +39,8 @@ def what_if_workload(
     caches do not fit with drafts is left out and noted.
 
     Args:
-        scenarios: each with drafts and an acceptance.
+        scenarios: each with drafts and an acceptance; None: the default one with MTP 3 on TP2 and TP4, at 1024 and 8192
+            input and 128 and 1024 output tokens.
         concurrencies: clients; None: 4, 32 and 128.
         method: ``des`` or ``closed-form``, which is not to be trusted where there is little but prefill.
         seed: of lengths and accepted drafts.
@@ -50,6 +52,9 @@ def what_if_workload(
     Raises:
         InputError: no scenario, one without drafts, or nothing fits in memory.
     """
+    if scenarios is None:
+        grid_of = itertools.product((2, 4), (1024, 8192), (128, 1024))
+        scenarios = [make_scenario(tp=tp, isl=isl, osl=osl, mtp=3) for tp, isl, osl in grid_of]
     if not scenarios:
         raise InputError("expected at least one scenario, found none")
     check_method(method)

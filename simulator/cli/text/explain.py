@@ -16,14 +16,14 @@ ASSUMPTIONS = (
 )
 
 
-def account_text(explanation: Explanation, scenario: Scenario, piped: bool = False) -> str:
+def account_text(explanation: Explanation, piped: bool = False) -> str:
     """Title, tables, totals, memory and assumptions."""
     page, meta = Page.of(piped), explanation.meta
     parts = [page.paragraph(words.title(meta)), ""]
     for phase, account in explanation.accounts.items():
         body, dropped = page.table(_columns(account))
         parts += [page.paragraph(_heading(explanation, phase)), "", body, ""]
-        parts += [page.paragraph(line, "  ") for line in _totals(account, scenario)]
+        parts += [page.paragraph(line, "  ") for line in _totals(account, explanation.scenario)]
         if phase == "decode":
             parts.append(_per_token(explanation))
         if dropped:

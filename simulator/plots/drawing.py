@@ -1,0 +1,191 @@
+"""A result in, a figure out: :func:`draw` and the picture that each kind of result has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from simulator.errors import InputError
+from simulator.plots.saving import save
+from simulator.results import words
+from simulator.results.table import Result, ResultTable
+
+if TYPE_CHECKING:
+    from simulator.fitting.evaluate import Evaluation
+    from simulator.planning.answer import Answer
+    from simulator.plots.traffic import TrafficPicture
+    from simulator.prediction.compare import Matched
+    from simulator.prediction.explain import Explanation
+    from simulator.prediction.simulate import Simulation
+    from simulator.validation.report import Report
+    from simulator.what_if.study import Study
+
+Points = Sequence[Mapping[str, Any]]
+
+
+def draw(
+    result: Result, path: str | os.PathLike[str] | None = None, *, measured: Points = (), title: str = ""
+) -> Figure:
+    """The picture of a result, written to ``path`` (PNG or SVG by its suffix) if there is one.
+
+    Args:
+        result: of :func:`~simulator.predict`, ``compare``, ``explain``, ``evaluate``, ``validate``, ``plan``,
+            ``simulate`` or a what-if study.
+        path: file to write; it is whole or not there.
+        measured: points to mark on the map of acceptance, with ``concurrency``, ``acceptance_length``, ``lo``, ``hi``.
+        title: instead of the picture's own.
+
+    Raises:
+        InputError: a result that has no picture, a suffix that is no picture format, or a path that cannot be written.
+
+    Example:
+        >>> from simulator import draw, make_scenario, predict
+        >>> type(draw(predict(make_scenario(), [4, 8], method="closed-form"))).__name__
+        'Figure'
+    """
+    kind = type(result).__name__
+    if kind not in PICTURES:
+        raise InputError(f"no picture of a result of kind {kind}; there are pictures of {', '.join(PICTURES)}")
+    figure = _study(result, title, measured) if kind == "Study" else PICTURES[kind](result, title)
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def _prediction(table: ResultTable, title: str) -> Figure:
+    """Throughput over interactivity and latencies over concurrency, one curve per TP and depth."""
+    from simulator.plots.curves import curves_figure
+
+    series = []
+    for tp, k in dict.fromkeys((row["tp"], row["spec_tokens"]) for row in table.rows):
+        rows = [row for row in table.rows if (row["tp"], row["spec_tokens"]) == (tp, k)]
+        series.append({"label": words.replica_name(tp, k), "rows": rows})
+    return curves_figure(series, title=title or words.title(table.meta))
+
+
+def _comparison(matched: Matched, title: str) -> Figure:
+    """Both fronts and the gain at each matched interactivity."""
+    from simulator.plots.matched import comparison_figure
+
+    fronts = matched.fronts
+    return comparison_figure(fronts["mtp"], fronts["off"], matched.comparison, title or words.title(matched.meta))
+
+
+def _explanation(explanation: Explanation, title: str) -> Figure:
+    """The operators under the roof of the hardware; of two phases the decode round."""
+    from simulator.plots.roofline import roofline_figure
+
+    phase, account = next(iter(explanation.accounts.items()))
+    own = f"{words.title(explanation.meta)}: {phase} at {explanation.concurrency} clients"
+    return roofline_figure(account, explanation.scenario.deployment.hardware, title or own)
+
+
+def _evaluation(result: Evaluation, title: str) -> Figure:
+    """Parity of every metric, one group per engine, precision and speculation."""
+    from simulator.measurements.cells import METRICS
+    from simulator.plots.parity import measured_vs_predicted_figure
+
+    points = []
+    for p in result.points:
+        group = " ".join(str(p[g]) for g in ("engine", "precision", "spec") if g in p)
+        for name in METRICS:
+            if p.get(f"predicted_{name}") is None or p.get(name) is None:
+                continue
+            point = {"metric": name, "group": group, "measured": p[name], "predicted": p[f"predicted_{name}"]}
+            point |= {"concurrency": p["concurrency"], "lo": p.get(f"{name}_lo"), "hi": p.get(f"{name}_hi")}
+            points.append({k: v for k, v in point.items() if v is not None})
+    return measured_vs_predicted_figure(points, title or "Predicted against measured")
+
+
+def _validation(report: Report, title: str) -> Figure:
+    """Every measured row beside what is expected and what is possible."""
+    from simulator.plots.validation import validation_figure
+
+    return validation_figure(report)
+
+
+def _plan(answer: Answer, title: str) -> Figure:
+    """GPUs or rate of each option, and how close the winner comes to its promises."""
+    from simulator.plots.planning import plan_figure
+
+    meta = answer.meta
+    rated = meta["gpus"] is not None
+    asked = f"{meta['gpus']} GPUs" if rated else f"{meta['rate_per_s']:g} req/s"
+    own = f"{meta['model']} on {meta['hardware']}: {asked}"
+    return plan_figure(answer.records(), title or own, f"{meta['arrivals']};  {meta['lengths']}", rated=rated)
+
+
+def traffic_picture(result: Simulation) -> TrafficPicture:
+    """What the figure of a simulation shows."""
+    import numpy as np
+
+    from simulator.plots.traffic import TrafficPicture
+    from simulator.serving.delivered import counted
+    from simulator.serving.saturation import SATURATED, queue_over_time
+
+    run = result.run
+    queue = queue_over_time(run, 0.0, max(float(run.requests.send[-1]), 1e-9))
+    inside = counted(run, result.traffic) & run.served
+    everything = run.served
+    limits: dict[str, list[tuple[float, float]]] = {}
+    for promise in result.promises:
+        limits.setdefault(promise.metric, []).append((promise.percentile, promise.limit))
+    return TrafficPicture(
+        queue.time,
+        queue.waiting,
+        queue.running,
+        result.fleet.slots,
+        run.requests.send[everything],
+        run.ttft()[everything],
+        np.asarray(run.tpot()[inside]),
+        limits,
+        result.figures["state"] == SATURATED,
+    )
+
+
+def _simulation(result: Simulation, title: str) -> Figure:
+    """The queue and the latencies of one simulation."""
+    from simulator.plots.traffic import traffic_figure
+
+    meta = result.meta
+    spec = f"MTP {meta['spec_tokens']}" if meta["spec_tokens"] else "MTP off"
+    own = f"{meta['model']} on {meta['replicas']} x TP{meta['tp']} {meta['hardware']}, {spec}"
+    below = f"{meta['traffic']};  {meta['lengths']};  {meta['router']}"
+    return traffic_figure(traffic_picture(result), title or own, below)
+
+
+def _study(study: Any, title: str, measured: Points = ()) -> Figure:
+    """The picture of a what-if study of its kind."""
+    from simulator.plots.acceptance import acceptance_figure
+    from simulator.plots.depth import depth_figure
+    from simulator.plots.sensitivity import sensitivity_figure
+    from simulator.plots.workload import workload_figure
+
+    found: Study = study
+    tables, meta = found.tables, found.meta
+    if found.kind == "workload":
+        return workload_figure(tables["points"], title or "Where MTP pays: lengths and deployments")
+    own = title or words.title(meta)
+    if found.kind == "acceptance":
+        what = title or f"{own}, MTP {meta['spec_tokens']}"
+        return acceptance_figure(tables["points"], tables["break_even"], measured, what)
+    if found.kind == "depth":
+        return depth_figure(tables["points"], tables["best"], int(meta["best_fixed_depth"]), own)
+    of_gain = [[row for row in tables[name] if row["answer"] == "gain"] for name in ("tornado", "indices")]
+    return sensitivity_figure(of_gain[0], of_gain[1], title or f"{own}, {meta['concurrency']} clients")
+
+
+PICTURES: dict[str, Callable[[Any, str], Figure]] = {
+    "ResultTable": _prediction,
+    "Matched": _comparison,
+    "Explanation": _explanation,
+    "Evaluation": _evaluation,
+    "Report": _validation,
+    "Answer": _plan,
+    "Simulation": _simulation,
+    "Study": _study,
+}
+"""Class of a result -> what draws it. By name, so that a picture does not import the rooms of all other results."""
