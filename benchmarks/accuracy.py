@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simulator import evaluate
+from simulator import evaluate, shipped_measurements
 from simulator.cost.calibration import PRIORS, load_calibration
 from simulator.fitting.frontiers import sweeps_of
 from simulator.fitting.headline import point_errors
 from simulator.fitting.problem import Evaluator
-from simulator.fitting.shipped import RECIPES, measured_file
+from simulator.fitting.shipped import RECIPES
 from simulator.fitting.splits import (
     SplitResult,
     coverage,
@@ -37,8 +37,8 @@ Row = tuple[str, str, str, str, str]
 
 def points() -> dict[str, list[MeasuredPoint]]:
     """The data of the three calibrations that are fitted to runs."""
-    atom = list(read_csv(measured_file("atom_mi355x_tp4.csv")).points)
-    sglang = list(read_csv(measured_file("sglang_mi355x_8k1k.csv")).points)
+    atom = list(read_csv(shipped_measurements("atom_mi355x_tp4.csv")).points)
+    sglang = list(read_csv(shipped_measurements("sglang_mi355x_8k1k.csv")).points)
     return {
         "ATOM": atom,
         "SGLang FP4": pick(sglang, lambda r: r.precision == "FP4"),
@@ -108,7 +108,7 @@ def headline() -> Iterator[Row]:
     """The published MTP-against-Off table, predicted by the calibration that was fitted to it."""
     recipe = RECIPES[-1]
     calibration = load_calibration(recipe.name)
-    published = list(read_csv(measured_file(recipe.file)).frontier)
+    published = list(read_csv(shipped_measurements(recipe.file)).frontier)
     sweeps = sweeps_of(published, "sglang", None)
     assert calibration.acceptance is not None
     evaluator = Evaluator(calibration.values(), calibration.acceptance.length, exact=True)

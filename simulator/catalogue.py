@@ -16,6 +16,7 @@ from simulator.facts.model import Model
 from simulator.facts.quantities import Spec
 from simulator.facts.reading import ROOMS, load_engine, load_hardware, load_model, names, read_mapping
 from simulator.facts.weights import active_parameters, draft_parameters, total_checkpoint_bytes, total_parameters
+from simulator.results.table import ResultTable
 from simulator.speculation.published import AcceptanceProfile, load_acceptance
 from simulator.units import GIGA, MEGA, TERA
 
@@ -59,6 +60,27 @@ LOADERS: dict[str, Callable[[str], Spec]] = {
     "calibration": load_calibration,
 }
 assert LOADERS.keys() == ROOMS.keys()
+
+
+def profiles(kind: str | None = None, name: str | None = None) -> ResultTable:
+    """All shipped profiles, those of one kind, or every number of one with its unit and source.
+
+    Args:
+        kind: ``hardware``, ``model``, ``engine``, ``acceptance``, ``calibration`` or ``parameters``.
+        name: of one profile, or the path of your own file, which is checked.
+
+    Raises:
+        InputError: no such kind or profile, or a faulty file.
+
+    Example:
+        >>> from simulator import profiles
+        >>> profiles("hardware").column("name")[:2]
+        ['b200', 'b300']
+    """
+    rows = entries(kind) if name is None else numbers(kind or "", name)
+    if name is None and kind is not None and kind.lower() == PARAMETERS:
+        rows = parameters()
+    return ResultTable({"kind": kind, "name": name}, tuple(rows))
 
 
 def entries(kind: str | None = None) -> list[Row]:

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import yaml
 
+from simulator import shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import digest, load_calibration
 from simulator.cost.parameters import registry
-from simulator.fitting.shipped import measured_file
 from simulator.measurements import MeasuredPoint, read_csv, select, write_csv
 from simulator.prediction.predict import versions
 
-ATOM = measured_file("atom_mi355x_tp4.csv")
-SGLANG = measured_file("sglang_mi355x_8k1k.csv")
-FRONTIER = measured_file("inferencex_frontier_fp4_1k1k.csv")
+ATOM = shipped_measurements("atom_mi355x_tp4.csv")
+SGLANG = shipped_measurements("sglang_mi355x_8k1k.csv")
+FRONTIER = shipped_measurements("inferencex_frontier_fp4_1k1k.csv")
 CURVE = "precision=FP8 and spec=off and isl=8192 and date=2026-05-11"
 QUICK = "--no-cross-validation"
 HEADER = "hardware,model,precision,engine,spec,isl,osl,tp,concurrency,total_tok_s_gpu,mean_ttft_ms,mean_tpot_ms"

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from simulator import shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import PRIORS, load_calibration
 from simulator.cost.parameters import registry
 from simulator.facts.reading import names, read_mapping
 from simulator.fitting import shipped
 from simulator.fitting.calibrate import as_calibration
-from simulator.fitting.shipped import RECIPES, Recipe, build, differences, measured_file, shipped_file
+from simulator.fitting.shipped import RECIPES, Recipe, build, differences, shipped_file
 from simulator.measurements import read_csv, select
 
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -49,12 +50,12 @@ def test_a_refit_has_the_shipped_errors_scope_and_rows(recipe: Recipe) -> None:
 def test_data_hashes_are_those_of_the_shipped_measurements(recipe: Recipe) -> None:
     (source,) = load_calibration(recipe.name).data
     assert source.file == recipe.file
-    assert source.sha256 == hashlib.sha256(measured_file(recipe.file).read_bytes()).hexdigest()
+    assert source.sha256 == hashlib.sha256(shipped_measurements(recipe.file).read_bytes()).hexdigest()
 
 
 @every_recipe
 def test_rows_used_are_the_rows_selected(recipe: Recipe) -> None:
-    rows = read_csv(measured_file(recipe.file)).rows
+    rows = read_csv(shipped_measurements(recipe.file)).rows
     chosen = select(rows, recipe.expression) if recipe.expression else rows
     assert load_calibration(recipe.name).data[0].rows == [row.line for row in chosen]
 

@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator import evaluate
+from simulator import evaluate, shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import PRIORS, load_calibration
 from simulator.fitting.evaluate import METRICS, Evaluation, evaluate_frontier
-from simulator.fitting.shipped import measured_file
 from simulator.measurements import MeasuredPoint, read_csv, select
 from simulator.speculation.published import load_acceptance
 
-ATOM = measured_file("atom_mi355x_tp4.csv")
-SGLANG = measured_file("sglang_mi355x_8k1k.csv")
-FRONTIER = measured_file("inferencex_frontier_fp4_1k1k.csv")
+ATOM = shipped_measurements("atom_mi355x_tp4.csv")
+SGLANG = shipped_measurements("sglang_mi355x_8k1k.csv")
+FRONTIER = shipped_measurements("inferencex_frontier_fp4_1k1k.csv")
 NEEDED = "hardware,model,precision,engine,spec,isl,osl,tp,concurrency"
 MODEL = "Qwen3.5-397B-A17B"
 PUBLISHED = "published profile qwen3.5-397b-a17b-thinking"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simulator import shipped_measurements
 from simulator.cost.calibration import (
     ACCEPTANCE,
     PRIORS,
@@ -19,7 +20,6 @@ from simulator.cost.calibration import (
 )
 from simulator.cost.parameters import prior_covariance, priors, registry
 from simulator.fitting.problem import Evaluator
-from simulator.fitting.shipped import measured_file
 from simulator.fitting.splits import coverage, leave_one_concurrency_out, pick
 from simulator.measurements import read_csv
 from simulator.measurements.configuration import Configuration
@@ -247,7 +247,7 @@ def test_a_fitted_acceptance_length_adds_to_the_interval() -> None:
 @cache
 def folds() -> Any:
     """SGLang FP8, the smallest shipped set, each concurrency left out in turn."""
-    rows = read_csv(measured_file("sglang_mi355x_8k1k.csv")).points
+    rows = read_csv(shipped_measurements("sglang_mi355x_8k1k.csv")).points
     fp8 = pick(rows, lambda row: row.precision == "FP8")
     return leave_one_concurrency_out("SGLang FP8", "", fp8, jobs=1)[1]
 

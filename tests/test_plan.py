@@ -17,7 +17,7 @@ from simulator.api import make_scenario
 from simulator.errors import InputError
 from simulator.planning.answer import Answer
 from simulator.planning.plan import plan
-from simulator.prediction.simulate import PrefillPool, simulate
+from simulator.prediction.simulate import PrefillPool, simulate_traffic
 from simulator.serving.delivered import summarise
 from simulator.serving.pools import KV_BANDWIDTH
 from simulator.traffic.arrivals import make_traffic
@@ -57,7 +57,7 @@ def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> N
     assert scenario.speculation.acceptance_length == w["acceptance_length"]
     good = 0
     for seed in range(100, 110):
-        result = simulate(
+        result = simulate_traffic(
             scenario,
             make_traffic(40.0, LONG),
             replicas=w["replicas"],
@@ -72,7 +72,7 @@ def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> N
 def test_one_replica_less_breaks_a_promise(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    result = simulate(
+    result = simulate_traffic(
         make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024),
         make_traffic(40.0, LONG),
         replicas=w["replicas"] - 1,
@@ -182,7 +182,7 @@ def test_a_promise_below_a_single_step() -> None:
     with pytest.raises(InputError, match=r"--ttft-p99: 100 ms is impossible with every option.*% more"):
         planned((parse_promise("ttft-p99=100ms"),))
     with pytest.raises(InputError, match="below the time of a single decode step"):
-        simulate(make_scenario(tp=4), make_traffic(1.0, LONG), promises=(parse_promise("tpot-p95=1ms"),))
+        simulate_traffic(make_scenario(tp=4), make_traffic(1.0, LONG), promises=(parse_promise("tpot-p95=1ms"),))
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_simulate_command(tmp_path: Path) -> None:
 def test_goodput_counts_requests_within_all_limits() -> None:
     scenario = make_scenario(tp=4, isl=8192)
     traffic = make_traffic(3.0, LONG, duration=1200.0)
-    result = simulate(scenario, traffic, promises=(parse_promise("ttft-p50=400ms"),))
+    result = simulate_traffic(scenario, traffic, promises=(parse_promise("ttft-p50=400ms"),))
     inside = result.run.requests.send >= 120.0
     share = float((result.run.ttft()[inside] <= 0.4).mean())
     assert result.figures["goodput_share"] == pytest.approx(share)
@@ -292,7 +292,7 @@ def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
     assert w["gpus_for_95_percent"] > w["gpus"]
     good = 0
     for seed in range(200, 210):
-        result = simulate(
+        result = simulate_traffic(
             make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024),
             make_traffic(20.0, LONG),
             replicas=w["replicas"],
@@ -323,4 +323,4 @@ def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
 )
 def test_bad_pools(prefill: PrefillPool, limit: int | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        simulate(make_scenario(tp=2), make_traffic(1.0, LONG), prefill=prefill, queue_limit=limit)
+        simulate_traffic(make_scenario(tp=2), make_traffic(1.0, LONG), prefill=prefill, queue_limit=limit)

@@ -4,7 +4,7 @@ unknown."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from simulator.fitting.prior import Prior, default_prior, prior_from
 from simulator.fitting.problem import Problem
 from simulator.fitting.scoring import Errors, join, mape, noise_of, predictor, row_errors
 from simulator.fitting.writing import write
-from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv, select
+from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv
+from simulator.measurements import select as selected
 from simulator.measurements.cells import cells_of
 from simulator.measurements.configuration import DEFAULT_DEPTH, configuration
 from simulator.prediction.predict import versions
+from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import resolve_calibration
 
@@ -35,8 +37,6 @@ NOISE_OF_KIND = {"total_tok_s_gpu": "throughput", "tpot": "tpot", "ttft": "ttft"
 STRONG_CORRELATION = 0.8
 JOBS = 2
 UNINFORMED = 0.95
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -81,38 +81,47 @@ def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list
         first = known.setdefault(replace(row, file="", line=0), row)
         if first is not row:
             raise InputError(f"{row.file}: line {row.line}: duplicate of {first.file} line {first.line}, use once")
-    return tables, list(select(rows, expression)) if expression else rows
+    return tables, list(selected(rows, expression)) if expression else rows
 
 
 def calibrate(
-    paths: Sequence[str | Path],
+    files: str | Path | Sequence[str | Path],
     *,
-    name: str,
+    name: str | None = None,
     description: str = "",
-    expression: str | None = None,
+    select: str | None = None,
     prior: str | None = None,
     engine: str = "sglang",
     checkpoint: str | None = None,
     cross_validate: bool = True,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> Session:
-    """Fit the parameters to points files, frontier files, or both.
+    """Fit the physical parameters to measured runs, frontier points, or both; ``write(path)`` keeps the answer.
 
     Args:
-        paths: CSV files.
-        name: name of the calibration.
+        files: paths of CSV files.
+        name: of the calibration; None: that of the first file.
         description: one line for people.
-        expression: row filter, see :func:`simulator.measurements.select`.
+        select: which rows, such as ``"precision=FP8"``, see :func:`simulator.measurements.select`.
         prior: calibration to start from instead of the kernel priors (its scope must match).
-        engine: engine behind frontier rows that do not name one.
-        checkpoint: checkpoint of frontier rows that do not name one.
-        cross_validate: also leave each concurrency out in turn.
+        engine: behind frontier rows that name none.
+        checkpoint: of frontier rows that name none.
+        cross_validate: also leave each concurrency out in turn, which measures the noise.
         progress: told what is being done.
 
     Raises:
         InputError: bad files, nothing to fit, or several engines or hardware without a selection.
+
+    Example:
+        >>> from simulator import calibrate, shipped_measurements
+        >>> file = shipped_measurements("sglang_mi355x_8k1k.csv")
+        >>> found = calibrate(file, select="precision=FP4 and tp=4 and spec=off", cross_validate=False)
+        >>> found.content["errors"]["in_sample"]["tpot"] < 0.05
+        True
     """
-    tables, rows = read_rows(paths, expression)
+    paths = [files] if isinstance(files, str | Path) else list(files)
+    name = name or Path(paths[0]).stem
+    tables, rows = read_rows(paths, select)
     points = [r for r in rows if isinstance(r, MeasuredPoint)]
     sweeps = sweeps_of([r for r in rows if isinstance(r, FrontierPoint)], engine, checkpoint)
     scope = _scope(points, sweeps)
@@ -133,7 +142,7 @@ def calibrate(
         errors["leave_one_concurrency_out"] = mape(held)
         noise |= {NOISE_OF_KIND[kind]: noise_of(values) for kind, values in held.items()}
         source = "90 % quantile of the errors with each concurrency left out in turn"
-    content = _content(found, name, description, scope, tables, rows, expression, errors, noise, source)
+    content = _content(found, name, description, scope, tables, rows, select, errors, noise, source)
     meta = {k: v for k, v in content.items() if k not in ("parameters", "covariance")}
     return Session(meta, found, content, tuple(points))
 

@@ -4,7 +4,7 @@ coverage."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,9 @@ from simulator.fitting.problem import Evaluator
 from simulator.measurements import FrontierPoint, MeasuredPoint
 from simulator.measurements.cells import METRICS, checked_configuration, measured
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
+from simulator.measurements.files import Files, read_measurements
 from simulator.prediction.predict import predict_one, versions
+from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import resolve_calibration
 
@@ -51,13 +53,54 @@ class Evaluation(Result):
         }
 
 
+def evaluate(
+    files: Files,
+    calibration: str | None = None,
+    *,
+    select: str | None = None,
+    engine: str = "sglang",
+    force: bool = False,
+    method: str = "des",
+    progress: Progress = silent,
+) -> Evaluation:
+    """Predict every row of measured files and report the errors: per row, as MAPE by metric and group, and coverage.
+
+    Args:
+        files: paths of CSV files, or rows of :func:`read_measurements`: runs, or points of a frontier.
+        calibration: name or path; None: the profiles and kernel priors alone.
+        select: which rows, such as ``"engine=ATOM and precision=FP8"``.
+        engine: behind frontier rows that name none.
+        force: apply a calibration outside what it was fitted to.
+        method: ``des`` or ``closed-form``.
+        progress: told what is being done.
+
+    Raises:
+        InputError: bad files, no row, runs and frontier points together, a row no profile describes, or a calibration
+            of another engine, precision or hardware without ``force``.
+
+    Example:
+        >>> from simulator import evaluate, read_measurements, shipped_measurements
+        >>> rows = read_measurements(shipped_measurements("sglang_mi355x_8k1k.csv"), select="precision=FP4 and tp=4")
+        >>> evaluate(rows, "sglang-mi355x-fp4-2026-09").mape["mean_tpot_ms"] < 0.05
+        True
+    """
+    rows = read_measurements(files, select=select)
+    runs = [row for row in rows if isinstance(row, MeasuredPoint)]
+    frontier = [row for row in rows if isinstance(row, FrontierPoint)]
+    if runs and frontier:
+        raise InputError("points and frontier files together: expected one kind; evaluate them one by one")
+    if frontier:
+        return evaluate_frontier(frontier, calibration, engine=engine, force=force)
+    return evaluate_runs(runs, calibration, force=force, method=method, progress=progress)
+
+
 def evaluate_runs(
     rows: Sequence[MeasuredPoint],
     calibration: str | None = None,
     *,
     force: bool = False,
     method: str = "des",
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Predict each row under one calibration; without one, from the profiles and the kernel priors alone.
 

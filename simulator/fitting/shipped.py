@@ -10,7 +10,9 @@ from typing import Any
 
 from simulator.cost.calibration import load_calibration
 from simulator.cost.parameters import registry
-from simulator.fitting.calibrate import Progress, Session, calibrate
+from simulator.fitting.calibrate import Session, calibrate
+from simulator.measurements.files import shipped_measurements
+from simulator.results.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,13 @@ RECIPES = (
 )
 
 
-def measured_file(name: str) -> Path:
-    """Path of a shipped measurement file."""
-    return Path(str(resources.files("simulator").joinpath("measurements", "published", name)))
-
-
-def build(recipe: Recipe, progress: Progress = lambda text: None, cross_validate: bool = True) -> Session:
+def build(recipe: Recipe, progress: Progress = silent, cross_validate: bool = True) -> Session:
     """Make one shipped calibration again; without cross-validation its parameters are the same, its noise is not."""
     return calibrate(
-        [measured_file(recipe.file)],
+        [shipped_measurements(recipe.file)],
         name=recipe.name,
         description=recipe.description,
-        expression=recipe.expression,
+        select=recipe.expression,
         prior=recipe.prior,
         cross_validate=cross_validate,
         progress=progress,

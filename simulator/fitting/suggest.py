@@ -7,7 +7,7 @@ metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.prediction.intervals import Z90, jacobian, noise_class
 from simulator.prediction.predict import check_concurrencies
+from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import (
     Acceptance,
@@ -75,7 +76,7 @@ def suggest(
     tp: Sequence[int] = (2, 4),
     concurrencies: Sequence[int] = CONCURRENCIES,
     workloads: Sequence[tuple[int, int]] = WORKLOADS,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> Suggestions:
     """Which next run would narrow the prediction of a target most; the target itself is one of the candidates.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from simulator import planning
@@ -14,6 +14,7 @@ from simulator.planning.ledger import Ledger
 from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
 from simulator.prediction.simulate import one_step, shortest_prompt
+from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
 from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe
 from simulator.traffic.arrivals import Traffic, make_traffic
@@ -43,7 +44,7 @@ def plan(
     cost_basis: str = "hyperscaler",
     resume: str | None = None,
     kv_bandwidth: float | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> Answer:
     """The cheapest fleet for a ``rate`` (requests/s), or the highest rate of so many ``gpus``.
 

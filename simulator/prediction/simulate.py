@@ -17,11 +17,12 @@ from simulator.serving.delivered import cost_and_energy, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
 from simulator.serving.replica import Plan, build_plan
-from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
 from simulator.speculation.acceptance import OFF
-from simulator.traffic.arrivals import Traffic
-from simulator.traffic.promises import Promise, check_promises
-from simulator.units import GIGA, KILO, duration_text
+from simulator.traffic.arrivals import Traffic, make_traffic
+from simulator.traffic.lengths import Lengths, lengths_of
+from simulator.traffic.promises import Promise, check_promises, parse_promises
+from simulator.units import GIGA, KILO, duration_text, parse_duration
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,73 @@ class Simulation(Result):
 
 
 def simulate(
+    scenario: Scenario | None = None,
+    *,
+    rate: float | None = None,
+    profile: str | None = None,
+    trace: str | None = None,
+    cv: float = 1.0,
+    duration: str | float | None = None,
+    lengths: str | Lengths = "fixed",
+    replicas: int = 1,
+    router: str = "least-outstanding",
+    max_running: int | None = None,
+    queue_limit: int | None = None,
+    prefill_tp: int | None = None,
+    prefill_replicas: int = 1,
+    kv_bandwidth_gb_s: float = 50.0,
+    promises: Sequence[str | Promise] = (),
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+) -> Simulation:
+    """Open-loop traffic against one replica or a fleet behind a router, by discrete events.
+
+    Args:
+        scenario: what one replica is, and the nominal lengths; None: the default one.
+        rate: requests per second of the whole fleet; one of this, ``profile`` and ``trace``.
+        profile: CSV file ``start_s,requests_per_s``, the rate over the day.
+        trace: CSV file ``arrival_s,input_tokens,output_tokens``, or JSONL with the fields of the Mooncake trace.
+        cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty, 0 even.
+        duration: such as ``"10min"``, or seconds; None: an hour, a profile's day, a trace's own length.
+        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``.
+        replicas: equal replicas behind the router.
+        router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
+        max_running: requests that one replica runs at once; None: what fits in memory.
+        queue_limit: requests that may wait at a replica; None: any number.
+        prefill_tp: TP of a pool that only prefills; the scenario's replicas then only decode.
+        prefill_replicas: replicas of that pool.
+        kv_bandwidth_gb_s: per GPU between the pools, one way, GB/s.
+        promises: such as ``"ttft-p99=2s"``; reported as kept or not, and counted as goodput.
+        seed: of arrivals, lengths and accepted drafts.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+
+    Raises:
+        InputError: bad arguments or files, what does not fit in memory, a promise below the time of a single step.
+
+    Example:
+        >>> from simulator import make_scenario, simulate
+        >>> found = simulate(make_scenario(tp=4), rate=1.0, duration="10min", promises=["ttft-p99=2s"])
+        >>> found.figures["state"], found.figures["promises"][0]["kept"]
+        ('stable', True)
+    """
+    base = scenario or make_scenario()
+    seconds = parse_duration("--duration", duration) if isinstance(duration, str) else duration
+    drawn = lengths_of(lengths, base.workload)
+    return simulate_traffic(
+        base,
+        make_traffic(rate, drawn, duration=seconds, cv=cv, profile=profile, trace=trace),
+        replicas=replicas,
+        router=router.lower(),
+        max_running=max_running,
+        queue_limit=queue_limit,
+        prefill=None if prefill_tp is None else PrefillPool(prefill_tp, prefill_replicas, kv_bandwidth_gb_s * GIGA),
+        promises=parse_promises(promises),
+        seed=seed,
+        cost_basis=cost_basis.lower(),
+    )
+
+
+def simulate_traffic(
     scenario: Scenario,
     traffic: Traffic,
     *,

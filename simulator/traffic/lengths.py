@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
+from simulator.traffic.benchmark import Workload
 from simulator.traffic.traces import LONGEST, read_pairs
 
 Tokens = NDArray[np.int64]
@@ -116,3 +117,12 @@ def parse_lengths(text: str, isl: int, osl: int) -> Lengths:
             f"--lengths: lognormal needs a coefficient of variation from 0 to 10, such as lognormal:0.5, found {text!r}"
         )
     return Lengths(kind, isl, osl, shape, text)
+
+
+def lengths_of(lengths: str | Lengths, workload: Workload) -> Lengths:
+    """Lengths as :func:`parse_lengths` reads them, with the nominal lengths of a workload; or as they are.
+
+    Raises:
+        InputError: as of :func:`parse_lengths`.
+    """
+    return lengths if isinstance(lengths, Lengths) else parse_lengths(lengths, workload.isl, workload.osl)

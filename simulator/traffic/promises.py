@@ -65,3 +65,12 @@ def check_promises(promises: Sequence[Promise]) -> None:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"--{min(twice)}: promised twice")
+
+
+def parse_promises(promises: Sequence[str | Promise]) -> list[Promise]:
+    """Promises, those in words read by :func:`parse_promise`.
+
+    Raises:
+        InputError: as of :func:`parse_promise`.
+    """
+    return [parse_promise(one) if isinstance(one, str) else one for one in promises]

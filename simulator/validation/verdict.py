@@ -11,6 +11,7 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.reading import load_hardware
 from simulator.measurements import MeasuredPoint, Row
 from simulator.measurements.configuration import configuration
+from simulator.measurements.files import Files, read_measurements
 from simulator.measurements.wrong_units import wrong_units
 from simulator.prediction.predict import versions
 from simulator.units import KILO
@@ -27,6 +28,34 @@ from simulator.validation.pairs import check_pairs, implied_lengths
 from simulator.validation.reason import RANK, Place, Reason, Verdict
 from simulator.validation.report import Report, RowVerdict
 from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, limits_of, roofs_of
+
+
+def validate(
+    files: Files,
+    calibration: str | None = None,
+    *,
+    select: str | None = None,
+    force: bool = False,
+    method: str = "des",
+) -> Report:
+    """Check whether measured curves are possible and plausible, row by row.
+
+    Args:
+        files: paths of CSV files, or rows of :func:`read_measurements`.
+        calibration: name or path; None: the shipped one that matches each row, else the priors.
+        select: which rows, such as ``"engine = ATOM and precision = FP8"``.
+        force: apply a calibration outside what it was fitted to.
+        method: ``des`` or ``closed-form``.
+
+    Raises:
+        InputError: bad files, an unknown calibration, or one made for something else without ``force``.
+
+    Example:
+        >>> from simulator import shipped_measurements, validate
+        >>> validate(shipped_measurements("sglang_mi355x_8k1k.csv"), select="precision=FP4").verdict
+        'clean'
+    """
+    return judge(read_measurements(files, select=select), calibration, force, method=method)
 
 
 def judge(rows: Sequence[Row], calibration: str | None = None, force: bool = False, *, method: str = "des") -> Report:
