@@ -2,7 +2,7 @@
 
 Against discrete events of one replica under Poisson arrivals up to 85 % of the knee, with 8k prompts: the knee and the
 mean TPOT within 4 %, p95 TPOT 16 % low at worst, p99 TTFT within 15 % while slots do not run short; several short
-prompts per prefill and queues for slots are farther off. ``tests/test_openloop_theory.py`` holds it to that.
+prompts per prefill and queues for slots are farther off. ``tests/serving/test_fleet_theory.py`` holds it to that.
 """
 
 from __future__ import annotations

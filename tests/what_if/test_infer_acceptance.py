@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from simulator import cli, infer_acceptance, load_calibration, make_scenario, predict
+from simulator import cli, infer_acceptance, load_calibration, make_scenario, predict, shipped_measurements
 from simulator.errors import InputError
 
-FOLDER = Path(__file__).parent.parent / "simulator" / "measured"
+FOLDER = shipped_measurements("atom_mi355x_tp4.csv").parent
 ATOM, SGLANG = str(FOLDER / "atom_mi355x_tp4.csv"), str(FOLDER / "sglang_mi355x_8k1k.csv")
 COUNTS = (4, 16, 64)
 

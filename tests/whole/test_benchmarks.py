@@ -25,7 +25,7 @@ from simulator.serving.scenario import Scenario, resolve_deployment, resolve_wor
 from simulator.speculation.acceptance import OFF, Speculation, from_rate
 from simulator.speculation.rounds import draw_rounds
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from simulator.cost.parameters import priors, registry
 
 @functools.cache
 def script() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "fit_kernels.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "fit_kernels.py"
     spec = importlib.util.spec_from_file_location("fit_kernels", path)
     assert spec is not None
     assert spec.loader is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simulator.cli import COMMANDS
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def test_example_prints_what_the_readme_shows() -> None:
@@ -23,7 +23,7 @@ def test_every_command_exists() -> None:
 
 
 def test_every_linked_file_exists() -> None:
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (root / target).is_file(), target
     for target in re.findall(r"`((?:simulator|benchmarks|hardware_profiles|tests|docs)/[\w./-]*)`", README):

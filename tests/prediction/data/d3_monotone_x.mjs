@@ -1,6 +1,6 @@
 // Makes d3_monotone_x.json: values of d3-shape's curveMonotoneX, read from the Bezier segments it draws.
-//   mkdir /tmp/d3 && cd /tmp/d3 && npm install d3-shape@3.2.1 && cp REPO/tests/data/d3_monotone_x.mjs . &&
-//   node d3_monotone_x.mjs > REPO/tests/data/d3_monotone_x.json
+//   mkdir /tmp/d3 && cd /tmp/d3 && npm install d3-shape@3.2.1 && cp REPO/tests/prediction/data/d3_monotone_x.mjs . &&
+//   node d3_monotone_x.mjs > REPO/tests/prediction/data/d3_monotone_x.json
 import { readFileSync } from "node:fs";
 import { curveMonotoneX } from "d3-shape";
 

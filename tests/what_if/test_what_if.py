@@ -9,7 +9,6 @@ import json
 import math
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -20,6 +19,7 @@ from click.testing import CliRunner
 from simulator import (
     cli,
     make_scenario,
+    shipped_measurements,
     what_if_acceptance,
     what_if_depth,
     what_if_sensitivity,
@@ -45,7 +45,7 @@ from simulator.what_if.grid import closed_form_grid
 from simulator.what_if.ranges import span
 from simulator.what_if.sensitivity import PARAMETERS, apply, evaluate
 
-MEASURED = Path(__file__).parent.parent / "simulator" / "measured" / "atom_mi355x_tp4.csv"
+MEASURED = shipped_measurements("atom_mi355x_tp4.csv")
 
 
 @functools.cache
