@@ -75,7 +75,7 @@ def what_if_depth(
         >>> from simulator import make_scenario, what_if_depth
         >>> study = what_if_depth(make_scenario(mtp=4, acceptance=[0.9, 0.5, 0.1, 0.1]), [32], method="closed-form")
         >>> study.tables["best"][0]["spec_tokens"]
-        2
+        1
     """
     scenario = scenario or make_scenario(mtp=8, acceptance_profile=published_acceptance())
     check_drafts(scenario)
