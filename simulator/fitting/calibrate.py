@@ -200,7 +200,7 @@ def _sweep_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[float]:
         return []
     from simulator.fitting.headline import front_errors
 
-    return [float(e["total_tok_s_gpu"]) for e in front_errors(found, sweeps)]
+    return [float(e.throughput) for e in front_errors(found, sweeps)]
 
 
 def _content(

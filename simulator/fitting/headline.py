@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,17 @@ def full_front(evaluate: Evaluator, sweep: Sweep, cost_basis: str = "hyperscaler
     return Frontier.from_points(columns)
 
 
-def front_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[dict[str, Any]]:
-    """Per published point: interactivity, spec and the relative throughput error on the whole front."""
+@dataclass(frozen=True)
+class FrontError:
+    """Relative throughput error, predicted / published - 1, of one published point (interactivity in tok/s/user)."""
+
+    spec_tokens: int
+    interactivity: float
+    throughput: float
+
+
+def front_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[FrontError]:
+    """The error of every published point on the whole front; beyond its ends at the nearest one."""
     values, length = found.problem.values(found.x)
     evaluate = Evaluator(values, length, exact=True)
     out = []
@@ -45,7 +55,7 @@ def front_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[dict[str, Any]]:
                 low, high = front.band
                 inside = float(np.clip(at, low, high))
                 error = front.at(inside)["total_tok_s_gpu"] / obs.value - 1.0
-                out.append({"spec_tokens": sweep.base.spec_tokens, "interactivity": at, "total_tok_s_gpu": error})
+                out.append(FrontError(sweep.base.spec_tokens, at, error))
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 from simulator.cost.calibration import Calibration
 from simulator.errors import InputError
@@ -45,17 +46,7 @@ class Configuration:
         Raises:
             InputError: unknown names, impossible parallelism or precision.
         """
-        return _deployment(
-            self.hardware,
-            self.model,
-            self.engine,
-            self.precision,
-            self.checkpoint,
-            self.tp,
-            self.ep,
-            self.dp,
-            self.kv_dtype,
-        )
+        return _deployment(*(getattr(self, name) for name in DEPLOYED))
 
     def scenario(self, calibration: Calibration, forced: tuple[str, ...] = ()) -> Scenario:
         """The scenario under a calibration, with the row's own acceptance length when it states one."""
@@ -97,31 +88,16 @@ def configuration(row: MeasuredPoint) -> Configuration:
     return out
 
 
+DEPLOYED = ("hardware", "model", "engine", "precision", "checkpoint", "tp", "ep", "dp", "kv_dtype")
+"""The fields of a configuration that make its deployment."""
+
+
 @functools.cache
-def _deployment(
-    hardware: str,
-    model: str,
-    engine: str,
-    precision: str,
-    checkpoint: str | None,
-    tp: int,
-    ep: int,
-    dp: int,
-    kv_dtype: str | None,
-) -> Deployment:
-    if checkpoint is not None:
-        known = load_model(model).checkpoints
+def _deployment(*values: Any) -> Deployment:
+    named = dict(zip(DEPLOYED, values, strict=True))
+    if named["checkpoint"] is not None:
+        known = load_model(named["model"]).checkpoints
         names = {n.lower() for n in known} | {c.repository.lower() for c in known.values()}
-        if checkpoint.lower() not in names:
-            checkpoint = None
-    return resolve_deployment(
-        hardware=hardware,
-        model=model,
-        engine=engine,
-        precision=precision,
-        checkpoint=checkpoint,
-        tp=tp,
-        ep=ep,
-        dp=dp,
-        kv_dtype=kv_dtype,
-    )
+        if named["checkpoint"].lower() not in names:
+            named["checkpoint"] = None
+    return resolve_deployment(**named)
