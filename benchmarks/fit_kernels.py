@@ -33,7 +33,7 @@ RULES: dict[str, Combine] = {"sum": np.add, "max": np.maximum}
 SHIPPED_RULE = "sum"
 TOLERANCE = 0.01
 
-MEASURED = "measured/kernels_mi355x_qwen35.csv"
+MEASURED = "measurements/published/kernels_mi355x_qwen35.csv"
 HARDWARE, MODEL = load_hardware("mi355x"), load_model("qwen3.5-397b-a17b")
 EXPERT_PARAMS = 3.0 * MODEL.hidden * MODEL.moe.intermediate
 

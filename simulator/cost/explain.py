@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost, account, host_cost
-from simulator.cost.builder import OperatorBuilder
+from simulator.cost.forward import draft_operators, target_operators
 from simulator.cost.loads import Routing, decode_load, extend_load, prefill_load, verify_load
 from simulator.cost.operator import Operator
+from simulator.cost.rates import lossless
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.speculation.acceptance import Speculation
@@ -38,23 +39,21 @@ def explain_round(
     _check(batch=batch)
     if not (math.isfinite(context_tokens) and context_tokens >= 0.0):
         raise InputError(f"context_tokens: expected a finite number of at least 0, found {context_tokens}")
-    k, model, engine = speculation.tokens, deployment.model, deployment.engine
-    routing = Routing.of(model.moe, parameters)
+    k, made = speculation.tokens, deployment.engine.speculation
+    routing = Routing.of(deployment.model.moe, parameters)
     context = batch * context_tokens
-    transfers = _transfers(deployment, k)
-    load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], transfers)
+    load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], deployment.state_transfers(k))
     rows: list[OperatorCost] = []
     host = parameters["host.step_us"] + parameters["host.request_us"] * batch
     if k:
         draft, ideal = _operators(deployment, parameters, draft=True)
         single = decode_load(routing, batch, context)
-        passes = k if engine.speculation.single_draft_passes == "k" else k - 1
-        for number in range(1, passes + 1):
+        singles, extends = made.single_passes(k), made.extend_passes(k)
+        for number in range(1, singles + 1):
             rows += account(draft, single, f"draft {number}", ideal)
-        if engine.speculation.draft_extend:
-            passes += 1
+        if extends:
             rows += account(draft, extend_load(routing, batch, context, k), "draft extend", ideal)
-        host += parameters["host.draft_us"] * passes
+        host += parameters["host.draft_us"] * (singles + extends)
     target, ideal = _operators(deployment, parameters, draft=False)
     rows += account(target, load, "verify" if k else "decode", ideal)
     rows.append(host_cost(host * MICRO))
@@ -94,9 +93,8 @@ def explain_prefill(
             f"prefill pass of {deployment.engine.name} (chunk_tokens {chunk}); a later chunk has cached_tokens > 0"
         )
     routing = Routing.of(deployment.model.moe, parameters)
-    has_state = deployment.model.gdn is not None
     target, ideal = _operators(deployment, parameters, draft=False)
-    load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, transfers=1.0 if has_state else 0.0)
+    load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     rows = account(target, load, "prefill", ideal)
     launches = sum(op.count for op in target)
     if speculation.tokens:
@@ -113,22 +111,8 @@ def _operators(
     deployment: Deployment, parameters: Mapping[str, float], *, draft: bool
 ) -> tuple[list[Operator], list[Operator]]:
     """The operators, and the same with every efficiency 1, whose rates are the hardware's peaks."""
-    efficiencies = [name for name in parameters if name.endswith(("compute_eff", "bandwidth_eff"))]
-    perfect = dict(parameters) | dict.fromkeys(efficiencies, 1.0) | {"moe.half_width": 0.0}
-    builders = OperatorBuilder(deployment, parameters), OperatorBuilder(deployment, perfect)
-    real, ideal = (builder.draft() if draft else builder.target() for builder in builders)
-    return real, ideal
-
-
-def _transfers(deployment: Deployment, k: int) -> float:
-    """Recurrent-state reads and writes per request and round."""
-    if deployment.model.gdn is None:
-        return 0.0
-    if k == 0:
-        return 2.0
-    r = deployment.engine.speculation
-    writes = k + 1 if r.state_writes == "k+1" else k + 2
-    return float(r.state_reads + writes + r.state_moves)
+    made = draft_operators if draft else target_operators
+    return made(deployment, parameters), made(deployment, lossless(parameters))
 
 
 def _check(**sizes: float) -> None:

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from simulator.errors import InputError, unknown_name
 from simulator.facts.engine import Engine
-from simulator.facts.formats import FP4_OF_VENDOR, Format
-from simulator.facts.hardware import Hardware, compute_format
+from simulator.facts.formats import BITS_FAMILY, FP4_OF_VENDOR, Format
+from simulator.facts.hardware import Hardware
+from simulator.facts.layers import undivided
 from simulator.facts.model import Checkpoint, Model, group_formats
 from simulator.facts.quantities import Spec
 
@@ -31,14 +32,23 @@ class Deployment(Spec):
         return self.model.checkpoints[self.checkpoint]
 
     @property
-    def kv_format(self) -> str:
+    def kv_format(self) -> Format:
         """KV-cache format in use."""
         return self.kv_dtype or self.engine.kv_dtype
 
+    @property
+    def attention_tp(self) -> int:
+        """GPUs over which one attention rank is sharded: tp / dp."""
+        return self.tp // self.dp
 
-def attention_tp(deployment: Deployment) -> int:
-    """GPUs over which one attention rank is sharded: tp / dp."""
-    return deployment.tp // deployment.dp
+    def state_transfers(self, k: int) -> float:
+        """Recurrent-state reads and writes per request and round at depth k; 0 for a model without such a state."""
+        return float(self.engine.speculation.state_transfers(k)) if self.model.has_state else 0.0
+
+    @property
+    def prompt_state_transfers(self) -> float:
+        """Recurrent-state writes per prompt: the one that it leaves behind, or 0 for a model without such a state."""
+        return 1.0 if self.model.has_state else 0.0
 
 
 def check_deployment(deployment: Deployment) -> None:
@@ -59,38 +69,31 @@ def _parallel_faults(deployment: Deployment) -> list[str]:
     if tp > deployment.hardware.scale_up.gpus:
         gpus = deployment.hardware.scale_up.gpus
         faults.append(f"tp {tp} exceeds the {gpus} GPUs in the scale-up domain of {deployment.hardware.name}")
-    faults += _indivisible("tp", tp, {"dp": dp, "ep": ep}, divides=False)
-    faults += _indivisible("ep", ep, {"experts": model.moe.experts})
+    faults += [f"{name} {size} must divide tp {tp}" for name, size in (("dp", dp), ("ep", ep)) if tp % size]
+    checks = [("ep", ep, undivided(ep, {"experts": model.moe.experts}))]
     if tp % dp == 0:
-        heads = {"query heads": model.attention.query_heads}
-        if model.gdn is not None:
-            heads |= {"GDN key heads": model.gdn.key_heads, "GDN value heads": model.gdn.value_heads}
-        faults += _indivisible("tp" if dp == 1 else "tp/dp", tp // dp, heads)
-        kv_heads = model.attention.kv_heads
-        if kv_heads % (tp // dp) and (tp // dp) % kv_heads:
-            faults.append(f"tp/dp {tp // dp} must divide or be a multiple of the {kv_heads} KV heads")
+        ranks, layers = deployment.attention_tp, (model.attention, model.gdn)
+        checks += [("tp" if dp == 1 else "tp/dp", ranks, layer.faults(ranks)) for layer in layers if layer is not None]
     if tp % ep == 0:
-        faults += _indivisible("tp" if ep == 1 else "tp/ep", tp // ep, {"expert intermediate": model.moe.intermediate})
-    return faults + _indivisible("tp", tp, {"shared-expert intermediate": model.moe.shared_intermediate})
-
-
-def _indivisible(name: str, ranks: int, sizes: dict[str, int], divides: bool = True) -> list[str]:
-    if divides:
-        return [f"{name} {ranks} must divide the {size} {what}" for what, size in sizes.items() if size % ranks]
-    return [f"{what} {size} must divide {name} {ranks}" for what, size in sizes.items() if ranks % size]
+        widths = undivided(tp // ep, {"expert intermediate": model.moe.intermediate})
+        checks.append(("tp" if ep == 1 else "tp/ep", tp // ep, widths))
+    checks.append(("tp", tp, undivided(tp, {"shared-expert intermediate": model.moe.shared_intermediate})))
+    return faults + [f"{name} {size} {fault}" for name, size, found in checks for fault in found]
 
 
 def _format_faults(deployment: Deployment) -> list[str]:
     model = deployment.model
     if deployment.checkpoint not in model.checkpoints:
         return [str(unknown_name("checkpoint", deployment.checkpoint, model.checkpoints))]
-    faults = []
-    for fmt in sorted(set(group_formats(deployment.weights).values())):
-        try:
-            compute_format(deployment.hardware, fmt, deployment.allow_dequant)
-        except InputError as fault:
-            faults.append(f"checkpoint {deployment.checkpoint}: {fault}")
-    return faults
+    hardware = deployment.hardware
+    missing = [fmt for fmt in set(group_formats(deployment.weights).values()) if hardware.peak(fmt) is None]
+    return [
+        f"checkpoint {deployment.checkpoint}: hardware {hardware.name} has no {BITS_FAMILY[fmt].upper()} peak, so it "
+        f"cannot compute {fmt.upper()} weights; --allow-dequant keeps the weights stored in {fmt.upper()} and computes "
+        f"in {hardware.compute_format(fmt).upper()}"
+        for fmt in sorted(missing)
+        if not deployment.allow_dequant
+    ]
 
 
 def resolve_checkpoint(

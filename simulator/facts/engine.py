@@ -11,7 +11,11 @@ from simulator.facts.quantities import Bytes, Fraction, Spec
 
 
 class Round(Spec):
-    """One speculation round of an engine, as passes over B running requests with k draft tokens each."""
+    """One speculation round of an engine, as passes over B running requests with k draft tokens each.
+
+    The fields say what the engine does when it drafts; the methods give the numbers at a depth k, those of plain decode
+    at k = 0.
+    """
 
     single_draft_passes: Literal["k", "k-1"] = Field(description="serial draft passes of one token per request")
     draft_extend: bool = Field(description="one draft pass over all k+1 verified tokens of each request")
@@ -20,6 +24,27 @@ class Round(Spec):
     state_moves: int = Field(ge=0, description="further state transfers per request and round (copy back)")
     state_slots: Literal["k+1", "k+2"] = Field(description="state copies kept per running request")
     source: str
+
+    def single_passes(self, k: int) -> int:
+        """Serial draft passes of one token per request in a round."""
+        return _at(self.single_draft_passes, k) if k else 0
+
+    def extend_passes(self, k: int) -> int:
+        """Draft passes over the verified tokens in a round, 0 or 1."""
+        return int(self.draft_extend) if k else 0
+
+    def state_transfers(self, k: int) -> int:
+        """Recurrent-state reads and writes per request and round; plain decode reads and writes once."""
+        return self.state_reads + _at(self.state_writes, k) + self.state_moves if k else 2
+
+    def slots(self, k: int) -> int:
+        """State copies kept per running request; plain decode keeps one."""
+        return _at(self.state_slots, k) if k else 1
+
+
+def _at(count: str, k: int) -> int:
+    """The number that ``k``, ``k-1``, ``k+1`` or ``k+2`` stands for."""
+    return k + int(count.removeprefix("k") or 0)
 
 
 class Recipe(Spec):

@@ -28,9 +28,10 @@ FP4_OF_VENDOR: dict[str, Format] = {"amd": "mxfp4", "nvidia": "nvfp4"}
 """What a precision of "fp4" means when no checkpoint is named."""
 
 
-_WIDER: dict[str, tuple[Format, ...]] = {
+WIDER: dict[str, tuple[Format, ...]] = {
     "mxfp4": ("fp8", "bf16"),
     "nvfp4": ("fp8", "bf16"),
     "fp8": ("bf16",),
     "bf16": (),
 }
+"""Wider formats that weights can be dequantised to, the next one first."""

@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.errors import InputError
-from simulator.facts.formats import _WIDER, BITS_FAMILY, FP4_OF_VENDOR, Format
+from simulator.facts.formats import BITS_FAMILY, WIDER, Format
 from simulator.facts.quantities import Bytes, BytesPerSecond, Count, FlopsPerSecond, Spec, UsdPerHour, Watts
 
 
@@ -54,22 +53,16 @@ class Hardware(Spec):
         value: float | None = getattr(self.peak_flops, BITS_FAMILY[fmt])
         return value
 
+    def compute_format(self, fmt: Format) -> Format:
+        """The format that weights stored in ``fmt`` are computed in: their own, or the next wider one there is.
 
-def compute_format(hardware: Hardware, fmt: Format, allow_dequant: bool) -> Format:
-    """The format the hardware computes weights of ``fmt`` in: its own, or with ``allow_dequant`` the next wider one.
+        Every accelerator computes BF16, so there always is one; whether a deployment may compute in a wider format is
+        for :func:`simulator.facts.deployment.check_deployment` to say.
+        """
+        return next(other for other in (fmt, *WIDER[fmt]) if self.peak(other) is not None)
 
-    Raises:
-        InputError: the hardware has no peak for the format.
-    """
-    if hardware.peak(fmt) is not None:
-        return fmt
-    wider = next((other for other in _WIDER[fmt] if hardware.peak(other) is not None), None)
-    if allow_dequant and wider is not None:
-        return wider
-    family = "FP4" if fmt in FP4_OF_VENDOR.values() else fmt.upper()
-    offer = (
-        f"; --allow-dequant keeps the weights stored in {fmt.upper()} and computes in {wider.upper()}" if wider else ""
-    )
-    raise InputError(
-        f"hardware {hardware.name} has no {family} peak, so it cannot compute {fmt.upper()} weights{offer}"
-    )
+    def compute_peak(self, fmt: Format) -> float:
+        """Dense peak in FLOP/s at which weights stored in ``fmt`` are computed."""
+        peak = self.peak(self.compute_format(fmt))
+        assert peak is not None
+        return peak

@@ -6,12 +6,9 @@ import math
 from dataclasses import dataclass
 
 from simulator.errors import InputError
-from simulator.facts.deployment import Deployment, attention_tp
-from simulator.facts.engine import Engine
-from simulator.facts.formats import BYTES_PER_PARAM, CONV_STATE_BYTES, STATE_BYTES
-from simulator.facts.layers import kv_heads_per_gpu
+from simulator.facts.deployment import Deployment
 from simulator.facts.model import Model
-from simulator.facts.weights import _conv_channels, weight_bytes_per_gpu
+from simulator.facts.weights import weight_bytes_per_gpu
 from simulator.units import GIGA
 
 
@@ -22,37 +19,23 @@ def kv_layers(model: Model, spec_tokens: int) -> int:
 
 def kv_bytes_per_token(model: Model, fmt: str, spec_tokens: int = 0) -> float:
     """KV-cache bytes of one token, one copy of every head (30,720 B in BF16 without speculation)."""
-    a = model.attention
-    return 2 * a.kv_heads * a.head_dim * kv_layers(model, spec_tokens) * BYTES_PER_PARAM[fmt]
+    return kv_layers(model, spec_tokens) * model.attention.cache_bytes(fmt)
 
 
 def kv_bytes_per_token_per_gpu(deployment: Deployment, spec_tokens: int = 0) -> float:
     """KV-cache bytes of one token on each GPU of the attention rank that serves it."""
-    a = deployment.model.attention
-    share = kv_heads_per_gpu(a, attention_tp(deployment)) / a.kv_heads
-    return kv_bytes_per_token(deployment.model, deployment.kv_format, spec_tokens) * share
+    d = deployment
+    return kv_layers(d.model, spec_tokens) * d.model.attention.cache_bytes(d.kv_format, d.attention_tp)
 
 
 def state_bytes(model: Model, dtype: str) -> float:
     """Bytes of one copy of a sequence's recurrent state, convolution state included (97.7 MB BF16, 192 MB FP32)."""
-    g = model.gdn
-    if g is None:
-        return 0.0
-    recurrent = g.value_heads * g.key_dim * g.value_dim * STATE_BYTES[dtype]
-    convolution = (g.conv_kernel - 1) * _conv_channels(model) * CONV_STATE_BYTES
-    return model.gdn_layers * (recurrent + convolution)
+    return model.gdn_layers * model.gdn.state_bytes(dtype) if model.gdn is not None else 0.0
 
 
 def state_bytes_per_gpu(deployment: Deployment) -> float:
     """Bytes of one copy of a sequence's recurrent state on each GPU of the attention rank that serves it."""
-    return state_bytes(deployment.model, deployment.engine.state_dtype) / attention_tp(deployment)
-
-
-def state_slots(engine: Engine, spec_tokens: int) -> int:
-    """State copies that the engine keeps per running request: 1 without speculation."""
-    if spec_tokens == 0:
-        return 1
-    return spec_tokens + {"k+1": 1, "k+2": 2}[engine.speculation.state_slots]
+    return state_bytes(deployment.model, deployment.engine.state_dtype) / deployment.attention_tp
 
 
 @dataclass(frozen=True)
@@ -130,7 +113,7 @@ def memory_fit(deployment: Deployment, tokens_per_request: float, spec_tokens: i
         weights=sum(weight_bytes_per_gpu(deployment, draft=spec_tokens > 0).values()),
         workspace=engine.workspace,
         kv_per_request=tokens_per_request * kv_bytes_per_token_per_gpu(deployment, spec_tokens),
-        state_per_request=state_slots(engine, spec_tokens) * state_bytes_per_gpu(deployment),
+        state_per_request=engine.speculation.slots(spec_tokens) * state_bytes_per_gpu(deployment),
         hbm=hardware.hbm_capacity,
         budget=engine.memory_fraction * hardware.hbm_capacity,
         dp=deployment.dp,

@@ -63,6 +63,11 @@ class Model(Spec):
         """Number of Gated DeltaNet layers."""
         return self.layers - self.full_layers
 
+    @property
+    def has_state(self) -> bool:
+        """Whether sequences carry a recurrent state."""
+        return self.gdn is not None
+
 
 def group_formats(checkpoint: Checkpoint) -> dict[str, Format]:
     """Number format of every tensor group. Routers, norms and the embedding are BF16 in every checkpoint.

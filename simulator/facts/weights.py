@@ -1,89 +1,42 @@
-"""Parameters and bytes of weights: exact counts from a model's shape, its checkpoint and the parallelism.
+"""Parameters and bytes of weights: sums over the layers of a model, in its checkpoint's formats, under parallelism.
 
 All sizes are in bytes, all counts in parameters. Oracle: the tensor shapes of Qwen/Qwen3.5-397B-A17B."""
 
 from __future__ import annotations
 
-from simulator.facts.deployment import Deployment, attention_tp
+from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.layers import kv_heads_per_gpu
 from simulator.facts.model import Checkpoint, Model, group_formats
-
-
-def attention_parameters(model: Model) -> int:
-    """Parameters of one full-attention layer: q (with its output gate), k, v, o, and the two head norms."""
-    a = model.attention
-    return _query_output_parameters(model) + kv_projection_parameters(model) + 2 * a.head_dim
-
-
-def _query_output_parameters(model: Model) -> int:
-    a = model.attention
-    return model.hidden * a.query_heads * a.head_dim * (3 if a.output_gate else 2)
-
-
-def kv_projection_parameters(model: Model) -> int:
-    """Parameters of the k and v projections of one full-attention layer."""
-    return 2 * model.hidden * model.attention.kv_heads * model.attention.head_dim
-
-
-def gdn_parameters(model: Model) -> int:
-    """Parameters of one Gated DeltaNet layer: q, k, v, z, b, a and output projections, convolution, decay and norm."""
-    g = model.gdn
-    if g is None:
-        return 0
-    values = g.value_heads * g.value_dim
-    projections = model.hidden * (_conv_channels(model) + 2 * values + 2 * g.value_heads)
-    return projections + _conv_channels(model) * g.conv_kernel + 2 * g.value_heads + g.value_dim
-
-
-def _conv_channels(model: Model) -> int:
-    g = model.gdn
-    return 0 if g is None else 2 * g.key_heads * g.key_dim + g.value_heads * g.value_dim
-
-
-def expert_parameters(model: Model) -> int:
-    """Parameters of one routed expert: gate, up and down projection."""
-    return 3 * model.hidden * model.moe.intermediate
-
-
-def shared_expert_parameters(model: Model) -> int:
-    """Parameters of the shared expert of one layer."""
-    return 3 * model.hidden * model.moe.shared_intermediate
-
-
-def router_parameters(model: Model) -> int:
-    """Parameters of the router of one layer."""
-    return model.hidden * model.moe.experts
-
-
-def _norm_parameters(model: Model) -> int:
-    return model.hidden * (3 if model.moe.shared_intermediate else 2)
 
 
 def target_parameters(model: Model) -> dict[str, int]:
     """Parameters of the whole target model per tensor group; ``norms`` includes the shared expert's scalar gate."""
+    hidden, moe = model.hidden, model.moe
     return {
-        "attention": model.full_layers * attention_parameters(model),
-        "gdn": model.gdn_layers * gdn_parameters(model),
-        "routed_experts": model.layers * model.moe.experts * expert_parameters(model),
-        "shared_expert": model.layers * shared_expert_parameters(model),
-        "router": model.layers * router_parameters(model),
-        "norms": model.layers * _norm_parameters(model) + model.hidden,
-        "embedding": model.vocabulary * model.hidden,
-        "lm_head": model.vocabulary * model.hidden,
+        "attention": model.full_layers * model.attention.parameters(hidden),
+        "gdn": model.gdn_layers * model.gdn.parameters(hidden) if model.gdn is not None else 0,
+        "routed_experts": model.layers * moe.experts * moe.expert_parameters(hidden),
+        "shared_expert": model.layers * moe.shared_expert_parameters(hidden),
+        "router": model.layers * moe.router_parameters(hidden),
+        "norms": model.layers * (2 * hidden + moe.shared_gate_parameters(hidden)) + hidden,
+        "embedding": model.vocabulary * hidden,
+        "lm_head": model.vocabulary * hidden,
     }
 
 
 def draft_parameters(model: Model) -> dict[str, int]:
-    """Parameters of the MTP layers per tensor group. Embedding and lm_head are the target's, not counted again."""
-    layers = model.mtp_layers
+    """Parameters of the MTP layers per tensor group. Embedding and lm_head are the target's, not counted again.
+
+    An MTP layer is a full-attention layer with a projection of two hidden vectors to one and three norms more.
+    """
+    layers, hidden, moe = model.mtp_layers, model.hidden, model.moe
     return {
-        "draft_fc": layers * 2 * model.hidden**2,
-        "draft_attention": layers * attention_parameters(model),
-        "draft_experts": layers * model.moe.experts * expert_parameters(model),
-        "draft_shared_expert": layers * shared_expert_parameters(model),
-        "draft_router": layers * router_parameters(model),
-        "draft_norms": layers * (_norm_parameters(model) + 3 * model.hidden),
+        "draft_fc": layers * 2 * hidden**2,
+        "draft_attention": layers * model.attention.parameters(hidden),
+        "draft_experts": layers * moe.experts * moe.expert_parameters(hidden),
+        "draft_shared_expert": layers * moe.shared_expert_parameters(hidden),
+        "draft_router": layers * moe.router_parameters(hidden),
+        "draft_norms": layers * (5 * hidden + moe.shared_gate_parameters(hidden)),
     }
 
 
@@ -111,11 +64,6 @@ def total_checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> float:
     return sum(checkpoint_bytes(model, checkpoint).values())
 
 
-def expert_bytes(model: Model, fmt: str) -> float:
-    """Stored bytes of one routed expert (6.685 MB in MXFP4, 25.17 MB in BF16)."""
-    return expert_parameters(model) * BYTES_PER_PARAM[fmt]
-
-
 def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float]:
     """Bytes of weights on each GPU per tensor group.
 
@@ -123,12 +71,8 @@ def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float
     attention and GDN by tp/dp, with KV heads replicated beyond one per GPU; routers, norms and the draft's fc are
     whole on every GPU. ``draft`` says whether the MTP layers are loaded.
     """
-    model, heads = deployment.model, deployment.model.attention
-    ranks = attention_tp(deployment)
-    kv_share = kv_heads_per_gpu(heads, ranks) / heads.kv_heads
-    kv = kv_projection_parameters(model)
-    rest = attention_parameters(model) - kv
-    attention_share = (rest / ranks + kv * kv_share) / (rest + kv)
+    model, ranks = deployment.model, deployment.attention_tp
+    attention_share = model.attention.share_per_gpu(model.hidden, ranks)
     shares = {
         "attention": attention_share,
         "draft_attention": attention_share,

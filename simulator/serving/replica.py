@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
-from simulator.cost.builder import OperatorBuilder
+from simulator.cost.forward import draft_operators, target_operators
 from simulator.cost.operator import table
 from simulator.facts.deployment import Deployment
 from simulator.speculation.acceptance import Speculation
@@ -37,20 +37,10 @@ class Tables:
     launches: float
 
 
-def state_transfers(deployment: Deployment, k: int) -> float:
-    """Recurrent-state reads and writes per request and round: 2 in plain decode, the engine's own number with
-    drafts."""
-    if k == 0:
-        return 2.0
-    r = deployment.engine.speculation
-    writes = k + 1 if r.state_writes == "k+1" else k + 2
-    return float(r.state_reads + writes + r.state_moves)
-
-
 def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]) -> Tables:
     """Tables of one deployment that drafts ``k`` tokens, with one set of parameters."""
-    builder = OperatorBuilder(deployment, parameters)
-    operators, drafts = builder.target(), builder.draft() if k else []
+    operators = target_operators(deployment, parameters)
+    drafts = draft_operators(deployment, parameters) if k else []
     target = table(operators)
     draft = table(drafts) if k else np.zeros((1, target.shape[1]))
     return Tables(target, draft, sum(op.count for op in operators + drafts))
@@ -66,12 +56,11 @@ def build_plan(
     if tables is None:
         tables = build_tables(deployment, speculation.tokens, parameters)
     k = speculation.tokens
-    r = deployment.engine.speculation
     c = np.zeros(kn.PLAN_FIELDS)
     c[kn.VERIFY] = k + 1
-    c[kn.SINGLE_DRAFTS] = (k if r.single_draft_passes == "k" else k - 1) if k else 0
-    c[kn.EXTEND] = float(r.draft_extend) if k else 0.0
-    c[kn.STATES] = state_transfers(deployment, k) if deployment.model.gdn is not None else 0.0
+    c[kn.SINGLE_DRAFTS] = deployment.engine.speculation.single_passes(k)
+    c[kn.EXTEND] = deployment.engine.speculation.extend_passes(k)
+    c[kn.STATES] = deployment.state_transfers(k)
     c[kn.RELOAD] = parameters["attention.verify_reload"]
     c[kn.HOST_STEP] = parameters["host.step_us"] * MICRO
     c[kn.HOST_REQUEST] = parameters["host.request_us"] * MICRO
@@ -86,7 +75,7 @@ def build_plan(
     c[kn.SPLIT] = float(deployment.engine.split_prompts)
     c[kn.DELAY] = parameters["frontend.delay_ms"] * MILLI
     c[kn.DELAY_TOKEN] = parameters["frontend.token_us"] * MICRO
-    c[kn.PREFILL_STATES] = 1.0 if deployment.model.gdn is not None else 0.0
+    c[kn.PREFILL_STATES] = deployment.prompt_state_transfers
     c[kn.LAUNCH] = parameters["host.launch_us"] * MICRO * tables.launches
     c[kn.STREAM] = parameters["frontend.stream_ms"] * MILLI
     c[kn.LOOKAHEAD] = float(deployment.engine.lookahead)

@@ -27,10 +27,9 @@ from dataclasses import dataclass
 
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.hardware import compute_format
 from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.facts.model import group_formats
-from simulator.facts.weights import active_parameters, checkpoint_bytes, expert_bytes, target_parameters
+from simulator.facts.weights import active_parameters, checkpoint_bytes, target_parameters
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.cells import measured
 from simulator.measurements.configuration import Configuration
@@ -108,7 +107,7 @@ def roofs(deployment: Deployment, isl: int, osl: int, k: int, kv_dtype: str | No
     stored = checkpoint_bytes(model, weights)
     always = ("attention", "gdn", "shared_expert", "router", "norms", "lm_head")
     read = sum(stored[group] for group in always)
-    read += model.layers * model.moe.top_k * expert_bytes(model, weights.routed_experts)
+    read += model.layers * model.moe.top_k * model.moe.expert_bytes(model.hidden, weights.routed_experts)
     cache = kv_bytes_per_token(model, kv_dtype or KV_LEAST)
     state = state_bytes(model, "bf16")
     context = w.mean_isl + 0.5 * w.mean_osl
@@ -142,9 +141,7 @@ def _matrix_seconds(deployment: Deployment) -> dict[str, float]:
     assert sum(used.values()) <= active_parameters(model)
     seconds = {}
     for group, count in used.items():
-        peak = hw.peak(compute_format(hw, formats[group], allow_dequant=True))
-        assert peak is not None
-        seconds[group] = 2.0 * count / (deployment.tp * peak)
+        seconds[group] = 2.0 * count / (deployment.tp * hw.compute_peak(formats[group]))
     head = seconds.pop("lm_head")
     return {"body": sum(seconds.values()), "head": head}
 

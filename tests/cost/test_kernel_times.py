@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simulator import kernels as kn
-from simulator.cost.builder import OperatorBuilder
+from simulator.cost.forward import target_operators
 from simulator.cost.operator import LOADS, D, Operator, T, table
 from simulator.cost.parameters import priors
 from simulator.facts.deployment import Deployment
@@ -30,7 +30,7 @@ def operator(name: str, checkpoint: str, tp: int) -> Operator:
         engine=load_engine("atom"),
         tp=tp,
     )
-    return next(op for op in OperatorBuilder(deployment, priors()).target() if op.name == name)
+    return next(op for op in target_operators(deployment, priors()) if op.name == name)
 
 
 def seconds_per_call(op: Operator, tokens: np.ndarray) -> np.ndarray:

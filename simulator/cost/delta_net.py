@@ -1,0 +1,37 @@
+"""Operators of Gated DeltaNet layers: projections, the gated delta rule on the recurrent state, and small kernels."""
+
+from __future__ import annotations
+
+from simulator.cost.operator import ST, Operator, T
+from simulator.cost.rates import ACTIVATION_BYTES, Rates
+from simulator.facts.formats import Format
+from simulator.facts.layers import GatedDeltaNet
+
+CHUNK = 64
+"""Tokens per chunk of the chunked delta rule (flash-linear-attention's default)."""
+
+
+def operators(layer: GatedDeltaNet, count: float, fmt: Format, rates: Rates) -> list[Operator]:
+    """Operators of ``count`` layers with projections stored in ``fmt``.
+
+    Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks. Per token and value head
+    the chunked delta rule makes three products with the state (what to erase, the update, the read-out), 6 d_k d_v
+    FLOPs, and products inside the chunk of C tokens, C (3 d_k + 2 d_v) FLOPs as half of each is masked.
+    Source: Yang et al., Parallelizing Linear Transformers with the Delta Rule, arXiv 2406.06484.
+    """
+    d = rates.deployment
+    hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
+    keys, values = layer.keys / tp, layer.values / tp
+    heads = layer.value_heads / tp
+    flops = heads * (6.0 * layer.key_dim * layer.value_dim + CHUNK * (3.0 * layer.key_dim + 2.0 * layer.value_dim))
+    state = layer.state_bytes(d.engine.state_dtype) / tp
+    moved = {ST: state / dp, T: (2 * keys + 2 * values) * ACTIVATION_BYTES / dp}
+    small_bytes = 3 * (keys + values) * ACTIVATION_BYTES / dp
+    quantise = 1 if fmt != "bf16" else 0
+    return [
+        rates.gemm("gdn qkvz", count, hidden, 2 * keys + 2 * values, fmt, share=1 / dp),
+        rates.gemm("gdn beta, decay", count, hidden, 2 * heads, "bf16", share=1 / dp),
+        rates.kernel("gdn", "gated delta rule (state)", count, {T: flops / dp}, moved),
+        rates.gemm("gdn out", count, values, hidden, fmt, share=1 / dp),
+        rates.small("gdn convolution, norm, gate", (3 + quantise) * count, small_bytes),
+    ]

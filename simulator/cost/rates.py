@@ -1,0 +1,135 @@
+"""What the kernels and links of a deployment achieve under one set of parameters, and the operators made from that.
+
+An achieved rate is a peak of the data sheet times a fitted efficiency. Parameters are read by name, one by one, when an
+operator is made: which of them a table depends on is found out by watching the reads
+(:mod:`simulator.prediction.intervals`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulator.cost.operator import ONE, Operator, T
+from simulator.facts.deployment import Deployment
+from simulator.facts.formats import BYTES_PER_PARAM, Format
+from simulator.units import MICRO
+
+ACTIVATION_BYTES = BYTES_PER_PARAM["bf16"]
+"""Per element of what passes between kernels and between GPUs: BF16 in every checkpoint."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A deployment and the parameters that say what its kernels achieve.
+
+    A kernel belongs to a family, such as ``dense`` or ``gdn``, that names its parameters: ``dense.latency_us``,
+    ``dense.bandwidth_eff`` and, for matrix products, ``dense.compute_eff``.
+
+    Attributes:
+        deployment: one replica.
+        parameters: values of all parameters of ``parameters.yaml``, in their units.
+    """
+
+    deployment: Deployment
+    parameters: Mapping[str, float]
+
+    def seconds(self, name: str) -> float:
+        """A latency in seconds; ``name`` is that of the parameter, in microseconds."""
+        return self.parameters[name] * MICRO
+
+    def flops(self, fmt: Format, efficiency: str) -> float:
+        """FLOP/s with weights stored in ``fmt``; ``efficiency`` is the name of the parameter."""
+        return self.deployment.hardware.compute_peak(fmt) * self.parameters[efficiency]
+
+    def bandwidth(self, efficiency: str) -> float:
+        """HBM byte/s; ``efficiency`` is the name of the parameter."""
+        return self.deployment.hardware.hbm_bandwidth * self.parameters[efficiency]
+
+    def kernel(
+        self, family: str, name: str, count: float, flops: Mapping[int, float], moved: Mapping[int, float]
+    ) -> Operator:
+        """A kernel that computes in BF16 and reads or writes HBM.
+
+        Args:
+            family: of its parameters.
+            name: of the operator.
+            count: calls in a pass.
+            flops: FLOPs of one call per unit of a load.
+            moved: HBM bytes of one call per unit of a load.
+        """
+        return Operator(
+            name=name,
+            resource="HBM",
+            count=count,
+            latency=self.seconds(f"{family}.latency_us"),
+            flops_rate=self.flops("bf16", f"{family}.compute_eff"),
+            byte_rate=self.bandwidth(f"{family}.bandwidth_eff"),
+            flops=flops,
+            bytes=moved,
+        )
+
+    def gemm(
+        self, name: str, count: float, k: float, n: float, fmt: Format, per: int = T, share: float = 1.0
+    ) -> Operator:
+        """A dense matrix product ``(tokens, k) x (k, n)`` with the GPU's own k x n weights.
+
+        Args:
+            name: of the operator.
+            count: calls in a pass.
+            k: input channels on one GPU.
+            n: output channels on one GPU.
+            fmt: of the weights; activations are BF16.
+            per: load that counts the rows.
+            share: part of the load that this GPU computes.
+        """
+        weights = k * n
+        activations = (k + n) * ACTIVATION_BYTES * share
+        return Operator(
+            name=name,
+            resource="HBM",
+            count=count,
+            latency=self.seconds("dense.latency_us"),
+            flops_rate=self.flops(fmt, "dense.compute_eff"),
+            byte_rate=self.bandwidth("dense.bandwidth_eff"),
+            flops={per: 2.0 * weights * share},
+            bytes={ONE: weights * BYTES_PER_PARAM[fmt], per: activations},
+        )
+
+    def small(self, name: str, count: float, bytes_per_token: float, latency: str = "small.latency_us") -> Operator:
+        """Elementwise kernels, whose FLOPs do not count: ``bytes_per_token`` HBM bytes per token and call."""
+        return Operator(
+            name=name,
+            resource="HBM",
+            count=count,
+            latency=self.seconds(latency),
+            flops_rate=self.deployment.hardware.peak_flops.bf16,
+            byte_rate=self.bandwidth("small.bandwidth_eff"),
+            bytes={T: bytes_per_token},
+        )
+
+    def collective(self, name: str, count: float, message: Mapping[int, float], gpus: int, passes: int) -> Operator:
+        """A collective over ``gpus`` ranks of a ``message`` (bytes of the whole tensor per unit of a load).
+
+        Full mesh: each rank sends S/n to every peer over a link of its own, once per pass (reduce-scatter, all-gather).
+        Switch: each rank sends S (n-1)/n through its port, once per pass. An all-reduce is two passes.
+        Source: Thakur, Rabenseifner and Gropp, IJHPCA 2005.
+        """
+        network = self.deployment.hardware.scale_up
+        share = 1.0 / gpus if network.topology == "full_mesh" else (gpus - 1.0) / gpus
+        latency = self.parameters["comm.latency_us"] + self.parameters["comm.doubling_us"] * math.log2(gpus)
+        return Operator(
+            name=name,
+            resource="links",
+            count=count,
+            latency=latency * MICRO,
+            flops_rate=self.deployment.hardware.peak_flops.bf16,
+            byte_rate=network.bandwidth * self.parameters["comm.bandwidth_eff"],
+            bytes={load: passes * amount * share for load, amount in message.items()},
+        )
+
+
+def lossless(parameters: Mapping[str, float]) -> dict[str, float]:
+    """The same parameters with every efficiency 1 at any width, so that achieved rates are the hardware's peaks."""
+    efficiencies = [name for name in parameters if name.endswith(("compute_eff", "bandwidth_eff"))]
+    return dict(parameters) | dict.fromkeys(efficiencies, 1.0) | {"moe.half_width": 0.0}
