@@ -132,15 +132,16 @@ def kernel_of(run: Run, spec: Speculation) -> Callable[[], None]:
     tables = plan.target, plan.draft, plan.vector
 
     def work() -> None:
-        send, first, finish, counters = (np.zeros_like(x) for x in (run.send, run.first, run.finish, run.counters))
-        kn.serve(*tables, float(NO_CAP), send, run.prompt, run.output, run.rounds, clients, first, finish, counters)
+        send, first, finish = (np.zeros_like(x) for x in (run.send, run.first, run.finish))
+        requests = kn.Requests(send, run.prompt, run.output, run.rounds, first, finish)
+        kn.serve(*tables, float(NO_CAP), requests, clients, kn.zero(kn.Counters))
 
     return work
 
 
 def stretches(run: Run) -> float:
     """Passes of the kernel's loop: prefill passes, and decode rounds between two events as one."""
-    return float(run.counters[kn.PREFILLS] + run.counters[kn.STRETCHES])
+    return float(run.counters.prefills + run.counters.stretches)
 
 
 def plain(size: Size) -> dict[str, float]:
@@ -212,7 +213,7 @@ def lines(size: Size) -> Iterator[Line]:
 
     short, long = events(OFF, 1024, size.requests_per_client), events(OFF, 8192, size.requests_per_client)
     seconds = [least(size.repeats, kernel_of(r, OFF)) for r in (short, long)]
-    note = f"{short.counters[kn.ROUNDS]:,.0f} and {long.counters[kn.ROUNDS]:,.0f} rounds"
+    note = f"{short.counters.rounds:,.0f} and {long.counters.rounds:,.0f} rounds"
     note += f" in {stretches(short):,.0f} and {stretches(long):,.0f} passes of the loop"
     yield Line("discrete events: 8k output against 1k, time", seconds[1] / seconds[0], 2, False, note)
     requests = short.send.size

@@ -243,12 +243,12 @@ def one_step(plan: Plan, prompt: float, metric: str) -> tuple[float, str]:
     c = plan.vector
     if metric == "tpot":
         alone = kn.round_time(plan.target, plan.draft, c, 1.0, prompt)
-        if c[kn.VERIFY] > 1:
-            return float(alone / c[kn.VERIFY]), "the time of a single round per token even with every draft accepted"
+        if c.verify > 1:
+            return float(alone / c.verify), "the time of a single round per token even with every draft accepted"
         return float(alone), "the time of a single decode step"
-    chunk = min(prompt, float(c[kn.CHUNK]))
+    chunk = min(prompt, float(c.chunk))
     prefill = kn.prefill_time(plan.target, plan.draft, c, chunk, 1.0, chunk * chunk / 2, 0.0, 0.0, 0.0)
-    return float(prefill + c[kn.DELAY] + c[kn.DELAY_TOKEN] * prompt), "the front end and a single prefill step"
+    return float(prefill + c.delay + c.delay_token * prompt), "the front end and a single prefill step"
 
 
 def shortest_prompt(traffic: Traffic) -> float:

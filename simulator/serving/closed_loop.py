@@ -31,7 +31,7 @@ class Run:
     prompt: Array
     output: Array
     rounds: Array
-    counters: Array
+    counters: kn.Counters
 
     @property
     def duration(self) -> float:
@@ -61,22 +61,10 @@ def run_closed_loop(
     output = draw_lengths(rng, workload.osl, workload.range_ratio, n)
     rounds = draw_rounds(rng, output - 1, spec)
     send, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
-    counters = np.zeros(kn.COUNTERS)
+    counters = kn.zero(kn.Counters)
     length = output.astype(float)
-    kn.serve(
-        plan.target,
-        plan.draft,
-        plan.vector,
-        float(cap),
-        send,
-        prompt,
-        length,
-        rounds,
-        concurrency,
-        first,
-        finish,
-        counters,
-    )
+    requests = kn.Requests(send, prompt, length, rounds, first, finish)
+    kn.serve(plan.target, plan.draft, plan.vector, float(cap), requests, concurrency, counters)
     return Run(send, first, finish, prompt, length, rounds, counters)
 
 
@@ -93,9 +81,9 @@ def metrics(run: Run, gpus: int) -> dict[str, float]:
         "output_tok_s_gpu": float(run.output.sum() / run.duration / gpus),
         "requests_per_s": float(run.send.size / run.duration),
     }
-    busy = run.counters[kn.DECODE_TIME] + run.counters[kn.PREFILL_TIME]
-    out["decode_batch"] = float(run.rounds.sum() / max(run.counters[kn.ROUNDS], 1.0))
-    out["prefill_share"] = float(run.counters[kn.PREFILL_TIME] / busy)
+    busy = run.counters.decode_time + run.counters.prefill_time
+    out["decode_batch"] = float(run.rounds.sum() / max(run.counters.rounds, 1.0))
+    out["prefill_share"] = float(run.counters.prefill_time / busy)
     for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
         if values.size == 0:
             continue
@@ -177,7 +165,7 @@ def closed_form_loads(workload: Workload, spec: Speculation, concurrency: NDArra
 def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array) -> dict[str, Array]:
     """Expected metrics of many configurations by the closed form, each array of shape (n,); see
     :func:`kernels.closed_form`."""
-    out = np.zeros((which.size, kn.CLOSED_FORM_FIELDS))
+    out = kn.zeros(kn.ClosedForm, which.size)
     kn.closed_form_sweep(
         _stack([p.target for p in plans]),
         _stack([p.draft for p in plans]),
@@ -187,19 +175,19 @@ def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Arra
         out,
     )
     requests = loads[:, 0] * loads[:, 1]
-    rate = requests / out[:, kn.DURATION]
+    rate = requests / out["duration"]
     return {
         "total_tok_s_gpu": rate * (loads[:, 2] + loads[:, 3]) / gpus,
         "output_tok_s_gpu": rate * loads[:, 3] / gpus,
         "requests_per_s": rate,
-        "mean_tpot_ms": out[:, kn.MEAN_TPOT] * KILO,
-        "median_tpot_ms": out[:, kn.MEDIAN_TPOT] * KILO,
-        "mean_ttft_ms": out[:, kn.MEAN_TTFT] * KILO,
-        "median_ttft_ms": out[:, kn.MEDIAN_TTFT] * KILO,
-        "p99_ttft_ms": out[:, kn.P99_TTFT] * KILO,
-        "mean_e2e_ms": out[:, kn.MEAN_E2E] * KILO,
-        "decode_batch": out[:, kn.DECODE_BATCH],
-        "prefill_share": out[:, kn.PREFILL_SHARE],
+        "mean_tpot_ms": out["mean_tpot"] * KILO,
+        "median_tpot_ms": out["median_tpot"] * KILO,
+        "mean_ttft_ms": out["mean_ttft"] * KILO,
+        "median_ttft_ms": out["median_ttft"] * KILO,
+        "p99_ttft_ms": out["p99_ttft"] * KILO,
+        "mean_e2e_ms": out["mean_e2e"] * KILO,
+        "decode_batch": out["decode_batch"],
+        "prefill_share": out["prefill_share"],
     }
 
 

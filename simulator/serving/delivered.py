@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator import kernels as kn
 from simulator.facts.hardware import Hardware
 from simulator.serving.fleet import Fleet, FleetRun
 from simulator.serving.pools import Pools
@@ -40,7 +39,7 @@ def summarise(
     state, growth = verdict(run, start, end, fleet.slots, traffic.stationary)
     span = end - start
     done = (run.finish >= start) & (run.finish <= end)
-    busy = run.counters[:, kn.DECODE_TIME] + run.counters[:, kn.PREFILL_TIME]
+    busy = run.counters["decode_time"] + run.counters["prefill_time"]
     last = float(np.nanmax(run.finish)) if served.any() else end
     out: dict[str, Any] = {
         "state": state,
@@ -55,8 +54,8 @@ def summarise(
         "utilisation": float(busy.mean() / last),
         "utilisation_lo": float(busy.min() / last),
         "utilisation_hi": float(busy.max() / last),
-        "prefill_share": float(run.counters[:, kn.PREFILL_TIME].sum() / max(busy.sum(), 1e-12)),
-        "decode_batch": float(run.counters[:, kn.BATCH_TIME].sum() / max(run.counters[:, kn.DECODE_TIME].sum(), 1e-12)),
+        "prefill_share": float(run.counters["prefill_time"].sum() / max(busy.sum(), 1e-12)),
+        "decode_batch": float(run.counters["batch_time"].sum() / max(run.counters["decode_time"].sum(), 1e-12)),
     }
     for metric in METRICS:
         values = run.latency(metric)[served]

@@ -63,8 +63,8 @@ class Fleet:
 class FleetRun:
     """One simulated run: seconds and tokens, one entry per request in order of sending.
 
-    A refused request has ``where`` -1 and no times (NaN). ``counters`` has one row per replica, see
-    :mod:`simulator.kernels`.
+    A refused request has ``where`` -1 and no times (NaN). ``counters`` has one record per replica, see
+    :class:`simulator.kernels.Counters`.
     """
 
     requests: Requests
@@ -72,7 +72,7 @@ class FleetRun:
     where: Indices
     first: Array
     finish: Array
-    counters: Array
+    counters: kn.Records
 
     @property
     def served(self) -> NDArray[np.bool_]:
@@ -109,8 +109,9 @@ def run_fleet(fleet: Fleet, requests: Requests, rounds: Array, rng: np.random.Ge
     limit = math.inf if fleet.queue_limit is None else float(fleet.cap + fleet.queue_limit)
     where = np.full(n, -1, dtype=np.int64)
     first, finish = np.full(n, math.nan), np.full(n, math.nan)
-    counters = np.zeros((fleet.replicas, kn.COUNTERS))
+    counters = kn.zeros(kn.Counters, fleet.replicas)
     plan = fleet.plan
+    lengths = requests.prompt.astype(float), requests.output.astype(float)
     kn.serve_fleet(
         plan.target,
         plan.draft,
@@ -119,13 +120,8 @@ def run_fleet(fleet: Fleet, requests: Requests, rounds: Array, rng: np.random.Ge
         limit,
         ROUTERS[fleet.router],
         choices,
-        requests.send,
-        requests.prompt.astype(float),
-        requests.output.astype(float),
-        rounds,
+        kn.Requests(requests.send, *lengths, rounds, first, finish),
         where,
-        first,
-        finish,
         counters,
     )
     return FleetRun(requests, rounds, where, first, finish, counters)

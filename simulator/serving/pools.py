@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator import kernels as kn
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
@@ -69,8 +68,8 @@ def kv_transfer(deployment: Deployment, gpus: int, spec_tokens: int, bandwidth: 
 def decode_only(plan: Plan) -> Plan:
     """The plan of a decode pool: caches arrive from elsewhere, and the front end is before the prefill pool."""
     vector = plan.vector.copy()
-    vector[kn.REMOTE_PREFILL] = 1.0
-    vector[[kn.DELAY, kn.DELAY_TOKEN, kn.STREAM]] = 0.0
+    vector.remote_prefill = 1.0
+    vector.delay = vector.delay_token = vector.stream = 0.0
     return replace(plan, vector=vector)
 
 
@@ -83,7 +82,7 @@ def run_pools(pools: Pools, requests: Requests, rounds: Array, rng: np.random.Ge
     """One run by discrete events: the first token comes from the prefill pool, all others from the decode pool.
 
     The transfer and the wait for a decode slot count as TPOT. The prefill pool does not wait for the decode pool.
-    ``where`` is the decode replica, the prefill replica for answers of one token; ``counters`` has the rows of the
+    ``where`` is the decode replica, the prefill replica for answers of one token; ``counters`` has the records of the
     prefill pool, then of the decode pool.
     """
     n = requests.count

@@ -21,11 +21,11 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Plan:
     """One deployment, ready for the kernels: operator tables of target and draft (seconds per load) and the plan
-    vector."""
+    vector, a record of :class:`kernels.Constants`."""
 
     target: Array
     draft: Array
-    vector: Array
+    vector: kn.Constants
 
 
 @dataclass(frozen=True)
@@ -56,28 +56,28 @@ def build_plan(
     if tables is None:
         tables = build_tables(deployment, speculation.tokens, parameters)
     k = speculation.tokens
-    c = np.zeros(kn.PLAN_FIELDS)
-    c[kn.VERIFY] = k + 1
-    c[kn.SINGLE_DRAFTS] = deployment.engine.speculation.single_passes(k)
-    c[kn.EXTEND] = deployment.engine.speculation.extend_passes(k)
-    c[kn.STATES] = deployment.state_transfers(k)
-    c[kn.RELOAD] = parameters["attention.verify_reload"]
-    c[kn.HOST_STEP] = parameters["host.step_us"] * MICRO
-    c[kn.HOST_REQUEST] = parameters["host.request_us"] * MICRO
-    c[kn.HOST_PREFILL] = parameters["host.prefill_us"] * MICRO
-    c[kn.HOST_DRAFT] = parameters["host.draft_us"] * MICRO
-    c[kn.EXPERTS] = deployment.model.moe.experts
-    c[kn.TOP_K] = deployment.model.moe.top_k
-    c[kn.SKEW] = parameters["routing.skew"]
-    c[kn.CORRELATION] = parameters["routing.correlation"]
-    c[kn.CHUNK] = deployment.engine.chunk_tokens
-    c[kn.SHARED] = float(deployment.engine.policy == "shared_budget")
-    c[kn.SPLIT] = float(deployment.engine.split_prompts)
-    c[kn.DELAY] = parameters["frontend.delay_ms"] * MILLI
-    c[kn.DELAY_TOKEN] = parameters["frontend.token_us"] * MICRO
-    c[kn.PREFILL_STATES] = deployment.prompt_state_transfers
-    c[kn.LAUNCH] = parameters["host.launch_us"] * MICRO * tables.launches
-    c[kn.STREAM] = parameters["frontend.stream_ms"] * MILLI
-    c[kn.LOOKAHEAD] = float(deployment.engine.lookahead)
-    c[kn.POLL] = deployment.engine.poll_steps
+    c = kn.zero(kn.Constants)
+    c.verify = k + 1
+    c.single_drafts = deployment.engine.speculation.single_passes(k)
+    c.extend = deployment.engine.speculation.extend_passes(k)
+    c.states = deployment.state_transfers(k)
+    c.reload = parameters["attention.verify_reload"]
+    c.host_step = parameters["host.step_us"] * MICRO
+    c.host_request = parameters["host.request_us"] * MICRO
+    c.host_prefill = parameters["host.prefill_us"] * MICRO
+    c.host_draft = parameters["host.draft_us"] * MICRO
+    c.experts = deployment.model.moe.experts
+    c.top_k = deployment.model.moe.top_k
+    c.skew = parameters["routing.skew"]
+    c.correlation = parameters["routing.correlation"]
+    c.chunk = deployment.engine.chunk_tokens
+    c.shared = float(deployment.engine.policy == "shared_budget")
+    c.split = float(deployment.engine.split_prompts)
+    c.delay = parameters["frontend.delay_ms"] * MILLI
+    c.delay_token = parameters["frontend.token_us"] * MICRO
+    c.prefill_states = deployment.prompt_state_transfers
+    c.launch = parameters["host.launch_us"] * MICRO * tables.launches
+    c.stream = parameters["frontend.stream_ms"] * MILLI
+    c.lookahead = float(deployment.engine.lookahead)
+    c.poll = deployment.engine.poll_steps
     return Plan(tables.target, tables.draft, c)

@@ -89,22 +89,22 @@ def open_form(
     overshoot = float(emission @ (values * (values - 1))) / (2 * mean)
     rounds = max(0.0, output - 1.0 + overshoot) / mean if output > 1 else 0.0
     rounds_cv = math.sqrt(max(output - 1.0, 0.0) * variance / mean**3) / rounds if rounds else 0.0
-    out = np.zeros(kn.OPEN_FIELDS)
+    out = kn.zero(kn.OpenForm)
     kn.open_form(
         plan.target, plan.draft, plan.vector, rate, prompt, prompt_sd / prompt, output, rounds, float(cap), out
     )
     return OpenForm(
-        capacity=float(out[kn.OPEN_CAPACITY]),
-        load=float(out[kn.OPEN_LOAD]),
-        batch=float(out[kn.OPEN_BATCH]),
-        base=float(out[kn.OPEN_BASE]),
-        step=float(out[kn.OPEN_STEP]),
-        prefill_load=float(out[kn.OPEN_PREFILL_LOAD]),
-        prefill_decay=float(out[kn.OPEN_PREFILL_DECAY]),
-        slot_wait=float(out[kn.OPEN_SLOT_WAIT]),
-        slot_decay=float(out[kn.OPEN_SLOT_DECAY]),
-        stay=float(out[kn.OPEN_STAY]),
-        stay_sd=float(out[kn.OPEN_STAY_SD]),
+        capacity=float(out.capacity),
+        load=float(out.load),
+        batch=float(out.batch),
+        base=float(out.start),
+        step=float(out.step),
+        prefill_load=float(out.prefill_load),
+        prefill_decay=float(out.prefill_decay),
+        slot_wait=float(out.slot_wait),
+        slot_decay=float(out.slot_decay),
+        stay=float(out.stay),
+        stay_sd=float(out.stay_sd),
         rounds_cv=rounds_cv,
         output=output,
         output_sd=output_sd,

@@ -176,8 +176,8 @@ class Rounds:
                 max(1, fixed.max_concurrency),
                 np.random.default_rng(one),
             )
-            busy = run.counters[kn.DECODE_TIME] + run.counters[kn.PREFILL_TIME]
-            decoding = float(run.counters[kn.DECODE_TIME] / busy)
+            busy = run.counters.decode_time + run.counters.prefill_time
+            decoding = float(run.counters.decode_time / busy)
             times = np.concatenate((run.first, run.finish))
             order = np.argsort(times, kind="stable")
             steps = np.concatenate((np.ones(run.first.size), -np.ones(run.finish.size)))[order]

@@ -72,7 +72,7 @@ def test_prefill_is_the_kernels_prefill(spec: Speculation, engine: str, changes:
             plan.target, plan.draft, plan.vector, prompts * tokens, float(prompts), pairs, prompts * cached, 0.0, 0.0
         )
         device = result.device_seconds
-        host = plan.vector[kn.HOST_PREFILL] + max(0.0, plan.vector[kn.LAUNCH] - device)
+        host = plan.vector.host_prefill + max(0.0, plan.vector.launch - device)
         assert device == pytest.approx(kernel - host, rel=1e-12)
         assert result.seconds == pytest.approx(kernel, rel=1e-12)
 

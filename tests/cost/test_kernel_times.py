@@ -106,8 +106,8 @@ def test_a_prefill_chunk_on_two_gpus_is_bound_by_the_link() -> None:
 
 def test_the_kernels_price_a_pass_as_the_sum_of_its_operators() -> None:
     ops = [operator(name, "mxfp4", 2) for name in ("moe routed experts", "gdn qkvz", "all-reduce")]
-    c = np.zeros(kn.PLAN_FIELDS)
-    c[kn.EXPERTS], c[kn.TOP_K] = EXPERTS, TOP_K
+    c = kn.zero(kn.Constants)
+    c.experts, c.top_k = EXPERTS, TOP_K
     for tokens in (1.0, 64.0, 8192.0):
         whole = kn.pass_time(table(ops), c, tokens, tokens, 0.0, 0.0, 0.0, 0.0)
         parts = sum(op.count * seconds_per_call(op, np.array([tokens]))[0] for op in ops)

@@ -71,8 +71,8 @@ def test_skew_tends_to_uniform(tokens: int) -> None:
 
 def test_four_consecutive_tokens_touch_2_5_times_the_experts_of_one() -> None:
     # Cohere 2026, quoted in facts.md; with few of many experts taken, collisions are below 2 %
-    c = np.zeros(kn.PLAN_FIELDS)
-    c[kn.CORRELATION] = 0.5
+    c = kn.zero(kn.Constants)
+    c.correlation = 0.5
     spread = independent_tokens(c, 4.0, 1.0)
     assert spread == 2.5
     assert distinct_experts(EXPERTS, TOP_K, 0.0, spread) / TOP_K == pytest.approx(2.5, rel=0.02)

@@ -41,18 +41,15 @@ class Engine:
     delay: float = 0.0
     delay_token: float = 0.0
 
-    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def tables(self) -> tuple[np.ndarray, np.ndarray, kn.Constants]:
         """Target table, draft table and plan vector for the kernel."""
         table = np.array([[1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0]])
-        c = np.zeros(kn.PLAN_FIELDS)
-        c[kn.EXPERTS] = c[kn.TOP_K] = 1.0
-        c[kn.STATES], c[kn.PREFILL_STATES] = 2.0, 1.0
-        fields = {"VERIFY": "width", "HOST_STEP": "step", "HOST_PREFILL": "prefill", "HOST_REQUEST": "request"}
-        fields |= {"DELAY": "delay", "DELAY_TOKEN": "delay_token"}
-        for name in ("CHUNK", "SHARED", "SPLIT", "LOOKAHEAD", "POLL"):
-            fields[name] = name.lower()
-        for name, attribute in fields.items():
-            c[getattr(kn, name)] = float(getattr(self, attribute))
+        c = kn.zero(kn.Constants)
+        c.experts = c.top_k = 1.0
+        c.states, c.prefill_states = 2.0, 1.0
+        c.verify, c.host_step, c.host_prefill, c.host_request = self.width, self.step, self.prefill, self.request
+        for name in ("delay", "delay_token", "chunk", "shared", "split", "lookahead", "poll"):
+            setattr(c, name, float(getattr(self, name)))
         return table, np.zeros_like(table), c
 
     def round_seconds(self, batch: int, context: float) -> float:
@@ -76,7 +73,7 @@ class Result:
     send: np.ndarray
     first: np.ndarray
     finish: np.ndarray
-    counters: np.ndarray
+    counters: kn.Counters
 
     @property
     def response(self) -> np.ndarray:
@@ -90,8 +87,8 @@ def serve(
     size = max(np.size(x) for x in (prompt, output, rounds, 0.0 if send is None else send))
     arrays = [np.broadcast_to(np.asarray(x, float), size).copy() for x in (prompt, output, rounds)]
     sent = np.zeros(size) if send is None else np.array(send, dtype=float)
-    first, finish, counters = np.full(size, np.nan), np.full(size, np.nan), np.zeros(kn.COUNTERS)
-    kn.serve(*engine.tables(), float(engine.cap), sent, *arrays, clients, first, finish, counters)
+    first, finish, counters = np.full(size, np.nan), np.full(size, np.nan), kn.zero(kn.Counters)
+    kn.serve(*engine.tables(), float(engine.cap), kn.Requests(sent, *arrays, first, finish), clients, counters)
     return Result(sent, first, finish, counters)
 
 
@@ -115,7 +112,7 @@ def test_duration_without_prefill_cost() -> None:
     # free prefills, equal lengths: all requests run together, R = 5 times 7 rounds of (1 + 3/2) s
     r = serve(Engine(step=1, request=0.5), [10] * 15, 8, 7, clients=3)
     assert r.finish.max() == 5 * 7 * 2.5
-    assert r.counters[kn.ROUNDS] == 35
+    assert r.counters.rounds == 35
 
 
 def test_cache_grows_with_every_round() -> None:
@@ -129,7 +126,7 @@ def test_long_prompts_go_in_chunks(split: bool, first: list[float]) -> None:
     # 10 and 3 tokens in chunks of 4, pass = 1 + tokens/8: split 4, 4, 2+2, 1; whole prompts 4, 4, 2, 3
     r = serve(Engine(prefill=1, token=1 / 8, chunk=4, split=split), [10, 3], 1, 0, clients=2)
     np.testing.assert_array_equal(r.first, first)
-    assert r.counters[kn.PREFILLS] == 4
+    assert r.counters.prefills == 4
 
 
 @pytest.mark.parametrize("chunk", [3, 4, 10, 64])
@@ -428,10 +425,10 @@ def loops(draw: st.DrawFn) -> tuple[Engine, int, np.ndarray, np.ndarray, np.ndar
 def test_laws_of_the_closed_loop(loop: tuple[Engine, int, np.ndarray, np.ndarray, np.ndarray]) -> None:
     engine, clients, prompt, output, rounds = loop
     r = serve(engine, prompt, output, rounds, clients=clients)
-    busy = r.counters[kn.DECODE_TIME] + r.counters[kn.PREFILL_TIME]
+    busy = r.counters.decode_time + r.counters.prefill_time
 
     # every prompt token is prefilled once, every request finishes, in order of its life
-    assert r.counters[kn.PREFILL_TOKENS] == pytest.approx(prompt.sum(), rel=1e-12)
+    assert r.counters.prefill_tokens == pytest.approx(prompt.sum(), rel=1e-12)
     assert np.isfinite(r.finish).all()
     assert (r.first - r.send >= engine.delay).all()
     assert (r.finish - r.first >= rounds * engine.step * (not engine.shared) - 1e-9).all()
@@ -448,7 +445,7 @@ def test_laws_of_the_closed_loop(loop: tuple[Engine, int, np.ndarray, np.ndarray
     assert (inside[:-1][until & gaps] == clients).all()
 
     # Little's law for running requests: stalls apart, each is in the batch from its first token to its last
-    together = r.counters[kn.BATCH_TIME]
+    together = r.counters.batch_time
     decoding = (r.finish - r.first).sum()
     assert together <= decoding * (1 + 1e-9) + 1e-9
     if engine.shared:
@@ -473,14 +470,14 @@ def test_linear_work_is_the_same_under_every_schedule(
     growth = (output - 1) / np.maximum(rounds, 1)
     read = rounds * (prompt + 1) + growth * rounds * (rounds - 1) / 2
     work = engine.token * (prompt.sum() + q * rounds.sum()) + engine.cached * read.sum()
-    assert r.counters[kn.DECODE_TIME] + r.counters[kn.PREFILL_TIME] == pytest.approx(work, rel=1e-9)
+    assert r.counters.decode_time + r.counters.prefill_time == pytest.approx(work, rel=1e-9)
 
 
 def test_counted_rounds_are_the_batch_rounds() -> None:
     # one request alone: its own rounds; two equal ones together: the same number
     for clients in (1, 2):
         r = serve(Engine(step=1.0), [5] * clients, 9, 8, clients=clients)
-        assert r.counters[kn.ROUNDS] == 8
+        assert r.counters.rounds == 8
 
 
 def test_same_order_of_service_for_equal_requests() -> None:

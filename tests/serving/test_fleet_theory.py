@@ -28,11 +28,11 @@ LOADS = ("one", "token", "pair", "logit", "cached", "state")
 def engine(**fields: float) -> Plan:
     """A made-up engine in seconds per load; see the fields of the plan vector in ``kernels``."""
     table = np.array([[1.0, 0.0, *(fields.pop(load, 0.0) for load in LOADS), 0.0]])
-    c = np.zeros(kn.PLAN_FIELDS)
-    c[kn.EXPERTS] = c[kn.TOP_K] = c[kn.VERIFY] = c[kn.POLL] = c[kn.SPLIT] = 1.0
-    c[kn.CHUNK] = 1e9
+    c = kn.zero(kn.Constants)
+    c.experts = c.top_k = c.verify = c.poll = c.split = 1.0
+    c.chunk = 1e9
     for name, value in fields.items():
-        c[getattr(kn, name.upper())] = value
+        setattr(c, name, value)
     return Plan(table, np.zeros_like(table), c)
 
 
@@ -188,10 +188,10 @@ def test_a_fleet_of_one_is_the_single_replica_kernel(fields: dict[str, float], c
     plan = engine(**fields)
     requests, rounds = real_requests(400, 1.5, 10)
     r = run_fleet(Fleet(plan, OFF, 1, cap), requests, rounds, np.random.default_rng(0))
-    first, finish, counters = np.empty(400), np.empty(400), np.zeros(kn.COUNTERS)
+    first, finish, counters = np.empty(400), np.empty(400), kn.zero(kn.Counters)
     prompt, output = requests.prompt.astype(float), requests.output.astype(float)
     tables = (plan.target, plan.draft, plan.vector)
-    kn.serve(*tables, float(cap), requests.send.copy(), prompt, output, rounds, 0, first, finish, counters)
+    kn.serve(*tables, float(cap), kn.Requests(requests.send, prompt, output, rounds, first, finish), 0, counters)
     np.testing.assert_array_equal(r.first, first)
     np.testing.assert_array_equal(r.finish, finish)
     np.testing.assert_array_equal(r.counters[0], counters)
@@ -225,8 +225,8 @@ def test_little_and_work_conservation(router: str, fields: dict[str, float]) -> 
     area = float(np.cumsum(change[order])[:-1] @ np.diff(events[order]))
     assert area == pytest.approx(r.e2e().sum(), rel=1e-9)
     # every prompt token is prefilled once, and the busy time fits into the time there was
-    assert r.counters[:, kn.PREFILL_TOKENS].sum() == pytest.approx(requests.prompt.sum(), rel=1e-12)
-    busy = r.counters[:, kn.DECODE_TIME] + r.counters[:, kn.PREFILL_TIME]
+    assert r.counters["prefill_tokens"].sum() == pytest.approx(requests.prompt.sum(), rel=1e-12)
+    busy = r.counters["decode_time"] + r.counters["prefill_time"]
     assert (busy <= r.finish.max() + 1e-9).all()
     # causality
     assert (r.first > requests.send).all()
@@ -244,7 +244,8 @@ def test_linear_work_is_the_same_for_every_fleet(router: str) -> None:
     work = 1e-3 * (requests.prompt.sum() + rounds.sum())
     for replicas in (1, 4):
         r = run_fleet(Fleet(plan, OFF, 1, 8, replicas, router), requests, rounds, np.random.default_rng(0))
-        assert (r.counters[:, :2]).sum() == pytest.approx(work, rel=1e-9)
+        busy = r.counters["decode_time"] + r.counters["prefill_time"]
+        assert busy.sum() == pytest.approx(work, rel=1e-9)
 
 
 # --- the real thing ---------------------------------------------------------------------------------------------------
@@ -409,9 +410,9 @@ def test_pools_conserve_work_and_follow_the_bandwidth() -> None:
         transfer = kv_transfer(scenario.deployment, 2, 3, bandwidth * 1e9)
         r = simulate_pools(pool_fleets(fleet, fleet, transfer), traffic, 0)
         assert np.isfinite(r.finish).all()
-        assert r.counters[:3, kn.PREFILL_TOKENS].sum() == pytest.approx(r.requests.prompt.sum(), rel=1e-12)
-        assert r.counters[3:, kn.PREFILL_TIME].sum() == 0
-        assert r.counters[:3, kn.DECODE_TIME].sum() == 0
+        assert r.counters["prefill_tokens"][:3].sum() == pytest.approx(r.requests.prompt.sum(), rel=1e-12)
+        assert r.counters["prefill_time"][3:].sum() == 0
+        assert r.counters["decode_time"][:3].sum() == 0
         moved = r.requests.prompt.astype(float)
         assert (r.finish - r.first >= transfer.seconds(moved)).all()
         tpot = float(r.tpot().mean())

@@ -134,9 +134,9 @@ def test_perfect_free_drafts_gain_k_plus_1_in_the_memory_bound_limit() -> None:
         for spec in (OFF, from_length(k + 1.0, k)):
             plan = build_plan(base.deployment, spec, base.calibration.values())
             vector = plan.vector.copy()
-            for free in (kn.SINGLE_DRAFTS, kn.EXTEND, kn.HOST_DRAFT, kn.HOST_REQUEST, kn.STATES, kn.RELOAD):
+            for free in ("single_drafts", "extend", "host_draft", "host_request", "states", "reload"):
                 vector[free] = 0.0
-            vector[kn.EXPERTS] = vector[kn.TOP_K]
+            vector.experts = vector.top_k
             target = plan.target.copy()
             target[:, 3:8] = 0.0
             time = kn.round_time(target, plan.draft, vector, 512.0, 512.0 * 1000.0)

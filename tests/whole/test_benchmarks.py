@@ -80,15 +80,15 @@ def counts(
 ) -> tuple[float, float, float]:
     """Prefill passes, stretches of decode rounds and rounds of an engine whose rounds take 1 s and prefills nothing."""
     n = len(rounds)
-    c = np.zeros(kn.PLAN_FIELDS)
-    c[[kn.VERIFY, kn.EXPERTS, kn.TOP_K, kn.HOST_STEP, kn.SPLIT, kn.POLL]] = 1.0
-    c[kn.CHUNK] = 1e9
-    counters = np.zeros(kn.COUNTERS)
+    c = kn.zero(kn.Constants)
+    c.verify = c.experts = c.top_k = c.host_step = c.split = c.poll = 1.0
+    c.chunk = 1e9
+    counters = kn.zero(kn.Counters)
     lengths = np.full(n, float(prompt)), np.full(n, float(output)), np.array(rounds)
     table = np.zeros((1, 9))
     arrivals = np.array(send) if send is not None else np.zeros(n)
-    kn.serve(table, table, c, 1e9, arrivals, *lengths, clients, np.zeros(n), np.zeros(n), counters)
-    return float(counters[kn.PREFILLS]), float(counters[kn.STRETCHES]), float(counters[kn.ROUNDS])
+    kn.serve(table, table, c, 1e9, kn.Requests(arrivals, *lengths, np.zeros(n), np.zeros(n)), clients, counters)
+    return float(counters.prefills), float(counters.stretches), float(counters.rounds)
 
 
 @pytest.mark.parametrize("output", [1024, 8192])
@@ -145,25 +145,26 @@ COUNT_PASSES = """
 import json
 import numpy as np
 from simulator import kernels as kn
+from simulator.kernels import passes
 
 calls = 0
-work = kn._work_time
+work = passes.work_time
 
 def counting(*arguments):
     global calls
     calls += 1
     return work(*arguments)
 
-kn._work_time = counting
-c = np.zeros(kn.PLAN_FIELDS)
-c[[kn.VERIFY, kn.EXPERTS, kn.TOP_K, kn.HOST_STEP, kn.SPLIT, kn.POLL]] = 1.0
-c[kn.CHUNK] = 1e9
+passes.work_time = counting
+c = kn.zero(kn.Constants)
+c.verify = c.experts = c.top_k = c.host_step = c.split = c.poll = 1.0
+c.chunk = 1e9
 table = np.full((1, 9), 1e-3)
 seen = []
 for clients, output in ((64, 1024), (64, 8192), (256, 1024)):
     calls = 0
     load = float(clients), 10.0, 1024.0, float(output), output - 1.0, 50.0, float(clients)
-    kn.closed_form(table, table, c, *load, np.zeros(kn.CLOSED_FORM_FIELDS))
+    kn.closed_form(table, table, c, kn.Load(*load), kn.zero(kn.ClosedForm))
     seen.append(calls)
 print(json.dumps(seen))
 """

@@ -1,0 +1,210 @@
+"""Seconds of the passes of one replica: decode rounds, prefill passes, whole prompts."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.kernels.compiled import compiled
+from simulator.kernels.records import Array, Constants, Costs
+
+
+@compiled
+def routing_constant(experts: float, top_k: float, skew: float) -> float:
+    """What :func:`distinct_experts` needs of the routing, whatever the tokens: 0 if each token goes to all experts,
+    ``log(1 - k/E) < 0`` for uniform routing, else ``y > 0``."""
+    if top_k >= experts:
+        return 0.0
+    miss = math.log1p(-top_k / experts)
+    if skew < 1e-6:
+        return miss
+    return math.expm1(-skew * miss)
+
+
+@compiled
+def distinct(experts: float, skew: float, routing: float, tokens: float) -> float:
+    """:func:`distinct_experts` with the :func:`routing_constant` known."""
+    if routing == 0.0:
+        return experts
+    if routing < 0.0:
+        return -experts * math.expm1(tokens * routing)
+    return -experts * math.expm1(-math.log1p(tokens * routing) / skew)
+
+
+@compiled
+def distinct_experts(experts: float, top_k: float, skew: float, tokens: float) -> float:
+    """Expected distinct experts touched by ``tokens`` independent tokens.
+
+    Uniform routing: ``E (1 - (1 - k/E)^T)`` (MoESD, arXiv 2505.19645). Gamma distributed expert popularity with squared
+    coefficient of variation ``skew``: ``E (1 - (1 + T y)^(-1/skew))`` with ``y = (1 - k/E)^(-skew) - 1``, so that one
+    token touches k experts; it tends to the uniform case.
+    """
+    return distinct(experts, skew, routing_constant(experts, top_k, skew), tokens)
+
+
+@compiled
+def independent_tokens(c: Constants, tokens: float, sequences: float) -> float:
+    """Tokens of one sequence share experts: each token after the first counts ``1 - correlation``."""
+    return sequences + (tokens - sequences) * (1.0 - c.correlation)
+
+
+@compiled
+def routing_of(c: Constants) -> float:
+    """:func:`routing_constant` of one replica."""
+    return routing_constant(c.experts, c.top_k, c.skew)
+
+
+@compiled
+def touched(costs: Costs, tokens: float, sequences: float) -> float:
+    """Distinct experts of ``tokens`` tokens of ``sequences`` sequences."""
+    c = costs.constants
+    return distinct(c.experts, c.skew, costs.routing, independent_tokens(c, tokens, sequences))
+
+
+@compiled
+def work_time(
+    table: Array, tokens: float, distinct: float, qk: float, logits: float, kv: float, states: float
+) -> float:
+    """Seconds of the device in one forward pass that touches ``distinct`` experts.
+
+    ``qk``: pairs of query and key; ``logits``: tokens that the head computes; ``kv``: cached tokens read; ``states``:
+    recurrent states read or written.
+    """
+    total = 0.0
+    for i in range(table.shape[0]):
+        t = (
+            table[i, 2]
+            + tokens * table[i, 3]
+            + qk * table[i, 4]
+            + logits * table[i, 5]
+            + kv * table[i, 6]
+            + states * table[i, 7]
+            + distinct * table[i, 8]
+        )
+        total += table[i, 0] * max(table[i, 1], t)
+    return total
+
+
+@compiled
+def pass_time(
+    table: Array, c: Constants, tokens: float, independent: float, qk: float, logits: float, kv: float, states: float
+) -> float:
+    """Seconds of the device in one forward pass, see :func:`work_time`. ``independent``: tokens that route
+    independently of one another."""
+    return work_time(table, tokens, distinct_experts(c.experts, c.top_k, c.skew, independent), qk, logits, kv, states)
+
+
+@compiled
+def riders(c: Constants, decoding: float) -> float:
+    """How many of the requests decoding ride along with a prefill pass: all under a shared budget, else none."""
+    if c.shared > 0.0:
+        return decoding
+    return 0.0
+
+
+@compiled
+def drafting(costs: Costs, distinct: float, batch: float, context: float) -> float:
+    """Seconds of the draft passes of one round over ``batch`` requests with ``context`` cached tokens in all.
+
+    ``distinct``: experts touched by all tokens of the round.
+    """
+    c = costs.constants
+    if c.verify <= 1.0:
+        return 0.0
+    tokens = batch * c.verify
+    total = 0.0
+    if c.single_drafts > 0.0:
+        single = touched(costs, batch, batch)
+        one = work_time(costs.draft, batch, single, context, batch, context, 0.0)
+        total += c.single_drafts * (c.host_draft + one)
+    if c.extend > 0.0:
+        total += c.host_draft + work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0)
+    return total
+
+
+@compiled
+def decode_round(costs: Costs, batch: float, context: float) -> float:
+    """Seconds of one decode round (plain step, or draft and verify) over ``batch`` requests with ``context`` cached
+    tokens in all."""
+    c = costs.constants
+    tokens = batch * c.verify
+    kv = context * (1.0 + c.reload * (c.verify - 1.0))
+    distinct = touched(costs, tokens, batch)
+    verify = work_time(costs.target, tokens, distinct, context * c.verify, tokens, kv, batch * c.states)
+    return c.host_step + c.host_request * batch + verify + drafting(costs, distinct, batch, context)
+
+
+@compiled
+def slope_of(costs: Costs) -> float:
+    """Seconds by which one more cached token lengthens a round."""
+    return decode_round(costs, 1.0, 1.0) - decode_round(costs, 1.0, 0.0)
+
+
+@compiled
+def prefill_pass(
+    costs: Costs, tokens: float, prompts: float, qk: float, kv: float, batch: float, context: float
+) -> float:
+    """Seconds of one prefill pass over ``tokens`` of ``prompts`` prompts; with ``batch`` > 0 a decode round rides
+    along.
+
+    ``qk``: pairs of query and key of these tokens; ``kv``: tokens of the prompts cached before; ``context``: cached
+    tokens of the batch.
+    """
+    c = costs.constants
+    decoded = batch * c.verify
+    distinct = touched(costs, tokens + decoded, prompts + batch)
+    cached = kv + context * (1.0 + c.reload * (c.verify - 1.0))
+    states = prompts * c.prefill_states + batch * c.states
+    pairs, logits = qk + context * c.verify, prompts + decoded
+    device = work_time(costs.target, tokens + decoded, distinct, pairs, logits, cached, states)
+    if c.verify > 1.0:
+        if batch > 0.0:
+            distinct = touched(costs, tokens, prompts)
+        device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0)
+    total = c.host_prefill + max(c.launch, device)
+    if batch > 0.0:
+        distinct = touched(costs, decoded, batch)
+        total += c.host_request * batch + drafting(costs, distinct, batch, context)
+    return total
+
+
+@compiled
+def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, context: float) -> tuple[float, float]:
+    """Seconds of prefilling ``prompts`` prompts of ``prompt`` tokens, and the number of passes it takes.
+
+    Prompts beyond a chunk are cut. ``batch`` requests with ``context`` cached tokens ride along.
+    """
+    c = costs.constants
+    room = max(1.0, c.chunk - batch * c.verify)
+    tokens = prompts * prompt
+    passes = max(1.0, math.ceil(tokens / room))
+    if c.split == 0.0 and prompt <= room:
+        passes = max(1.0, math.ceil(prompts / math.floor(room / prompt)))
+    tokens /= passes
+    qk = 0.5 * prompts * prompt * prompt / passes
+    kv = 0.0
+    if prompt > room:
+        kv = 0.5 * prompt
+    share = max(1.0, prompts / passes)
+    return passes * prefill_pass(costs, tokens, share, qk, kv, batch, context), passes
+
+
+@compiled
+def round_time(target: Array, draft: Array, c: Constants, batch: float, context: float) -> float:
+    """:func:`decode_round` of one replica: tables of shape (rows, 9) and its constants, see :class:`Costs`."""
+    return decode_round(Costs(target, draft, c, routing_of(c)), batch, context)
+
+
+@compiled
+def prefill_time(
+    target: Array,
+    draft: Array,
+    c: Constants,
+    tokens: float,
+    prompts: float,
+    qk: float,
+    kv: float,
+    batch: float,
+    context: float,
+) -> float:
+    """:func:`prefill_pass` of one replica: tables of shape (rows, 9) and its constants, see :class:`Costs`."""
+    return prefill_pass(Costs(target, draft, c, routing_of(c)), tokens, prompts, qk, kv, batch, context)
