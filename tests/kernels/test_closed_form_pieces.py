@@ -7,7 +7,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from made_up import made_up
 
 from simulator import kernels as kn
 from simulator.kernels.closed_loop import arrived_together, bulk_of, clumping, drain_of, greatest_of_normals
@@ -23,6 +22,7 @@ from simulator.kernels.open_loop import (
     stall,
     stay_sd_of,
 )
+from tests.kernels.made_up import made_up
 
 NORMAL = NormalDist()
 

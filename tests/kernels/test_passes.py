@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from made_up import made_up
 
 from simulator.kernels.passes import (
     decode_round,
@@ -16,6 +15,7 @@ from simulator.kernels.passes import (
     slope_of,
     touched,
 )
+from tests.kernels.made_up import made_up
 
 
 def test_decodes_ride_along_under_a_shared_budget_only() -> None:

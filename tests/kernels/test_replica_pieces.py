@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up import made_up
 
 from simulator import kernels as kn
 from simulator.kernels.fleet import LEAST_OUTSTANDING, ROUND_ROBIN, TWO_CHOICES, route, with_room
@@ -25,6 +24,7 @@ from simulator.kernels.replica import (
     seen_at,
     send_next,
 )
+from tests.kernels.made_up import made_up
 
 
 def replica(**fields: float) -> tuple[State, Lines]:
