@@ -189,7 +189,7 @@ def plan(
     Example:
         >>> from simulator import make_scenario, plan
         >>> found = plan(make_scenario(isl=1024), rate=2.0, promises=["ttft-p99=2s"], tp=(2,), mtp=(0,))
-        >>> found.winner["gpus"]
+        >>> found.winner.gpus
         2
     """
     from simulator.planning.plan import plan as run

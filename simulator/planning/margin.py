@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ SURE = 0.95
 LEAST_LOAD = 1 / 3
 """Loads down to this part of the planned one are looked at for a margin."""
 STEPS = 12
+ROUNDING = 1e-9
+"""What a number of replicas may be above a whole one for no other reason than rounding."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,11 @@ def margin(
         each=tuple(float(x) for x in good.mean(axis=0)),
         load=_greatest(lambda part: float((at(part) <= limits).all(axis=1).mean())),
     )
+
+
+def rounded_up(replicas: float) -> int:
+    """Whole replicas, not one more for a rounding error."""
+    return math.ceil(replicas - ROUNDING)
 
 
 def _greatest(probability: Callable[[float], float]) -> float | None:

@@ -1,4 +1,4 @@
-"""The highest rate that so many GPUs serve within the promises, and the frontier of rate against latency."""
+"""The highest rate that so many GPUs serve within the promises."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.planning.answer import Answer, fleet_row, option_row, promise_rows
-from simulator.planning.least_gpus import ALONE, OPTIMISM, failing, impossible_promises, optimistic_rate
+from simulator.planning.answer import Answer
+from simulator.planning.assurance import LowerRate, assurance
+from simulator.planning.closed_form import ALONE, OPTIMISM, closed_form_rate, optimistic_rate
+from simulator.planning.frontier import frontier
+from simulator.planning.impossible import impossible_promises
 from simulator.planning.margin import fleet_latencies, margin
 from simulator.planning.options import Option
-from simulator.planning.trials import Trials
+from simulator.planning.runner_up import CLOSED_FORM, DISCRETE_EVENTS, RunnerUp, failing, hopeless
+from simulator.planning.sized_fleet import sized
+from simulator.planning.trials import Outcome, Trials
+from simulator.planning.winner import Winner
 
 PRECISION = 0.01
-FRONTIER = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
-"""Rates of the frontier, as parts of the highest that keeps the promises."""
+"""To which the highest rate is found by discrete events."""
+STEP = 1.1
+"""Factor by which a rate is raised or lowered until one is found on either side of the promises."""
+BEYOND_KNEE = 1.2
+"""At more than so many times the knee no higher rate is looked for."""
+NO_RATE = 1e-9
+"""Requests/s that a runner-up is shown with that keeps the promises at none."""
 
 
 @dataclass
 class Rated:
-    """One option with its replicas and the highest rate that keeps the promises."""
+    """One option with its replicas and the highest rate (requests/s) that keeps the promises."""
 
     option: Option
     replicas: int
     rate: float
-    method: str = "closed form"
+    method: str = CLOSED_FORM
     confirmed: bool = False
 
 
@@ -38,69 +49,59 @@ def plan_rate(
     meta: Mapping[str, Any],
     left_out: Sequence[str] = (),
 ) -> Answer:
-    """The option that serves most on ``gpus`` GPUs, of which ``spare`` replicas stand by."""
-    promises = trials.promises
-    rated, small, hopeless = [], list(left_out), []
+    """The option that serves most on ``gpus`` GPUs, of which ``spare`` replicas stand by, and its frontier.
+
+    Args:
+        options: every kind of replica that can exist.
+        trials: of the planned traffic, with the promises.
+        gpus: GPUs in all.
+        spare: replicas that stand by and cost as much.
+        cost_basis: whose price, such as ``hyperscaler``.
+        meta: every input, for the answer.
+        left_out: kinds of replica that cannot exist, and why.
+    """
+    large = [o for o in options if gpus // o.gpus > spare]
+    small = [o for o in options if gpus // o.gpus <= spare]
+    left_out = [*left_out, *(f"{o.family}: {gpus} GPUs do not hold {1 + spare} replicas" for o in small)]
+    rated, alone = _rated(large, trials, gpus, spare)
+    _settle(rated, trials)
+    settled = [r for r in rated if r.method == DISCRETE_EVENTS and r.rate > 0]
+    if not settled:
+        lone = alone or [(r.option, trials.run(r.option, 1, ALONE * r.option.capacity)) for r in rated]
+        impossible = impossible_promises(lone, trials.promises) if lone else []
+        return Answer(meta, None, impossible=impossible, left_out=left_out)
+    best = _confirmed(settled, trials)
+    winner = _winner(best, trials, spare, cost_basis)
+    runners = []
+    for r in sorted((r for r in rated if r is not best), key=lambda r: (-r.rate, r.option.family)):
+        fleet = sized(r.option, r.replicas, spare, max(r.rate, NO_RATE), cost_basis)
+        runners.append(RunnerUp(fleet.kind, _fails(r, best, trials), fleet, r.method))
+    runners += [hopeless(option.kind, outcome, trials.promises) for option, outcome in alone]
+    points = frontier(best.option, best.replicas, best.rate, trials)
+    return Answer(meta, winner, runners, frontier=points, left_out=left_out)
+
+
+def _rated(
+    options: Sequence[Option], trials: Trials, gpus: int, spare: int
+) -> tuple[list[Rated], list[tuple[Option, Outcome]]]:
+    """Options with their rate by the closed form, highest first, and those that keep no promise even alone."""
+    rated, alone = [], []
     for option in options:
         replicas = gpus // option.gpus - spare
-        if replicas < 1:
-            small.append(f"{option.family}: {gpus} GPUs do not hold {1 + spare} replicas")
-            continue
-        rate = closed_form_rate(option, trials)
+        rate = closed_form_rate(option, trials.promises)
         if rate > 0:
             rated.append(Rated(option, replicas, replicas * rate))
         else:
-            hopeless.append((option, trials.run(option, 1, ALONE * option.capacity)))
-    rated.sort(key=lambda r: (-r.rate, r.option.family))
+            alone.append((option, trials.run(option, 1, ALONE * option.capacity)))
+    return sorted(rated, key=lambda r: (-r.rate, r.option.family)), alone
+
+
+def _settle(rated: Sequence[Rated], trials: Trials) -> None:
+    """Find the highest rates by discrete events; options that cannot reach the best yet keep the closed form's."""
     for entry in rated:
-        best_yet = max((r.rate for r in rated if r.method == "discrete events"), default=0.0)
-        if entry.replicas * optimistic_rate(entry.option, promises) / OPTIMISM >= best_yet:
-            entry.rate, entry.method = highest_rate(entry, trials), "discrete events"
-    settled = [r for r in rated if r.method == "discrete events" and r.rate > 0]
-    if not settled:
-        lone = hopeless or [(r.option, trials.run(r.option, 1, ALONE * r.option.capacity)) for r in rated]
-        return Answer(meta, None, impossible=impossible_promises(lone, promises) if lone else [], left_out=small)
-    best = _confirmed(settled, trials)
-    outcome = trials.run(best.option, best.replicas, best.rate)
-    latencies = fleet_latencies(best.option, best.rate / best.replicas, promises)
-    sure = margin([best.option], latencies, outcome.reached, promises, trials.seed, trials.progress)
-    row = fleet_row(best.option, best.replicas, spare, best.rate, cost_basis) | {
-        "promises": promise_rows(promises, outcome, sure),
-        "probability_all_hold": sure.probability,
-        "margin_for_95_percent": None if sure.load is None else 1.0 - sure.load,
-        "rate_for_95_percent": None if sure.load is None else sure.load * best.rate,
-        "confirmed_by": "discrete events, ten more seeds",
-    }
-    runners = []
-    for r in sorted((r for r in rated if r is not best), key=lambda r: (-r.rate, r.option.family)):
-        fails = "closed form only"
-        if r.method == "discrete events":
-            where = f"at {best.rate:.3g} req/s"
-            fails = failing(trials.run(r.option, r.replicas, best.rate), promises, where)
-        runners.append(
-            fleet_row(r.option, r.replicas, spare, max(r.rate, 1e-9), cost_basis) | {"method": r.method, "fails": fails}
-        )
-    runners += [
-        option_row(o) | {"replicas": None, "gpus": None, "fails": failing(out, promises, "even one request alone")}
-        for o, out in hopeless
-    ]
-    return Answer(meta, row, runners, frontier=frontier(best, trials), left_out=small)
-
-
-def closed_form_rate(option: Option, trials: Trials) -> float:
-    """Highest requests/s of one replica that keep the promises, by the closed form; 0 if not even one request alone."""
-
-    def keeps(rate: float) -> bool:
-        form = option.form(rate)
-        return form.stable and all(form.latency(p.metric, p.percentile) <= p.limit for p in trials.promises)
-
-    low, high = ALONE * option.capacity, option.capacity
-    if not keeps(low):
-        return 0.0
-    while high - low > 0.1 * PRECISION * high:
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if keeps(middle) else (low, middle)
-    return low
+        best_yet = max((r.rate for r in rated if r.method == DISCRETE_EVENTS), default=0.0)
+        if entry.replicas * optimistic_rate(entry.option, trials.promises) / OPTIMISM >= best_yet:
+            entry.rate, entry.method = highest_rate(entry, trials), DISCRETE_EVENTS
 
 
 def highest_rate(entry: Rated, trials: Trials) -> float:
@@ -111,10 +112,10 @@ def highest_rate(entry: Rated, trials: Trials) -> float:
 
     low = high = entry.rate
     if keeps(low):
-        while keeps(high := 1.1 * low) and high < 1.2 * entry.option.capacity * entry.replicas:
+        while keeps(high := STEP * low) and high < BEYOND_KNEE * entry.option.capacity * entry.replicas:
             low = high
     else:
-        while not keeps(low := high / 1.1):
+        while not keeps(low := high / STEP):
             high = low
             if low < ALONE * entry.option.capacity:
                 return 0.0
@@ -124,24 +125,28 @@ def highest_rate(entry: Rated, trials: Trials) -> float:
     return low
 
 
-def _confirmed(settled: list[Rated], trials: Trials) -> Rated:
-    while True:
-        best = max(settled, key=lambda r: (r.rate, r.option.family))
-        if best.confirmed:
-            return best
+def _confirmed(settled: Sequence[Rated], trials: Trials) -> Rated:
+    """The highest rate that keeps its promises with every other seed too; one that does not becomes 1 % less."""
+    while not (best := max(settled, key=lambda r: (r.rate, r.option.family))).confirmed:
         if trials.confirm(best.option, best.replicas, best.rate):
             best.confirmed = True
         else:
             best.rate *= 1.0 - PRECISION
+    return best
 
 
-def frontier(best: Rated, trials: Trials) -> list[dict[str, Any]]:
-    """Latencies of the winner over the rate."""
-    rows = []
-    for part in FRONTIER:
-        rate = part * best.rate
-        outcome = trials.run(best.option, best.replicas, rate)
-        row: dict[str, Any] = {"rate_per_s": rate, "state": outcome.state}
-        row |= {f"{p.name}_ms": reached * 1e3 for p, reached in zip(trials.promises, outcome.reached, strict=True)}
-        rows.append(row | {"kept": outcome.kept(trials.promises)})
-    return rows
+def _winner(best: Rated, trials: Trials, spare: int, cost_basis: str) -> Winner:
+    outcome = trials.run(best.option, best.replicas, best.rate)
+    latencies = fleet_latencies(best.option, best.rate / best.replicas, trials.promises)
+    sure = margin([best.option], latencies, outcome.reached, trials.promises, trials.seed, trials.progress)
+    lower = LowerRate(None, None) if sure.load is None else LowerRate(1.0 - sure.load, sure.load * best.rate)
+    fleet = sized(best.option, best.replicas, spare, best.rate, cost_basis)
+    return Winner(fleet, assurance(trials.promises, outcome, sure, lower))
+
+
+def _fails(entry: Rated, best: Rated, trials: Trials) -> str:
+    """What an option fails on at the rate of the winner."""
+    if entry.method == CLOSED_FORM:
+        return "closed form only"
+    outcome = trials.run(entry.option, entry.replicas, best.rate)
+    return failing(outcome, trials.promises, f"at {best.rate:.3g} req/s")

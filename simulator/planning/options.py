@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.planning.replica_kind import ReplicaKind
 from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap
 from simulator.serving.replica import Plan, build_plan
@@ -19,6 +20,8 @@ from simulator.traffic.lengths import Lengths
 
 LIMITS = (1.1, 1.3, 1.6, 2.0)
 """Concurrency limits tried besides what fits in memory, as multiples of the mean number running."""
+ALMOST_IDLE = 1e-3
+"""Requests/s of a replica that has next to nothing to do, for what does not depend on the rate, such as its knee."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,29 @@ class Option:
     @property
     def family(self) -> str:
         """What sets it apart but for the concurrency limit, such as ``TP4 MTP 3``."""
-        d, k = self.scenario.deployment, self.scenario.speculation.tokens
-        return replica_name(d.tp, k, d.ep)
+        return self.kind.name
+
+    @property
+    def kind(self) -> ReplicaKind:
+        """The replica as an answer names it."""
+        d, s = self.scenario.deployment, self.scenario.speculation
+        fitted = self.scenario.calibration.scope.tp
+        return ReplicaKind(
+            tp=d.tp,
+            ep=d.ep,
+            spec_tokens=s.tokens,
+            acceptance_length=s.acceptance_length,
+            acceptance=tuple(s.probabilities),
+            acceptance_source=s.source.text,
+            max_running=self.cap,
+            calibrated=not fitted or (d.tp in fitted and d.ep == 1),
+        )
+
+    @property
+    def tokens(self) -> float:
+        """Mean input and output tokens of a request together."""
+        mean_in, _sd_in, mean_out, _sd_out = self.moments
+        return mean_in + mean_out
 
     def form(self, rate: float) -> OpenForm:
         """Steady state at ``rate`` requests/s per replica, by the closed form."""
@@ -48,7 +72,7 @@ class Option:
     @functools.cached_property
     def capacity(self) -> float:
         """Requests/s of one replica at the knee, by the closed form."""
-        return self.form(1e-3).capacity
+        return self.form(ALMOST_IDLE).capacity
 
     def with_cap(self, cap: int) -> Option:
         """The same with another concurrency limit."""

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
-from simulator import planning
-from simulator.errors import InputError
-from simulator.planning.answer import Answer, simulate_command
+from simulator.planning.answer import Answer
+from simulator.planning.checks import check_asked, check_choices, check_promised, check_steps
 from simulator.planning.disaggregated import with_pools
+from simulator.planning.least_gpus import plan_gpus
 from simulator.planning.ledger import Ledger
+from simulator.planning.most_rate import plan_rate
 from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
-from simulator.prediction.simulate import one_step, shortest_prompt
 from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
 from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths
-from simulator.traffic.promises import Promise, check_promises
-from simulator.units import GIGA, duration_text
-
-MOST_GPUS = 100_000
+from simulator.traffic.promises import Promise
+from simulator.units import GIGA
 
 
 def plan(
@@ -71,30 +67,16 @@ def plan(
     Raises:
         InputError: bad arguments, or a promise below the time of a single step of every option.
     """
-    if not promises:
-        raise InputError("expected at least one promise, such as --ttft-p99 2s or --tpot-p95 25ms")
-    check_promises(promises)
+    check_promised(promises)
     check_fleet(1, router, None, seed)
     cost_basis_price(base.deployment, cost_basis)
-    if (rate is None) == (gpus is None):
-        raise InputError(f"expected one of --rate and --gpus, found {'none' if rate is None else 'both'}")
-    if rate is not None and not (math.isfinite(rate) and 0 < rate <= 1e6):
-        raise InputError(f"--rate: expected more than 0 and up to a million requests per second, found {rate:g}")
-    if gpus is not None and (isinstance(gpus, bool) or not 1 <= gpus <= MOST_GPUS):
-        raise InputError(f"--gpus: expected a whole number from 1 to {MOST_GPUS}, found {gpus}")
-    if isinstance(spare, bool) or not 0 <= spare <= 1000:
-        raise InputError(f"--spare: expected a whole number from 0 to 1000, found {spare}")
-    if kv_bandwidth is not None and rate is None:
-        raise InputError("--pools: expected with --rate, found --gpus")
-    if kv_bandwidth is not None and not (math.isfinite(kv_bandwidth) and kv_bandwidth > 0):
-        raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {kv_bandwidth / GIGA:g}")
-    if max_running is not None and max_running < 1:
-        raise InputError(f"--max-running: expected a whole number of at least 1, found {max_running}")
+    check_asked(rate, gpus)
+    check_choices(rate, spare, kv_bandwidth, max_running)
     traffic = make_traffic(rate if rate is not None else 1.0, lengths, cv=cv)
     options, left_out = make_options(
         base, lengths, acceptance or Acceptance(), tp=tp, ep=ep, depths=depths, max_running=max_running
     )
-    _check_steps(options, traffic, promises)
+    check_steps(options, traffic, promises)
     meta = _meta(base, lengths, promises, traffic, seed, router, cost_basis, rate, gpus) | {
         "tp_choices": list(tp),
         "ep_choices": list(ep),
@@ -105,37 +87,13 @@ def plan(
     }
     inputs = meta | {"max_running": max_running, "plans": [o.plan.target.tobytes().hex() for o in options]}
     trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress)
-    if rate is not None:
-        answer = planning.plan_gpus(
-            options, trials, rate, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out
-        )
-        if kv_bandwidth is not None:
-            answer = with_pools(answer, options, trials, rate, kv_bandwidth, spare, cost_basis)
-    else:
-        assert gpus is not None
-        answer = planning.plan_rate(
-            options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out
-        )
-    if answer.winner is None:
+    if gpus is not None:
+        return plan_rate(options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
+    assert rate is not None
+    answer = plan_gpus(options, trials, rate, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
+    if kv_bandwidth is None:
         return answer
-    return replace(answer, winner={**answer.winner, "simulate": simulate_command(answer.winner, meta)})
-
-
-def _check_steps(options: Sequence[Option], traffic: Traffic, promises: Sequence[Promise]) -> None:
-    """Refuse a promise that is below the time of a single step of every option, and say how far."""
-    prompt = shortest_prompt(traffic)
-    faults = []
-    for promise in promises:
-        (least, what), option = min(
-            ((one_step(o.plan, prompt, promise.metric), o) for o in options), key=lambda pair: pair[0][0]
-        )
-        if least > promise.limit:
-            faults.append(
-                f"--{promise.name}: {duration_text(promise.limit)} is impossible with every option: {what} takes at "
-                f"least {duration_text(least)}, with {option.family}, {100 * (least / promise.limit - 1):.0f} % more"
-            )
-    if faults:
-        raise InputError("\n".join(faults))
+    return with_pools(answer, options, trials, rate, kv_bandwidth, spare, cost_basis)
 
 
 def outside(base: Scenario, options: Sequence[Option]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.planning.ledger import Ledger
-from simulator.planning.options import Option
-from simulator.serving.delivered import kept, summarise
+from simulator.planning.options import ALMOST_IDLE, Option
+from simulator.serving.delivered import summarise
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
 from simulator.serving.pools import Pools, run_pools
 from simulator.serving.saturation import STABLE
@@ -20,11 +20,12 @@ from simulator.speculation.acceptance import Speculation
 from simulator.speculation.rounds import draw_rounds
 from simulator.traffic.arrivals import Requests, Traffic
 from simulator.traffic.promises import Promise
+from simulator.units import SECONDS, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
 
 LEAST_REQUESTS = 20_000
-SHORTEST, LONGEST = 600.0, 48 * 3600.0
+SHORTEST, LONGEST = 10 * SECONDS["min"], 48 * SECONDS_PER_HOUR
 """Seconds of a trial."""
 LIVES = 20.0
 """A trial lasts at least so many lives of a request."""
@@ -47,6 +48,15 @@ class Outcome:
         """Greatest reached / promised."""
         return max(r / p.limit for r, p in zip(self.reached, promises, strict=True))
 
+    def as_row(self) -> dict[str, Any]:
+        """``state`` and ``reached`` in plain JSON types: None for infinite."""
+        return {"state": self.state, "reached": [r if math.isfinite(r) else None for r in self.reached]}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Outcome:
+        """The outcome behind :meth:`as_row`."""
+        return cls(row["state"], tuple(math.inf if r is None else r for r in row["reached"]))
+
 
 @dataclass
 class Trials:
@@ -58,7 +68,6 @@ class Trials:
     seed: int
     ledger: Ledger
     progress: Callable[[str], None]
-    count: int = 0
 
     def __post_init__(self) -> None:
         """Begin without drawn traffic."""
@@ -68,37 +77,38 @@ class Trials:
     def run(self, option: Option, replicas: int, rate: float, number: int = 0) -> Outcome:
         """Trial ``number`` of a fleet at ``rate`` requests/s in all."""
         d = option.scenario.deployment
+
+        def trial() -> Outcome:
+            requests, rounds, traffic, routing = self._draw(option, rate, number)
+            fleet = Fleet(option.plan, option.scenario.speculation, option.gpus, option.cap, replicas, self.router)
+            return self._outcome(fleet, run_fleet(fleet, requests, rounds, routing), traffic)
+
         key = f"{option.family} tp{d.tp} ep{d.ep} cap{option.cap} x{replicas} rate{rate!r} #{number}"
-        known = self.ledger.get(key)
-        if known is None:
-            self.progress(f"{option.family} x {replicas} at {rate:.3g} req/s")
-            known = self._simulate(option, replicas, rate, number)
-            self.ledger.put(key, known)
-            self.count += 1
-        return Outcome(known["state"], tuple(math.inf if r is None else r for r in known["reached"]))
+        return self._remembered(key, f"{option.family} x {replicas} at {rate:.3g} req/s", trial)
 
     def run_pools(self, pools: Pools, name: str, option: Option, rate: float, number: int = 0) -> Outcome:
         """Trial ``number`` of disaggregated pools; ``option`` is the kind of decode replica."""
         before, after = pools.prefill, pools.decode
+
+        def trial() -> Outcome:
+            requests, rounds, traffic, routing = self._draw(option, rate, number)
+            return self._outcome(pools, run_pools(pools, requests, rounds, routing), traffic)
+
         key = f"{name} cap{after.cap} x{before.replicas}+{after.replicas} rate{rate!r} #{number}"
+        return self._remembered(key, f"{before.replicas} + {after.replicas} of {name} at {rate:.3g} req/s", trial)
+
+    def _remembered(self, key: str, what: str, trial: Callable[[], Outcome]) -> Outcome:
+        """What the ledger knows, or the trial, told as ``what`` and remembered."""
         known = self.ledger.get(key)
         if known is None:
-            self.progress(f"{before.replicas} + {after.replicas} of {name} at {rate:.3g} req/s")
-            requests, rounds, traffic, routing = self._draw(option, rate, number)
-            known = self._reduce(run_pools(pools, requests, rounds, routing), pools, traffic)
+            self.progress(what)
+            known = trial().as_row()
             self.ledger.put(key, known)
-        return Outcome(known["state"], tuple(math.inf if r is None else r for r in known["reached"]))
+        return Outcome.from_row(known)
 
-    def _simulate(self, option: Option, replicas: int, rate: float, number: int) -> dict[str, Any]:
-        requests, rounds, traffic, routing = self._draw(option, rate, number)
-        spec = option.scenario.speculation
-        fleet = Fleet(option.plan, spec, option.gpus, option.cap, replicas, self.router)
-        return self._reduce(run_fleet(fleet, requests, rounds, routing), fleet, traffic)
-
-    def _reduce(self, run: FleetRun, fleet: Fleet | Pools, traffic: Traffic) -> dict[str, Any]:
-        state = summarise(fleet, run, traffic)["state"]
-        reached = [entry["reached_s"] for entry in kept(run, traffic, self.promises, state)]
-        return {"state": state, "reached": [r if math.isfinite(r) else None for r in reached]}
+    def _outcome(self, fleet: Fleet | Pools, run: FleetRun, traffic: Traffic) -> Outcome:
+        found = summarise(fleet, run, traffic, self.promises)
+        return Outcome(found.state, tuple(reached.seconds for reached in found.promises))
 
     def _draw(self, option: Option, rate: float, number: int) -> tuple[Requests, Array, Traffic, np.random.Generator]:
         traffic = replace(self.traffic, rate=rate, duration=self.duration(option, rate))
@@ -122,7 +132,7 @@ class Trials:
         """
         rarest = max((p.percentile for p in self.promises), default=99.0)
         requests = max(LEAST_REQUESTS, 200 / (1 - rarest / 100))
-        life = option.form(max(1e-3, 0.5 * option.capacity)).e2e(50.0)
+        life = option.form(max(ALMOST_IDLE, 0.5 * option.capacity)).e2e(50.0)
         seconds = max(requests / rate, LIVES * life, SHORTEST)
         return float(min(LONGEST, SHORTEST * 2.0 ** math.ceil(math.log2(seconds / SHORTEST))))
 

@@ -115,7 +115,7 @@ def _plan(answer: Answer, title: str) -> Figure:
     rated = meta["gpus"] is not None
     asked = f"{meta['gpus']} GPUs" if rated else f"{meta['rate_per_s']:g} req/s"
     own = f"{meta['model']} on {meta['hardware']}: {asked}"
-    return plan_figure(answer.records(), title or own, f"{meta['arrivals']};  {meta['lengths']}", rated=rated)
+    return plan_figure(answer, title or own, f"{meta['arrivals']};  {meta['lengths']}")
 
 
 def traffic_picture(result: Simulation) -> TrafficPicture:
@@ -123,11 +123,11 @@ def traffic_picture(result: Simulation) -> TrafficPicture:
     import numpy as np
 
     from simulator.plots.traffic import TrafficPicture
-    from simulator.serving.delivered import counted
+    from simulator.serving.delivered import LEAST_SPAN, counted
     from simulator.serving.saturation import SATURATED, queue_over_time
 
     run = result.run
-    queue = queue_over_time(run, 0.0, max(float(run.requests.send[-1]), 1e-9))
+    queue = queue_over_time(run, 0.0, max(float(run.requests.send[-1]), LEAST_SPAN))
     inside = counted(run, result.traffic) & run.served
     everything = run.served
     limits: dict[str, list[tuple[float, float]]] = {}
@@ -142,7 +142,7 @@ def traffic_picture(result: Simulation) -> TrafficPicture:
         run.ttft()[everything],
         np.asarray(run.tpot()[inside]),
         limits,
-        result.figures["state"] == SATURATED,
+        result.delivered.state == SATURATED,
     )
 
 

@@ -2,65 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simulator.planning.answer import Answer
+from simulator.planning.assurance import PromiseKept
+from simulator.planning.runner_up import CLOSED_FORM
+from simulator.planning.winner import PoolWinner, Winner, decode_name, prefill_name
 from simulator.plots.style import BLUE, GREEN, INK, MUTED, VERMILLION, new_figure, plain, plain_numbers, styled
 
 BARS = 14
+"""Options shown at most."""
+PALE = "#9db8cc"
+"""Colour of what only the closed form has sized."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One option: what it is, its GPUs or rate, and whether only the closed form has sized it."""
+
+    label: str
+    length: float
+    closed_form: bool = False
 
 
 @styled
-def plan_figure(
-    rows: Sequence[Mapping[str, Any]], title: str = "", subtitle: str = "", *, rated: bool = False
-) -> Figure:
-    """GPUs (or with ``rated`` the rate) of every option, the winner first, and the winner's promises with intervals."""
+def plan_figure(answer: Answer, title: str = "", subtitle: str = "") -> Figure:
+    """GPUs (or of a plan for so many GPUs the rate) of every option, the winner first, and how sure its promises are.
+
+    Args:
+        answer: of a plan.
+        title: headline.
+        subtitle: line below it.
+    """
     figure = new_figure(title, subtitle)
     sized, sure = figure.subplots(1, 2, width_ratios=(1.45, 1.0))
-    _sizes(sized, rows, rated)
-    _promises(sure, rows)
+    _sizes(sized, answer)
+    _promises(sure, () if answer.winner is None else answer.winner.sure.promises)
     return figure
 
 
-def _sizes(axes: Axes, rows: Sequence[Mapping[str, Any]], rated: bool) -> None:
-    column = "rate_per_s" if rated else "gpus"
-    shown = [row for row in rows if row.get(column)][:BARS]
+def _sizes(axes: Axes, answer: Answer) -> None:
+    rated = answer.meta["gpus"] is not None
     axes.set_title("Highest rate within the promises" if rated else "GPUs that keep the promises")
     axes.set_xlabel("Requests per second" if rated else "GPUs")
-    if not shown:
+    bars = _bars(answer, rated)[:BARS]
+    if not bars:
         axes.text(0.5, 0.5, "no option keeps them", transform=axes.transAxes, ha="center", color=MUTED)
         return
-    places = range(len(shown))
-    best = "confirmed_by" in shown[0]
-    colours = [
-        GREEN if best and i == 0 else "#9db8cc" if r.get("method") == "closed form" else BLUE
-        for i, r in enumerate(shown)
-    ]
-    axes.barh(places, [float(row[column]) for row in shown], color=colours, height=0.7)
-    for place, row in zip(places, shown, strict=True):
-        text = f" {plain(float(f'{row[column]:.3g}'))}" + (
-            "" if row.get("method") != "closed form" else " (closed form)"
-        )
-        axes.text(float(row[column]), place, text, va="center", fontsize=11)
-    axes.set_yticks(list(places), [_label(row) for row in shown])
-    axes.set_xlim(0, 1.25 * max(float(row[column]) for row in shown))
+    places = range(len(bars))
+    colours = [PALE if bar.closed_form else BLUE for bar in bars]
+    if answer.winner is not None:
+        colours[0] = GREEN
+    axes.barh(places, [bar.length for bar in bars], color=colours, height=0.7)
+    for place, bar in zip(places, bars, strict=True):
+        text = f" {plain(float(f'{bar.length:.3g}'))}{' (closed form)' if bar.closed_form else ''}"
+        axes.text(bar.length, place, text, va="center", fontsize=11)
+    axes.set_yticks(list(places), [bar.label for bar in bars])
+    axes.set_xlim(0, 1.25 * max(bar.length for bar in bars))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     plain_numbers(axes, "x")
 
 
-def _label(row: Mapping[str, Any]) -> str:
-    if "prefill_replicas" in row:
-        return "\n+ ".join(f"{row[n]} x {part}" for n, part in zip(
-            ("prefill_replicas", "replicas"), row["name"].split(" + "), strict=True))  # fmt: skip
-    return f"{row['replicas']} x {row['name']}"
+def _bars(answer: Answer, rated: bool) -> list[Bar]:
+    """The winner, then the runners-up that have a size."""
+    bars = []
+    if answer.winner is not None:
+        w = answer.winner
+        bars.append(Bar(_label(w), float(w.rate_per_s if rated else w.gpus)))
+    for one in answer.runners_up:
+        if one.fleet is not None:
+            length = float(one.fleet.rate_per_s if rated else one.fleet.gpus)
+            bars.append(Bar(f"{one.replicas} x {one.name}", length, one.method == CLOSED_FORM))
+    return bars
 
 
-def _promises(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    promises = rows[0].get("promises", ()) if rows else ()
+def _label(w: Winner | PoolWinner) -> str:
+    if isinstance(w, PoolWinner):
+        prefill = f"{w.prefill.replicas} x {prefill_name(w.prefill.kind)}"
+        return f"{prefill}\n+ {w.decode.replicas} x {decode_name(w.decode.kind)}"
+    return f"{w.replicas} x {w.name}"
+
+
+def _promises(axes: Axes, promises: Sequence[PromiseKept]) -> None:
     axes.set_title("The winner's promises, 90 % intervals")
     axes.set_xlabel("Share of the limit")
     if not promises:
@@ -68,18 +96,17 @@ def _promises(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     right = 1.2
     white = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    for place, row in enumerate(promises):
-        limit = float(row["limit_ms"])
-        low, value, high = (float(row[f"reached_ms{end}"]) / limit for end in ("_lo", "", "_hi"))
+    for place, one in enumerate(promises):
+        low, value, high = (ms / one.limit_ms for ms in (one.reached_ms_lo, one.reached_ms, one.reached_ms_hi))
         drawn = min(high, 3.0)
         axes.plot([low, drawn], [place, place], color=BLUE, lw=5, alpha=0.35, solid_capstyle="butt")
         axes.plot([value], [place], "o", color=BLUE, ms=9)
-        text = f"holds with {100 * float(row['probability']):.0f} %"
+        text = f"holds with {100 * one.probability:.0f} %"
         axes.text(max(low, 0.02), place - 0.16, text, va="bottom", fontsize=11, zorder=5, bbox=white)
         right = max(right, 1.1 * drawn)
     axes.axvline(1.0, color=VERMILLION, lw=1.5, ls="--")
     axes.text(1.0, -0.62, " limit", color=VERMILLION, va="center", fontsize=11)
-    axes.set_yticks(range(len(promises)), [str(row["promise"]) for row in promises], color=INK)
+    axes.set_yticks(range(len(promises)), [one.promise for one in promises], color=INK)
     axes.set_ylim(len(promises) - 0.4, -0.75)
     axes.set_xlim(0, right)
     axes.grid(axis="y", visible=False)

@@ -11,12 +11,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from simulator.plots.style import BLUE, GREEN, INK, MUTED, VERMILLION, log_axis, new_figure, plain_numbers, styled
+from simulator.units import KILO, SECONDS, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
 
 BINS = 60
-HOURS_FROM = 3 * 3600.0
+HOURS_FROM = 3 * SECONDS_PER_HOUR
 """Longer runs have hours on their time axis, shorter ones minutes."""
+NO_LATENCY = 1e-9
+"""Seconds that stand for none at the top of an axis that needs a height."""
+RAREST = 1e-4
+"""Share of the requests at the foot of the distributions."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def traffic_figure(data: TrafficPicture, title: str = "", subtitle: str = "") ->
     """Requests running and waiting over time, TTFT over time, and the distributions of TTFT and TPOT."""
     figure = new_figure(title, subtitle)
     panels = figure.subplot_mosaic([["queue", "ttft"], ["late", "tpot"]], width_ratios=(1.45, 1.0))
-    unit, scale = ("h", 3600.0) if data.time[-1] >= HOURS_FROM else ("min", 60.0)
+    unit, scale = ("h", SECONDS["h"]) if data.time[-1] >= HOURS_FROM else ("min", SECONDS["min"])
     _queue(panels["queue"], data, scale)
     _over_time(panels["late"], data, scale)
     for name in ("queue", "late"):
@@ -92,7 +97,7 @@ def _over_time(axes: Axes, data: TrafficPicture, scale: float) -> None:
     axes.set_ylabel("TTFT (s)")
     axes.set_title("Time to first token, by time of sending")
     shown = [limit for _percentile, limit in data.limits.get("ttft", ()) if lates and limit < 4 * max(lates)]
-    axes.set_ylim(0, 1.35 * max([*lates, *shown, 1e-9]))
+    axes.set_ylim(0, 1.35 * max([*lates, *shown, NO_LATENCY]))
     plain_numbers(axes, "y")
     axes.legend(loc="upper left", ncols=3, fontsize=11)
 
@@ -101,7 +106,7 @@ def _distribution(
     axes: Axes, values: Array, name: str, limits: Sequence[tuple[float, float]], colour: str, saturated: bool
 ) -> None:
     finite = np.sort(values[np.isfinite(values)])
-    scale, unit = (1.0, "s") if name == "TTFT" else (1e3, "ms")
+    scale, unit = (1.0, "s") if name == "TTFT" else (KILO, "ms")
     axes.set_title(f"{name}, requests later than x")
     axes.set_xlabel(f"{name} ({unit})")
     axes.set_ylabel("Share of requests")
@@ -115,7 +120,7 @@ def _distribution(
     chosen = keep.astype(int).clip(0, finite.size - 1)
     axes.plot(finite[chosen] * scale, late[chosen], color=colour)
     log_axis(axes, "y", (1.0,))
-    axes.set_ylim(max(1e-4, 0.5 / finite.size), 1.3)
+    axes.set_ylim(max(RAREST, 0.5 / finite.size), 1.3)
     axes.set_yticks([t for t in (1.0, 0.1, 0.01, 0.001) if t >= 1 / finite.size], minor=False)
     axes.set_yticklabels([f"{100 * t:g} %" for t in (1.0, 0.1, 0.01, 0.001) if t >= 1 / finite.size])
     for percentile, limit in limits:

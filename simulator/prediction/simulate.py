@@ -13,8 +13,9 @@ from simulator import kernels as kn
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.results.table import Result
-from simulator.serving.delivered import cost_and_energy, summarise
+from simulator.serving.delivered import Delivered, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
+from simulator.serving.fleet_cost import Cost, fleet_cost
 from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
@@ -36,14 +37,20 @@ class PrefillPool:
 
 @dataclass(frozen=True)
 class Simulation(Result):
-    """One simulated fleet: the inputs, the run and its figures (latencies in ms)."""
+    """One simulated fleet: the inputs, the run, what it delivered and what the fleet costs."""
 
     meta: Mapping[str, Any]
     fleet: Fleet | Pools
     traffic: Traffic
     promises: tuple[Promise, ...]
     run: FleetRun
-    figures: Mapping[str, Any]
+    delivered: Delivered
+    cost: Cost
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """What was delivered (latencies in ms), the GPUs and their cost under the names of their columns."""
+        return self.delivered.as_row() | {"gpus": self.fleet.total_gpus} | self.cost.as_row()
 
     def records(self) -> list[Mapping[str, Any]]:
         """The figures, without the promises."""
@@ -171,11 +178,10 @@ def simulate_traffic(
             "kv_bandwidth_gb_s_per_gpu": prefill.kv_bandwidth / GIGA,
             "kv_transfer_ms": KILO * float(fleet.transfer.seconds(traffic.mean_lengths()[0])),
         }
-    figures = summarise(fleet, run, traffic, promises)
-    tok_s = figures["total_tok_s_gpu"] * fleet.total_gpus
-    figures |= {"gpus": fleet.total_gpus}
-    figures |= cost_and_energy(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
-    return Simulation(meta, fleet, traffic, tuple(promises), run, figures)
+    delivered = summarise(fleet, run, traffic, promises)
+    tok_s = delivered.load.total_tok_s_gpu * fleet.total_gpus
+    cost = fleet_cost(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
+    return Simulation(meta, fleet, traffic, tuple(promises), run, delivered, cost)
 
 
 def make_pools(scenario: Scenario, decode: Fleet, prefill: PrefillPool, traffic: Traffic) -> Pools:

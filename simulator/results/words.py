@@ -8,14 +8,17 @@ from typing import Any
 METHODS = {"des": "discrete events", "closed-form": "closed form"}
 
 
-def replica_name(tp: int, spec_tokens: int, ep: int = 1) -> str:
-    """What sets a replica apart: its GPUs, expert-parallel ranks and draft depth.
+def replica_name(tp: int, spec_tokens: int | None, ep: int = 1) -> str:
+    """What sets a replica apart: its GPUs, expert-parallel ranks and draft depth; None where no depth is to be named.
 
     Example:
-        >>> replica_name(4, 3), replica_name(2, 0), replica_name(8, 1, ep=8)
-        ('TP4 MTP 3', 'TP2 Off', 'TP8 EP8 MTP 1')
+        >>> replica_name(4, 3), replica_name(2, 0), replica_name(8, 1, ep=8), replica_name(4, None)
+        ('TP4 MTP 3', 'TP2 Off', 'TP8 EP8 MTP 1', 'TP4')
     """
-    return f"TP{tp}{f' EP{ep}' if ep > 1 else ''} {f'MTP {spec_tokens}' if spec_tokens else 'Off'}"
+    name = f"TP{tp}{f' EP{ep}' if ep > 1 else ''}"
+    if spec_tokens is None:
+        return name
+    return f"{name} {f'MTP {spec_tokens}' if spec_tokens else 'Off'}"
 
 
 def title(meta: Mapping[str, Any]) -> str:

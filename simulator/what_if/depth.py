@@ -23,6 +23,7 @@ from simulator.serving.closed_loop import run_closed_loop, runs_needed
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario, published_acceptance
 from simulator.speculation.acceptance import OFF, Speculation
+from simulator.units import KILO
 from simulator.what_if.acceptance import SHOWN, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT
@@ -155,7 +156,7 @@ class Rounds:
             {
                 "decode_batch": b,
                 "spec_tokens": self.pick(b),
-                **{f"ms_per_token_k{k}": 1000.0 * self.seconds_per_token(k, b) for k in range(len(self.plans))},
+                **{f"ms_per_token_k{k}": KILO * self.seconds_per_token(k, b) for k in range(len(self.plans))},
             }
             for b in batches
         ]

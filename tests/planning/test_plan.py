@@ -17,6 +17,8 @@ from simulator.api import make_scenario
 from simulator.errors import InputError
 from simulator.planning.answer import Answer
 from simulator.planning.plan import plan
+from simulator.planning.winner import PoolWinner, Winner
+from simulator.plots.drawing import draw
 from simulator.prediction.simulate import PrefillPool, simulate_traffic
 from simulator.serving.delivered import summarise
 from simulator.serving.pools import KV_BANDWIDTH
@@ -53,15 +55,15 @@ def run_command(*arguments: str) -> tuple[int, str]:
 def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    scenario = make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024)
-    assert scenario.speculation.acceptance_length == w["acceptance_length"]
+    scenario = make_scenario(tp=w.kind.tp, mtp=w.kind.spec_tokens, isl=8192, osl=1024)
+    assert scenario.speculation.acceptance_length == w.kind.acceptance_length
     good = 0
     for seed in range(100, 110):
         result = simulate_traffic(
             scenario,
             make_traffic(40.0, LONG),
-            replicas=w["replicas"],
-            max_running=w["max_running"],
+            replicas=w.replicas,
+            max_running=w.kind.max_running,
             promises=PROMISES,
             seed=seed,
         )
@@ -73,10 +75,10 @@ def test_one_replica_less_breaks_a_promise(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
     result = simulate_traffic(
-        make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024),
+        make_scenario(tp=w.kind.tp, mtp=w.kind.spec_tokens, isl=8192, osl=1024),
         make_traffic(40.0, LONG),
-        replicas=w["replicas"] - 1,
-        max_running=w["max_running"],
+        replicas=w.replicas - 1,
+        max_running=w.kind.max_running,
         promises=PROMISES,
         seed=100,
     )
@@ -86,21 +88,21 @@ def test_one_replica_less_breaks_a_promise(answer: Answer) -> None:
 def test_the_answer_is_complete(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    assert w["gpus"] == w["replicas"] * w["tp"] == min(r["gpus"] for r in (w, *answer.runners_up) if r["gpus"])
-    assert w["usd_per_hour"] == pytest.approx(w["gpus"] * 1.48)
-    assert w["cost_basis"] == "hyperscaler"
-    assert w["power_mw"] == pytest.approx(w["gpus"] * 2.65e-3)
-    assert w["all_in_kw_per_gpu"] == 2.65
-    assert w["usd_per_mtok"] == pytest.approx(w["usd_per_hour"] / (40 * (8192 + 1024) * 3600 / 1e6))
-    assert w["headroom_to_knee"] > 0
-    assert 0 <= w["probability_all_hold"] <= min(p["probability"] for p in w["promises"])
-    for p in w["promises"]:
-        assert p["reached_ms_lo"] < p["reached_ms_hi"]
-        assert p["kept"]
+    assert w.gpus == w.replicas * w.kind.tp == min(r.gpus for r in (w, *answer.runners_up) if r.gpus)
+    assert w.cost.usd_per_hour == pytest.approx(w.gpus * 1.48)
+    assert w.cost.cost_basis == "hyperscaler"
+    assert w.cost.power_mw == pytest.approx(w.gpus * 2.65e-3)
+    assert w.cost.all_in_kw_per_gpu == 2.65
+    assert w.cost.usd_per_mtok == pytest.approx(w.cost.usd_per_hour / (40 * (8192 + 1024) * 3600 / 1e6))
+    assert w.fleet.headroom_to_knee > 0
+    assert 0 <= w.sure.probability <= min(p.probability for p in w.sure.promises)
+    for p in w.sure.promises:
+        assert p.reached_ms_lo < p.reached_ms_hi
+        assert p.kept
     assert len(answer.runners_up) >= 5
-    assert all(r["fails"] for r in answer.runners_up)
+    assert all(r.fails for r in answer.runners_up)
     everything = json.loads(answer.to_json())
-    assert everything["winner"]["gpus"] == w["gpus"]
+    assert everything["winner"]["gpus"] == w.gpus
     assert everything["meta"]["calibration"] == "sglang-mi355x-fp4-2026-09"
     assert everything["meta"]["outside_calibration"]
 
@@ -112,9 +114,9 @@ def test_same_seed_same_plan(answer: Answer) -> None:
 def test_a_margin_for_95_percent_is_larger_and_safer(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    assert w["probability_all_hold"] < 0.95
-    assert w["replicas_for_95_percent"] > w["replicas"]
-    assert w["gpus_for_95_percent"] == w["replicas_for_95_percent"] * w["tp"]
+    assert w.sure.probability < 0.95
+    assert w.sure.for_95_percent.replicas > w.replicas
+    assert w.sure.for_95_percent.gpus == w.sure.for_95_percent.replicas * w.kind.tp
 
 
 def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
@@ -122,9 +124,9 @@ def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
     w = answer.winner
     assert spare is not None
     assert w is not None
-    assert spare["replicas"] == w["replicas"]
-    assert spare["gpus"] == w["gpus"] + w["tp"]
-    assert spare["usd_per_hour"] > w["usd_per_hour"]
+    assert spare.replicas == w.replicas
+    assert spare.gpus == w.gpus + w.kind.tp
+    assert spare.cost.usd_per_hour > w.cost.usd_per_hour
 
 
 def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more(answer: Answer) -> None:
@@ -134,8 +136,8 @@ def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more(answer: Answ
     assert w is not None
     assert off is not None
     assert tight is not None
-    assert off["gpus"] > w["gpus"]
-    assert tight["gpus"] > w["gpus"]
+    assert off.gpus > w.gpus
+    assert tight.gpus > w.gpus
 
 
 def test_more_rate_needs_no_fewer_gpus() -> None:
@@ -143,7 +145,7 @@ def test_more_rate_needs_no_fewer_gpus() -> None:
     for rate in (5.0, 10.0, 20.0, 40.0):
         w = planned(rate=rate, tp=(2, 4), depths=(0, 3)).winner
         assert w is not None
-        needed.append(w["gpus"])
+        needed.append(w.gpus)
     assert needed == sorted(needed)
 
 
@@ -151,30 +153,30 @@ def test_fixed_gpus_serve_the_highest_rate_and_a_frontier() -> None:
     fixed = planned(gpus=16, tp=(2, 4), depths=(0, 3))
     w = fixed.winner
     assert w is not None
-    assert w["gpus"] == 16
-    rates = [row["rate_per_s"] for row in fixed.frontier]
-    tpots = [row["tpot-p95_ms"] for row in fixed.frontier if row["state"] == "stable"]
+    assert w.gpus == 16
+    rates = [point.rate_per_s for point in fixed.frontier]
+    tpots = [point.reached_ms["tpot-p95"] for point in fixed.frontier if point.state == "stable"]
     assert rates == sorted(rates)
     assert tpots == sorted(tpots)
-    assert fixed.frontier[-1]["rate_per_s"] > w["rate_per_s"]
-    assert not fixed.frontier[-1]["kept"]
-    assert all((r["rate_per_s"] or 0) <= w["rate_per_s"] for r in fixed.runners_up if r["gpus"])
-    assert w["rate_for_95_percent"] < w["rate_per_s"]
+    assert fixed.frontier[-1].rate_per_s > w.rate_per_s
+    assert not fixed.frontier[-1].kept
+    assert all((r.rate_per_s or 0) <= w.rate_per_s for r in fixed.runners_up if r.gpus)
+    assert w.sure.for_95_percent.rate_per_s < w.rate_per_s
     # and the other question has the same answer
-    back = planned(rate=0.97 * w["rate_per_s"], tp=(2, 4), depths=(0, 3)).winner
+    back = planned(rate=0.97 * w.rate_per_s, tp=(2, 4), depths=(0, 3)).winner
     assert back is not None
-    assert back["gpus"] <= 16
+    assert back.gpus <= 16
 
 
 def test_impossible_promises_are_named_with_the_nearest_possible() -> None:
     none = planned((parse_promise("tpot-p95=4.2ms"),), tp=(2, 4), depths=(0, 3))
     assert none.winner is None
     (entry,) = none.impossible
-    assert entry["promise"] == "tpot-p95"
-    assert entry["nearest_ms"] > 4.2
-    assert entry["over"] == pytest.approx(entry["nearest_ms"] / 4.2 - 1)
+    assert entry.promise == "tpot-p95"
+    assert entry.nearest_ms > 4.2
+    assert entry.over == pytest.approx(entry.nearest_ms / 4.2 - 1)
     # the nearest possible is possible
-    near = Promise("tpot", 95, 1.05e-3 * entry["nearest_ms"])
+    near = Promise("tpot", 95, 1.05e-3 * entry.nearest_ms)
     assert planned((near,), rate=1.0, tp=(2, 4), depths=(0, 3)).winner is not None
 
 
@@ -278,30 +280,37 @@ def test_goodput_counts_requests_within_all_limits() -> None:
     share = float((result.run.ttft()[inside] <= 0.4).mean())
     assert result.figures["goodput_share"] == pytest.approx(share)
     again = summarise(result.fleet, result.run, traffic)
-    assert again["p99_ttft_ms"] == pytest.approx(np.percentile(result.run.ttft()[inside], 99) * 1e3)
+    assert again.ttft.p99 == pytest.approx(np.percentile(result.run.ttft()[inside], 99) * 1e3)
 
 
 def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
     options: dict[str, Any] = {"rate": 20.0, "tp": (2, 4), "depths": (0, 3)}
     alone = planned(**options).winner
-    w = planned(kv_bandwidth=KV_BANDWIDTH, **options).winner
-    assert alone is not None
-    assert w is not None
-    assert w["gpus"] < alone["gpus"]
-    assert w["gpus"] == w["prefill_replicas"] * w["prefill_tp"] + w["replicas"] * w["tp"]
-    assert w["gpus_for_95_percent"] > w["gpus"]
+    both = planned(kv_bandwidth=KV_BANDWIDTH, **options)
+    w = both.winner
+    assert isinstance(alone, Winner)
+    assert isinstance(w, PoolWinner)
+    assert w.gpus < alone.gpus
+    assert w.gpus == w.prefill.replicas * w.prefill.kind.tp + w.decode.replicas * w.decode.kind.tp
+    assert w.sure.for_95_percent.gpus > w.gpus
+    # the fleet that would have won is a runner-up, with how sure it was
+    assert both.runners_up[0].fleet == alone.fleet
+    assert both.runners_up[0].sure == alone.sure
+    labels = [label.get_text() for label in draw(both).axes[0].get_yticklabels()]
+    assert labels[0] == f"{w.prefill.replicas} x TP{w.prefill.kind.tp} prefill\n+ {w.replicas} x {w.kind.name} decode"
+    assert labels[1] == f"{alone.replicas} x {alone.name}"
     good = 0
     for seed in range(200, 210):
         result = simulate_traffic(
-            make_scenario(tp=w["tp"], mtp=w["spec_tokens"], isl=8192, osl=1024),
+            make_scenario(tp=w.kind.tp, mtp=w.kind.spec_tokens, isl=8192, osl=1024),
             make_traffic(20.0, LONG),
-            replicas=w["replicas"],
-            max_running=w["max_running"],
-            prefill=PrefillPool(w["prefill_tp"], w["prefill_replicas"]),
+            replicas=w.replicas,
+            max_running=w.kind.max_running,
+            prefill=PrefillPool(w.prefill.kind.tp, w.prefill.replicas),
             promises=PROMISES,
             seed=seed,
         )
-        assert result.figures["gpus"] == w["gpus"]
+        assert result.figures["gpus"] == w.gpus
         good += all(entry["kept"] for entry in result.figures["promises"])
     assert good >= 9
     with pytest.raises(InputError, match="--pools: expected with --rate"):

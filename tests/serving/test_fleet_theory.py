@@ -12,9 +12,10 @@ import simpy
 
 from simulator import kernels as kn
 from simulator.api import make_scenario
-from simulator.serving.delivered import percentile_with_infinity, summarise
+from simulator.serving.delivered import summarise
 from simulator.serving.fleet import ROUTERS, Fleet, FleetRun, draw_choices, memory_cap, run_fleet, simulate_fleet
 from simulator.serving.pools import Transfer, kv_transfer, pool_fleets, run_pools, simulate_pools
+from simulator.serving.promised import percentile_with_infinity
 from simulator.serving.replica import Plan, build_plan
 from simulator.serving.saturation import queue_over_time
 from simulator.serving.steady_state import open_form
@@ -281,8 +282,8 @@ def test_knee_against_the_closed_form(case: dict[str, Any]) -> None:
     for load, state in ((0.8, "stable"), (1.2, "saturated")):
         calm = make_traffic(load * capacity, lengths, duration=3600.0)
         figures = summarise(fleet, simulate_fleet(fleet, calm, 1), calm)
-        assert figures["state"] == state
-        assert (figures["p99_ttft_ms"] is None) == (state == "saturated")
+        assert figures.state == state
+        assert (figures.ttft is None) == (state == "saturated")
 
 
 @pytest.mark.parametrize("load", [0.4, 0.7, 0.85])
@@ -327,8 +328,8 @@ def test_saturation_is_never_a_latency_that_looks_stable() -> None:
         for seed in range(5):
             traffic = make_traffic(load, lengths, duration=20_000.0)
             figures = summarise(fleet, simulate_fleet(fleet, traffic, seed), traffic)
-            assert figures["state"] == state
-            assert (figures["mean_ttft_ms"] is None) == (state == "saturated")
+            assert figures.state == state
+            assert (figures.ttft is None) == (state == "saturated")
 
 
 def test_a_run_shorter_than_a_few_lives_claims_nothing() -> None:
@@ -337,7 +338,7 @@ def test_a_run_shorter_than_a_few_lives_claims_nothing() -> None:
     figures = summarise(
         Fleet(plan, scenario.speculation, 4, cap), simulate_fleet(Fleet(plan, OFF, 4, cap), traffic, 0), traffic
     )
-    assert figures["state"] == "too short"
+    assert figures.state == "too short"
 
 
 def test_changing_traffic_that_leaves_a_backlog_is_saturated() -> None:
@@ -346,7 +347,7 @@ def test_changing_traffic_that_leaves_a_backlog_is_saturated() -> None:
     for rates, state in (((0.2, 5.0), "saturated"), ((5.0, 0.1), "overloaded at times"), ((0.2, 0.4), "stable")):
         duration = 4000.0 if rates[0] < 1 else 40_000.0
         traffic = Traffic(1.0, duration, lengths, profile=(np.array([0.0, 2000.0]), np.array(rates)))
-        assert summarise(fleet, simulate_fleet(fleet, traffic, 0), traffic)["state"] == state
+        assert summarise(fleet, simulate_fleet(fleet, traffic, 0), traffic).state == state
 
 
 def test_percentiles_with_refusals() -> None:

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.cli.text.page import Column, Page, number
-from simulator.cli.text.simulate import cost_lines
+from simulator.cli.text.simulate import cost_line
 from simulator.planning.answer import Answer
+from simulator.planning.assurance import Assurance, MorePools, MoreReplicas
+from simulator.planning.replica_kind import ReplicaKind
+from simulator.planning.sized_fleet import SizedFleet
+from simulator.planning.winner import PoolWinner, Winner, decode_name, prefill_name
 from simulator.results import words
-from simulator.units import MILLI, duration_text
+from simulator.serving.saturation import STABLE
+from simulator.units import GIGA, KILO, MILLI, duration_text
 
 
 def plan_text(answer: Answer, piped: bool = False) -> str:
@@ -19,7 +24,7 @@ def plan_text(answer: Answer, piped: bool = False) -> str:
     if answer.winner is None:
         parts += [page.paragraph(line) for line in _impossible(answer)]
     else:
-        parts += _winner(page, answer.winner, meta)
+        parts += _winner(page, answer, answer.winner)
     if answer.runners_up:
         parts += ["", "Runners-up", _runners(page, answer)]
     if answer.frontier:
@@ -37,67 +42,71 @@ def _question(meta: Mapping[str, Any]) -> str:
     )
 
 
-def _winner(page: Page, w: Mapping[str, Any], meta: Mapping[str, Any]) -> list[str]:
-    spare = f" + {w['spare_replicas']} spare" if w["spare_replicas"] else ""
-    found = f" serve {number(w['rate_per_s'], 4)} requests per second" if meta["gpus"] is not None else ""
-    if "prefill_replicas" in w:
-        return [page.paragraph(" ".join(_pools(w)[:3])), page.paragraph(_pools(w)[3]), *_kept(page, w)]
-    head = (
-        f"{w['gpus']} GPUs{found}: {w['replicas']}{spare} replicas of {_name(w)}, at most {w['max_running']} requests "
-        f"running in each; knee at {number(w['knee_per_s'])} req/s by the closed form, "
-        f"{100 * w['headroom_to_knee']:.0f} % above the planned rate."
-    )
-    return [page.paragraph(head), page.paragraph(cost_lines(w)[0]), *_kept(page, w)]
-
-
-def _pools(w: Mapping[str, Any]) -> list[str]:
-    spare = f" + {w['spare_replicas']} spare" if w["spare_replicas"] else ""
-    decode = w["name"].split(" + ")[1].removesuffix(" decode")
+def _winner(page: Page, answer: Answer, w: Winner | PoolWinner) -> list[str]:
+    what = _pools(w) if isinstance(w, PoolWinner) else _fleet(w.fleet, answer.meta["gpus"] is not None)
     return [
-        f"{w['gpus']} GPUs in two pools: {w['prefill_replicas']}{spare} replicas of TP{w['prefill_tp']} prefill,",
-        f"{w['replicas']}{spare} of {decode} decode, at most {w['max_running']} requests running in each; the caches",
-        f"take {number(w['kv_transfer_ms'])} ms at {w['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU; knee at "
-        f"{number(w['knee_per_s'])} req/s by the closed form.",
-        cost_lines(w)[0],
+        page.paragraph(what),
+        page.paragraph(cost_line(w.gpus, w.cost)),
+        "",
+        _promises(page, w.sure),
+        "",
+        page.paragraph(_sure(w.sure)),
+        "",
+        page.paragraph(f"Check it with another seed: {answer.simulate}", "  "),
     ]
 
 
-def _kept(page: Page, w: Mapping[str, Any]) -> list[str]:
-    rows = w["promises"]
-    table, _ = page.table(
+def _fleet(fleet: SizedFleet, rated: bool) -> str:
+    found = f" serve {number(fleet.rate_per_s, 4)} requests per second" if rated else ""
+    return (
+        f"{fleet.gpus} GPUs{found}: {fleet.replicas}{_spare(fleet.spare_replicas)} replicas of {_name(fleet.kind)}, at "
+        f"most {fleet.kind.max_running} requests running in each; knee at {number(fleet.knee_per_s)} req/s by the "
+        f"closed form, {100 * fleet.headroom_to_knee:.0f} % above the planned rate."
+    )
+
+
+def _pools(w: PoolWinner) -> str:
+    spare = _spare(w.spare_replicas)
+    return (
+        f"{w.gpus} GPUs in two pools: {w.prefill.replicas}{spare} replicas of {prefill_name(w.prefill.kind)}, "
+        f"{w.decode.replicas}{spare} of {decode_name(w.decode.kind)}, at most {w.decode.kind.max_running} requests "
+        f"running in each; the caches take {number(w.kv_transfer * KILO)} ms at {w.kv_bandwidth / GIGA:g} GB/s per "
+        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form."
+    )
+
+
+def _spare(replicas: int) -> str:
+    return f" + {replicas} spare" if replicas else ""
+
+
+def _promises(page: Page, sure: Assurance) -> str:
+    kept = sure.promises
+    return page.table(
         [
-            Column("promise", "", [r["promise"] for r in rows], left=True),
-            Column("limit", "ms", [number(r["limit_ms"]) for r in rows]),
-            Column("reached", "ms", [number(r["reached_ms"]) for r in rows]),
-            Column("90 % interval", "ms", [f"{number(r['reached_ms_lo'])}-{number(r['reached_ms_hi'])}" for r in rows]),
-            Column("holds with", "%", [f"{100 * r['probability']:.0f}" for r in rows]),
+            Column("promise", "", [p.promise for p in kept], left=True),
+            Column("limit", "ms", [number(p.limit_ms) for p in kept]),
+            Column("reached", "ms", [number(p.reached_ms) for p in kept]),
+            Column("90 % interval", "ms", [f"{number(p.reached_ms_lo)}-{number(p.reached_ms_hi)}" for p in kept]),
+            Column("holds with", "%", [f"{100 * p.probability:.0f}" for p in kept]),
         ]
-    )
-    return [
-        "",
-        table,
-        "",
-        page.paragraph(_sure(w)),
-        "",
-        page.paragraph(f"Check it with another seed: {w['simulate']}", "  "),
-    ]
+    )[0]
 
 
-def _sure(w: Mapping[str, Any]) -> str:
+def _sure(sure: Assurance) -> str:
     text = (
-        f"All promises hold with a probability of {100 * w['probability_all_hold']:.0f} %, given what the calibration "
+        f"All promises hold with a probability of {100 * sure.probability:.0f} %, given what the calibration "
+        "leaves uncertain. "
     )
-    text += "leaves uncertain. "
-    if w["margin_for_95_percent"] is None:
+    more = sure.for_95_percent
+    if more.margin is None:
         return text + "A third of the load does not reach 95 % either: more GPUs do not buy it."
-    if w["margin_for_95_percent"] == 0:
+    if more.margin == 0:
         return text + "No margin is needed for 95 %."
-    if "prefill_replicas_for_95_percent" in w:
-        both = f"{w['prefill_replicas_for_95_percent']} + {w['replicas_for_95_percent']}"
-        return text + f"95 % takes {both} replicas, {w['gpus_for_95_percent']} GPUs."
-    if "replicas_for_95_percent" in w:
-        return text + f"95 % takes {w['replicas_for_95_percent']} replicas, {w['gpus_for_95_percent']} GPUs."
-    return text + f"95 % allows {number(w['rate_for_95_percent'])} requests per second."
+    if isinstance(more, MorePools):
+        return text + f"95 % takes {more.prefill_replicas} + {more.replicas} replicas, {more.gpus} GPUs."
+    if isinstance(more, MoreReplicas):
+        return text + f"95 % takes {more.replicas} replicas, {more.gpus} GPUs."
+    return text + f"95 % allows {number(more.rate_per_s)} requests per second."
 
 
 def _runners(page: Page, answer: Answer) -> str:
@@ -105,42 +114,43 @@ def _runners(page: Page, answer: Answer) -> str:
     rated = answer.meta["gpus"] is not None
     return page.table(
         [
-            Column("replica", "", [_name(r) for r in rows], left=True),
-            Column("replicas", "", [str(r["replicas"] or "-") for r in rows]),
-            Column("GPUs", "", [str(r["gpus"] or "-") for r in rows]),
-            Column("rate" if rated else "USD/h", "req/s" if rated else "", [_figure(r, rated) for r in rows]),
-            Column("settled by", "", [str(r.get("method", "-")) for r in rows], 2, left=True),
-            Column("fails on", "", [r["fails"] for r in rows], left=True, wraps=True),
+            Column("replica", "", [_name(r.kind) for r in rows], left=True),
+            Column("replicas", "", [str(r.replicas or "-") for r in rows]),
+            Column("GPUs", "", [str(r.gpus or "-") for r in rows]),
+            Column("rate" if rated else "USD/h", "req/s" if rated else "", [_figure(r.fleet, rated) for r in rows]),
+            Column("settled by", "", [r.method or "-" for r in rows], 2, left=True),
+            Column("fails on", "", [r.fails for r in rows], left=True, wraps=True),
         ]
     )[0]
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['name']}{'' if row['calibrated'] else ' *'}"
+def _name(kind: ReplicaKind) -> str:
+    return f"{kind.name}{'' if kind.calibrated else ' *'}"
 
 
-def _figure(row: Mapping[str, Any], rated: bool) -> str:
-    return number(row.get("rate_per_s" if rated else "usd_per_hour"), 4)
+def _figure(fleet: SizedFleet | None, rated: bool) -> str:
+    if fleet is None:
+        return number(None)
+    return number(fleet.rate_per_s if rated else fleet.cost.usd_per_hour, 4)
 
 
 def _frontier(page: Page, answer: Answer) -> str:
-    rows = answer.frontier
-    names = [name for name in rows[0] if name.endswith("_ms")]
+    points = answer.frontier
     return page.table(
         [
-            Column("rate", "req/s", [number(r["rate_per_s"]) for r in rows]),
-            *(Column(name.removesuffix("_ms"), "ms", [number(r[name]) for r in rows]) for name in names),
-            Column("", "", [r["state"] if r["kept"] or r["state"] != "stable" else "broken" for r in rows], left=True),
+            Column("rate", "req/s", [number(p.rate_per_s) for p in points]),
+            *(Column(name, "ms", [number(p.reached_ms[name]) for p in points]) for name in points[0].reached_ms),
+            Column("", "", [p.state if p.kept or p.state != STABLE else "broken" for p in points], left=True),
         ]
     )[0]
 
 
 def _impossible(answer: Answer) -> list[str]:
     lines = ["No configuration keeps the promises, however many GPUs."]
-    for entry in answer.impossible:
+    for one in answer.impossible:
         lines.append(
-            f"{entry['promise']} {duration_text(entry['limit_ms'] * MILLI)} is missed by {100 * entry['over']:.0f} %: "
-            f"the nearest possible is {duration_text(entry['nearest_ms'] * MILLI)}, with {entry['nearest_with']}, "
+            f"{one.promise} {duration_text(one.limit_ms * MILLI)} is missed by {100 * one.over:.0f} %: "
+            f"the nearest possible is {duration_text(one.nearest_ms * MILLI)}, with {one.nearest_with}, "
             "one request alone."
         )
     return lines
@@ -151,7 +161,8 @@ def _notes(answer: Answer) -> list[str]:
     notes = [words.calibration(meta)]
     if meta["outside_calibration"]:
         notes.append("outside of what it was fitted to (*): " + ", ".join(meta["outside_calibration"]))
-    sources = {r["acceptance_source"] for r in (answer.winner or {}, *answer.runners_up) if r.get("spec_tokens")}
+    found = [*answer.runners_up] if answer.winner is None else [answer.winner, *answer.runners_up]
+    sources = {one.kind.acceptance_source for one in found if one.kind.spec_tokens}
     notes += [f"acceptance: {source}" for source in sorted(sources)]
     notes += [f"left out: {reason}" for reason in answer.left_out]
     return [*notes, f"latencies by discrete events, seed {meta['seed']}"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from simulator.cli.text.page import Column, Page, number
 from simulator.prediction.simulate import Simulation
 from simulator.results import words
+from simulator.serving.delivered import Delivered, Load
+from simulator.serving.fleet_cost import Cost
 from simulator.serving.saturation import OVERLOADED, SATURATED, TOO_SHORT
 from simulator.units import duration_text
 
@@ -20,7 +23,7 @@ STATES = {
 
 def simulation_text(result: Simulation, piped: bool = False) -> str:
     """Title, verdict, latencies and what it costs."""
-    page, meta, f = Page.of(piped), result.meta, result.figures
+    page, meta, found = Page.of(piped), result.meta, result.delivered
     fleet = f"{meta['replicas']} replica{'s' if meta['replicas'] > 1 else ''}, {meta['router']}"
     if "prefill_replicas" in meta:
         fleet += (
@@ -32,12 +35,13 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
         page.paragraph(f"{meta['traffic']}; {meta['lengths']}."),
         "",
     ]
-    warning = STATES.get(f["state"], "").format(growth=number(f["queue_growth_per_s"]))
+    warning = STATES.get(found.state, "").format(growth=number(found.queue_growth_per_s))
     if warning:
         parts += [page.paragraph(warning + "."), ""]
-    if f["mean_ttft_ms"] is not None:
-        parts += [_latencies(page, f), ""]
-    parts += [page.paragraph(line, "  ") for line in [*_load(f, meta), *promise_lines(f), *cost_lines(f)]]
+    if found.ttft is not None:
+        parts += [_latencies(page, found), ""]
+    lines = [*_load(found.load, meta), *_promises(found), cost_line(result.fleet.total_gpus, result.cost)]
+    parts += [page.paragraph(line, "  ") for line in lines]
     notes = [*words.acceptances(meta), words.calibration(meta), f"seed {meta['seed']}"]
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
@@ -51,51 +55,50 @@ def open_title(meta: Mapping[str, Any]) -> str:
     )
 
 
-def _latencies(page: Page, f: Mapping[str, Any]) -> str:
-    names = ("mean", "p50", "p90", "p95", "p99")
-    rows = [("TTFT", "ttft"), ("TPOT", "tpot"), ("end to end", "e2e")]
-    columns = [Column("latency", "", [title for title, _ in rows], left=True)]
-    columns += [Column(name, "ms", [number(f[f"{name}_{key}_ms"]) for _, key in rows]) for name in names]
+def _latencies(page: Page, found: Delivered) -> str:
+    rows = {"TTFT": found.ttft, "TPOT": found.tpot, "end to end": found.e2e}
+    columns = [Column("latency", "", list(rows), left=True)]
+    for name in ("mean", "p50", "p90", "p95", "p99"):
+        cells = [number(None if latency is None else getattr(latency, name)) for latency in rows.values()]
+        columns.append(Column(name, "ms", cells))
     return page.table(columns)[0]
 
 
-def _load(f: Mapping[str, Any], meta: Mapping[str, Any]) -> list[str]:
-    refused = f", {f['refused']} refused ({100 * f['refused_share']:.2g} %)" if f["refused"] else ", none refused"
+def _load(load: Load, meta: Mapping[str, Any]) -> list[str]:
+    refused = f", {load.refused} refused ({100 * load.refused_share:.2g} %)" if load.refused else ", none refused"
     return [
-        f"Requests: {f['requests']} counted{refused}; {number(f['offered_per_s'])} per second offered, "
-        f"{number(f['completed_per_s'])} completed; at most {meta['max_running']} run in a replica.",
-        f"Utilisation {100 * f['utilisation']:.0f} % ({100 * f['utilisation_lo']:.0f} to "
-        f"{100 * f['utilisation_hi']:.0f} % per replica), {100 * f['prefill_share']:.0f} % of it prefill; mean batch "
-        f"{number(f['decode_batch'])}; {number(f['total_tok_s_gpu'], 4)} tok/s/GPU.",
+        f"Requests: {load.requests} counted{refused}; {number(load.offered_per_s)} per second offered, "
+        f"{number(load.completed_per_s)} completed; at most {meta['max_running']} run in a replica.",
+        f"Utilisation {100 * load.utilisation:.0f} % ({100 * load.utilisation_lo:.0f} to "
+        f"{100 * load.utilisation_hi:.0f} % per replica), {100 * load.prefill_share:.0f} % of it prefill; mean batch "
+        f"{number(load.decode_batch)}; {number(load.total_tok_s_gpu, 4)} tok/s/GPU.",
     ]
 
 
-def promise_lines(f: Mapping[str, Any]) -> list[str]:
+def _promises(found: Delivered) -> list[str]:
     """Each promise with what was reached, and the goodput."""
     lines = []
-    for entry in f.get("promises", ()):
-        reached = entry["reached_s"]
-        value = duration_text(reached) if reached != float("inf") else "unbounded"
+    for one in found.promises:
+        value = duration_text(one.seconds) if math.isfinite(one.seconds) else "unbounded"
+        verdict = "kept" if one.kept else "BROKEN"
+        lines.append(f"{one.promise.name} {value} of {duration_text(one.promise.limit)}: {verdict}.")
+    if found.goodput is not None:
         lines.append(
-            f"{entry['promise']} {value} of {duration_text(entry['limit_s'])}: {'kept' if entry['kept'] else 'BROKEN'}."
-        )
-    if "goodput_share" in f:
-        lines.append(
-            f"Goodput: {number(f['goodput_per_s'])} requests per second within all limits, "
-            f"{100 * f['goodput_share']:.1f} %."
+            f"Goodput: {number(found.goodput.per_s)} requests per second within all limits, "
+            f"{100 * found.goodput.share:.1f} %."
         )
     return lines
 
 
-def cost_lines(f: Mapping[str, Any]) -> list[str]:
+def cost_line(gpus: int, cost: Cost) -> str:
     """GPUs, money and power, each with its basis."""
-    cost = "no price in the hardware profile"
-    if f["usd_per_hour"] is not None:
-        cost = (
-            f"{number(f['usd_per_hour'], 4)} USD/h, {number(f['usd_per_mtok'])} USD per M tokens in and out "
-            f"({f['cost_basis']}, {f['usd_per_gpu_hour']:g} USD per GPU and hour)"
+    money = "no price in the hardware profile"
+    if cost.usd_per_hour is not None:
+        money = (
+            f"{number(cost.usd_per_hour, 4)} USD/h, {number(cost.usd_per_mtok)} USD per M tokens in and out "
+            f"({cost.cost_basis}, {cost.usd_per_gpu_hour:g} USD per GPU and hour)"
         )
     power = "no all-in power in the hardware profile"
-    if f["power_mw"] is not None:
-        power = f"{number(f['power_mw'])} MW ({f['all_in_kw_per_gpu']:g} kW per GPU, all-in)"
-    return [f"{f['gpus']} GPUs: {cost}; {power}."]
+    if cost.power_mw is not None:
+        power = f"{number(cost.power_mw)} MW ({cost.all_in_kw_per_gpu:g} kW per GPU, all-in)"
+    return f"{gpus} GPUs: {money}; {power}."
