@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost, account, host_cost
 from simulator.cost.builder import OperatorBuilder
-from simulator.cost.loads import Routing, decode_load, extend_load, prefill_load, verify_load
+from simulator.cost.loads import Load, Routing, decode_load, extend_load, prefill_load, verify_load
 from simulator.cost.operator import Operator
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
@@ -44,21 +44,25 @@ def explain_round(
     transfers = _transfers(deployment, k)
     load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], transfers)
     rows: list[OperatorCost] = []
+    loads: dict[str, Load] = {}
     host = parameters["host.step_us"] + parameters["host.request_us"] * batch
     if k:
         draft, ideal = _operators(deployment, parameters, draft=True)
         single = decode_load(routing, batch, context)
         passes = k if engine.speculation.single_draft_passes == "k" else k - 1
         for number in range(1, passes + 1):
-            rows += account(draft, single, f"draft {number}", ideal)
+            loads[f"draft {number}"] = single
         if engine.speculation.draft_extend:
             passes += 1
-            rows += account(draft, extend_load(routing, batch, context, k), "draft extend", ideal)
+            loads["draft extend"] = extend_load(routing, batch, context, k)
+        for name, one in loads.items():
+            rows += account(draft, one, name, ideal)
         host += parameters["host.draft_us"] * passes
     target, ideal = _operators(deployment, parameters, draft=False)
-    rows += account(target, load, "verify" if k else "decode", ideal)
+    last = "verify" if k else "decode"
+    rows += account(target, load, last, ideal)
     rows.append(host_cost(host * MICRO))
-    return Account.of("decode round", rows, deployment.hardware.hbm_bandwidth)
+    return Account.of("decode round", rows, deployment.hardware.hbm_bandwidth, loads | {last: load})
 
 
 def explain_prefill(
@@ -97,16 +101,18 @@ def explain_prefill(
     has_state = deployment.model.gdn is not None
     target, ideal = _operators(deployment, parameters, draft=False)
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, transfers=1.0 if has_state else 0.0)
+    loads = {"prefill": load}
     rows = account(target, load, "prefill", ideal)
     launches = sum(op.count for op in target)
     if speculation.tokens:
         draft, ideal = _operators(deployment, parameters, draft=True)
-        rows += account(draft, prefill_load(routing, prompts, prompt_tokens, cached_tokens), "draft prefill", ideal)
+        loads["draft prefill"] = prefill_load(routing, prompts, prompt_tokens, cached_tokens)
+        rows += account(draft, loads["draft prefill"], "draft prefill", ideal)
         launches += sum(op.count for op in draft)
     device = sum(row.seconds for row in rows)
     launching = parameters["host.launch_us"] * MICRO * launches
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
-    return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth)
+    return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth, loads)
 
 
 def _operators(
