@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simulator.cost.bounds import BOUNDS, Bound, OperatorCost, largest, shares
+from simulator.cost.loads import Load
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,24 @@ class Account:
         kind: ``decode round`` or ``prefill pass``.
         rows: costs in the order of execution, grouped by pass; shares are of the whole account.
         hbm_bandwidth: peak of the hardware, byte/s.
+        loads: what each pass has to do, by its name: tokens, cached tokens read, distinct experts touched per layer.
+
+    Example:
+        >>> from simulator import explain, make_scenario
+        >>> loads = explain(make_scenario(mtp=3), batch=32).accounts["decode"].loads
+        >>> loads["verify"].tokens / loads["draft 1"].tokens, loads["verify"].distinct < 2 * loads["draft 1"].distinct
+        (4.0, True)
     """
 
     kind: str
     rows: tuple[OperatorCost, ...]
     hbm_bandwidth: float
+    loads: Mapping[str, Load]
 
     @classmethod
-    def of(cls, kind: str, rows: Sequence[OperatorCost], hbm_bandwidth: float) -> Account:
+    def of(cls, kind: str, rows: Sequence[OperatorCost], hbm_bandwidth: float, loads: Mapping[str, Load]) -> Account:
         """An account whose shares are of all the rows together."""
-        return cls(kind, tuple(shares(rows)), hbm_bandwidth)
+        return cls(kind, tuple(shares(rows)), hbm_bandwidth, loads)
 
     @property
     def seconds(self) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost, account, host_cost
 from simulator.cost.forward import draft_operators, target_operators
-from simulator.cost.loads import Routing, decode_load, extend_load, prefill_load, verify_load
+from simulator.cost.loads import Load, Routing, decode_load, extend_load, prefill_load, verify_load
 from simulator.cost.operator import Operator
 from simulator.cost.rates import lossless
 from simulator.errors import InputError
@@ -44,20 +44,23 @@ def explain_round(
     context = batch * context_tokens
     load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], deployment.state_transfers(k))
     rows: list[OperatorCost] = []
+    loads: dict[str, Load] = {}
     host = parameters["host.step_us"] + parameters["host.request_us"] * batch
     if k:
         draft, ideal = _operators(deployment, parameters, draft=True)
         single = decode_load(routing, batch, context)
         singles, extends = made.single_passes(k), made.extend_passes(k)
-        for number in range(1, singles + 1):
-            rows += account(draft, single, f"draft {number}", ideal)
+        loads = {f"draft {number}": single for number in range(1, singles + 1)}
         if extends:
-            rows += account(draft, extend_load(routing, batch, context, k), "draft extend", ideal)
+            loads["draft extend"] = extend_load(routing, batch, context, k)
+        for name, one in loads.items():
+            rows += account(draft, one, name, ideal)
         host += parameters["host.draft_us"] * (singles + extends)
     target, ideal = _operators(deployment, parameters, draft=False)
-    rows += account(target, load, "verify" if k else "decode", ideal)
+    last = "verify" if k else "decode"
+    rows += account(target, load, last, ideal)
     rows.append(host_cost(host * MICRO))
-    return Account.of("decode round", rows, deployment.hardware.hbm_bandwidth)
+    return Account.of("decode round", rows, deployment.hardware.hbm_bandwidth, loads | {last: load})
 
 
 def explain_prefill(
@@ -95,16 +98,18 @@ def explain_prefill(
     routing = Routing.of(deployment.model.moe, parameters)
     target, ideal = _operators(deployment, parameters, draft=False)
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
+    loads = {"prefill": load}
     rows = account(target, load, "prefill", ideal)
     launches = sum(op.count for op in target)
     if speculation.tokens:
         draft, ideal = _operators(deployment, parameters, draft=True)
-        rows += account(draft, prefill_load(routing, prompts, prompt_tokens, cached_tokens), "draft prefill", ideal)
+        loads["draft prefill"] = prefill_load(routing, prompts, prompt_tokens, cached_tokens)
+        rows += account(draft, loads["draft prefill"], "draft prefill", ideal)
         launches += sum(op.count for op in draft)
     device = sum(row.seconds for row in rows)
     launching = parameters["host.launch_us"] * MICRO * launches
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
-    return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth)
+    return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth, loads)
 
 
 def _operators(

@@ -52,8 +52,26 @@ class Session(Result):
     points: tuple[MeasuredPoint, ...]
 
     def records(self) -> list[dict[str, Any]]:
-        """One row per fitted parameter."""
-        return [{"parameter": name, **fields} for name, fields in self.content["parameters"].items()]
+        """One row per fitted quantity, last the acceptance length of MTP rows that state none.
+
+        ``stderr`` and ``prior_sd`` are in fitted coordinates, log or logit: their ratio is near 1 where the data said
+        nothing. ``moved_sd`` is how far the data moved it, in prior standard deviations.
+
+        Example:
+            >>> from simulator import calibrate, shipped_measurements
+            >>> file = shipped_measurements("sglang_mi355x_8k1k.csv")
+            >>> found = calibrate(file, select="precision=FP4 and concurrency=4", cross_validate=False)
+            >>> row = found.records()[-1]
+            >>> row["parameter"], row["unit"], 2 < row["value"] < 3.5
+            ('acceptance.length', 'tokens/round', True)
+        """
+        rows = [{"parameter": name, **fields} for name, fields in self.content["parameters"].items()]
+        if "acceptance" in self.content:
+            start = self.fit.problem.prior
+            i = start.names.index(ACCEPTANCE)
+            value, prior = (length_of_coordinate(float(x[i]), DEFAULT_DEPTH) for x in (self.fit.x, start.mean))
+            rows.append({"parameter": ACCEPTANCE, **_entry(self.fit, i, value, prior, "tokens/round")})
+        return rows
 
     def document(self) -> dict[str, Any]:
         """The content of the calibration file."""
@@ -245,15 +263,21 @@ def _parameters(found: Fit) -> dict[str, Any]:
         if name == ACCEPTANCE:
             continue
         p = registry()[name]
-        out[name] = {
-            "value": _significant(p.from_internal(float(found.x[i]))),
-            "unit": p.unit,
-            "stderr": round(float(found.stderr[i]), 4),
-            "prior": _significant(p.from_internal(float(prior.mean[i]))),
-            "prior_sd": round(float(math.sqrt(prior.covariance[i, i])), 4),
-            "moved_sd": round(float(found.moved[i]), 2),
-        }
+        value, before = p.from_internal(float(found.x[i])), p.from_internal(float(prior.mean[i]))
+        out[name] = _entry(found, i, value, before, p.unit)
     return out
+
+
+def _entry(found: Fit, i: int, value: float, prior: float, unit: str) -> dict[str, Any]:
+    """Coordinate ``i`` of a fit, its value and prior in ``unit``; errors in its own coordinate."""
+    return {
+        "value": _significant(value),
+        "unit": unit,
+        "stderr": round(float(found.stderr[i]), 4),
+        "prior": _significant(prior),
+        "prior_sd": round(float(math.sqrt(found.problem.prior.covariance[i, i])), 4),
+        "moved_sd": round(float(found.moved[i]), 2),
+    }
 
 
 def unidentified(found: Fit) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from simulator.results.columns import UNITS
+from simulator.results.columns import declared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,10 +95,15 @@ def rows_to_csv(rows: Rows) -> str:
 def rows_to_html(rows: Rows, most: int = SHOWN) -> str:
     """An HTML table of the first ``most`` rows: numbers to four digits, a missing value blank, every cell escaped."""
     columns = columns_of(rows)
-    head = "".join(f"<th title='{escape(UNITS.get(name, ''))}'>{escape(name)}</th>" for name in columns)
+    head = "".join(f"<th title='{escape(_unit(name))}'>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(row.get(name))}</td>' for name in columns)}</tr>" for row in rows[:most])
     more = f"<p>{len(rows) - most} more rows</p>" if len(rows) > most else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _unit(name: str) -> str:
+    column = declared(name)
+    return "" if column is None else column.unit
 
 
 def _cell(value: Any) -> str:

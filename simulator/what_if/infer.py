@@ -17,6 +17,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,8 @@ class Inference(Result):
 
 
 def infer_acceptance(
-    off: str,
-    mtp: str,
+    off: str | Path,
+    mtp: str | Path,
     calibration: str | None = None,
     *,
     select: str | None = None,
@@ -106,7 +107,15 @@ def infer_acceptance(
 
     Raises:
         InputError: no Off rows, no MTP rows, or no MTP row with an Off row to compare with.
+
+    Example:
+        >>> from simulator import infer_acceptance, shipped_measurements
+        >>> file = shipped_measurements("sglang_mi355x_8k1k.csv")
+        >>> found = infer_acceptance(file, file, select="precision=FP4", method="closed-form")
+        >>> found.pooled["lo"] < 2.8 < found.pooled["hi"]
+        True
     """
+    off, mtp = str(off), str(mtp)
     off_rows, mtp_rows = _rows(off, "off"), _rows(mtp, "mtp")
     if select:
         mtp_rows = list(selected(mtp_rows, select))

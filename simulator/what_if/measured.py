@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from simulator.serving.scenario import Scenario
 from simulator.what_if.infer import infer_acceptance
 
 
-def measured_points(path: str, scenario: Scenario) -> list[Mapping[str, Any]]:
+def measured_points(path: str | Path, scenario: Scenario) -> list[Mapping[str, Any]]:
     """``concurrency``, ``acceptance_length``, ``lo`` and ``hi`` of the pairs of a CSV file that a scenario describes.
 
     Raises:

@@ -227,3 +227,16 @@ def test_examples() -> None:
 def test_needs_no_numba() -> None:
     code = "import sys, simulator.cost.explain; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("engine", ["sglang", "atom"])
+def test_an_account_says_what_each_pass_has_to_do(engine: str) -> None:
+    deployment = deploy(engine)
+    verify = explain_round(deployment, MTP, priors(), 16, 8192.0)
+    assert list(verify.loads) == [name for name in verify.groups() if name != "host"]
+    assert (verify.loads["draft 1"].tokens, verify.loads["verify"].tokens) == (16, 64)
+    plain = explain_round(deployment, OFF, priors(), 16, 8192.0).loads["decode"]
+    p = priors()
+    for load, independent in ((plain, 16.0), (verify.loads["verify"], 16 + 48 * (1 - p["routing.correlation"]))):
+        assert load.distinct == pytest.approx(kn.distinct_experts(512.0, 10.0, p["routing.skew"], independent))
+    assert list(explain_prefill(deployment, MTP, p, 2, 1024.0).loads) == ["prefill", "draft prefill"]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from simulator import shipped_measurements
+from simulator import calibrate, shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import digest, load_calibration
 from simulator.cost.parameters import registry
@@ -161,6 +161,17 @@ def test_what_is_printed_is_what_the_issue_asks_for(two_points: Path, ask: Text,
     assert any(line.split()[0] == "comm.latency_us" for line in body if line)
     assert "What the data cannot tell:" in text
     assert f"written: {tmp_path / 'a.yaml'}" in text
+
+
+def test_the_rows_of_a_fit_hold_the_acceptance_length_too() -> None:
+    found = calibrate(SGLANG, select="precision=FP4 and concurrency=4", cross_validate=False)
+    *_, last = rows = found.records()
+    assert [row["parameter"] for row in rows] == list(found.fit.problem.prior.names)
+    assert (last["parameter"], last["unit"]) == ("acceptance.length", "tokens/round")
+    assert last["value"] == pytest.approx(found.content["acceptance"]["length"], abs=1e-3)
+    assert [row["stderr"] / row["prior_sd"] for row in rows] == pytest.approx(list(found.fit.shrinkage), abs=0.01)
+    assert [row["moved_sd"] for row in rows] == pytest.approx(list(found.fit.moved), abs=0.01)
+    assert "acceptance.length" not in found.content["parameters"]
 
 
 def test_the_same_data_give_the_same_bytes(two_points: Path, fitted: Path, ask: Text, tmp_path: Path) -> None:
