@@ -41,6 +41,7 @@ NO_CAP = 10**9
 MTP = from_length(2.8, 3)
 MTPSIM = "import sys; from simulator.cli import main; sys.exit(main())"
 IMPORTS = "import numpy, scipy, numba"
+HOUR = ["simulate", "--rate", "40", "--tp", "4", "--mtp", "3", "--replicas", "20", "--isl", "8192", "--format", "json"]
 TWENTY = ["predict", "--mtp", "0,3", "--tp", "2,4", "--concurrency", "4,8,16,32,64", "--format", "json"]
 
 
@@ -230,6 +231,10 @@ def lines(size: Size) -> Iterator[Line]:
     note = f"{predict:.3f} s against {imports:.3f} s"
     yield Line(f'mtpsim predict of 20 against python -c "{IMPORTS}"', predict / imports, 2, False, note)
     yield Line("mtpsim --help: seconds", help_text, 0.3, False, f"{help_text / imports:.2f} of the imports")
+
+    hour = [*HOUR, "--duration", "1min" if size is SMALL else "1h"]
+    (simulate,) = processes(1, [("-c", MTPSIM, *hour)])
+    yield Line("mtpsim simulate of an hour at 40 requests/s: seconds", simulate, 5, False, "20 replicas of TP4, 8k/1k")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -31,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "profiles": ("simulator.cli.profiles:profiles", "List and show the profiles that ship, and your own."),
 }
 """Name -> (module:command, one line of help)."""
+
+NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click raises for a group without a command since 8.2; 8.1 prints the help itself and exits with 0."""
 
 
 class LazyGroup(click.Group):
@@ -93,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.exceptions.NoArgsIsHelpError as fault:
+    except NO_ARGUMENTS as fault:
         click.echo(fault.format_message())
     except click.UsageError as fault:
         path = fault.ctx.command_path if fault.ctx is not None else "mtpsim"

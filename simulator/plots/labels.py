@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
@@ -138,8 +139,8 @@ def place_labels(
 
 def freeze(axes: Axes) -> float:
     """Lay the figure out once and for all; returns its pixels per typographic point."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = axes.figure
+    assert isinstance(figure, Figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure.dpi / 72.0

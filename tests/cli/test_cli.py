@@ -382,6 +382,7 @@ def test_a_closed_pipe_ends_quietly() -> None:
 
 def test_no_command_prints_the_help(ask: Any) -> None:
     assert "predict" in ask()
+    assert "sensitivity" in ask("what-if")
     assert ask("--version").startswith("mtpsim ")
 
 

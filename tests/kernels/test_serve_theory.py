@@ -420,7 +420,7 @@ def loops(draw: st.DrawFn) -> tuple[Engine, int, np.ndarray, np.ndarray, np.ndar
     return engine, clients, prompt, output, rounds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(loops())
 def test_laws_of_the_closed_loop(loop: tuple[Engine, int, np.ndarray, np.ndarray, np.ndarray]) -> None:
     engine, clients, prompt, output, rounds = loop
@@ -457,7 +457,7 @@ def test_laws_of_the_closed_loop(loop: tuple[Engine, int, np.ndarray, np.ndarray
         assert busy == pytest.approx(r.finish.max(), rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(loops())
 def test_linear_work_is_the_same_under_every_schedule(
     loop: tuple[Engine, int, np.ndarray, np.ndarray, np.ndarray],

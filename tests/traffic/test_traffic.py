@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from simulator.traffic.lengths import parse_lengths
 from simulator.traffic.promises import parse_promise
 from simulator.traffic.traces import read_profile, read_trace
 from simulator.units import duration_text, parse_duration
+
+Growth = Callable[[Callable[[], object], Callable[[], object]], float]
 
 FIXED = parse_lengths("fixed", 8192, 1024)
 
@@ -202,25 +204,33 @@ def test_every_fault_of_a_file_up_to_five(tmp_path: Path) -> None:
     assert len(str(fault.value).splitlines()) == 5
 
 
-def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
-    n = 100_000
-    rng = np.random.default_rng(6)
-    send = np.cumsum(rng.exponential(0.01, n))
-    table, lines, profile = tmp_path / "t.csv", tmp_path / "t.jsonl", tmp_path / "p.csv"
-    table.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{t!r},100,20\n" for t in send.tolist()))
-    lines.write_text(
-        "".join(f'{{"timestamp": {t * 1000}, "input_length": 100, "output_length": 20}}\n' for t in send.tolist())
-    )
-    profile.write_text("start_s,requests_per_s\n" + "".join(f"{i},{1 + i % 3}\n" for i in range(n)))
-    begin = time.perf_counter()
-    for path in (table, lines):
-        read, prompt, _output = read_trace(str(path))
-        np.testing.assert_allclose(read, send, rtol=1e-12)
-        assert prompt.size == n
-    starts, _rates = read_profile(str(profile))
-    assert starts.size == n
-    assert make_traffic(None, FIXED, profile=str(profile)).draw(rng).count == pytest.approx(2 * n, rel=0.02)
-    assert time.perf_counter() - begin < 10
+def test_reading_grows_with_the_rows_and_not_faster(tmp_path: Path, growth: Growth) -> None:
+    def write(n: int) -> None:
+        send = np.cumsum(np.random.default_rng(6).exponential(0.01, n)).tolist()
+        table, lines, profile = (tmp_path / f"{n}.{kind}" for kind in ("csv", "jsonl", "profile"))
+        table.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{t!r},100,20\n" for t in send))
+        lines.write_text(
+            "".join(f'{{"timestamp": {t * 1000}, "input_length": 100, "output_length": 20}}\n' for t in send)
+        )
+        profile.write_text("start_s,requests_per_s\n" + "".join(f"{i},{1 + i % 3}\n" for i in range(n)))
+
+    def read(n: int) -> None:
+        send = np.cumsum(np.random.default_rng(6).exponential(0.01, n))
+        for kind in ("csv", "jsonl"):
+            found, prompt, _output = read_trace(str(tmp_path / f"{n}.{kind}"))
+            np.testing.assert_allclose(found, send, rtol=1e-12)
+            assert prompt.size == n
+        profile = str(tmp_path / f"{n}.profile")
+        starts, _rates = read_profile(profile)
+        assert starts.size == n
+        drawn = make_traffic(None, FIXED, profile=profile, duration=float(n)).draw(np.random.default_rng(7))
+        assert drawn.count == pytest.approx(2 * n, rel=0.02)
+
+    small, large = 8_000, 64_000
+    for n in (small, large):
+        write(n)
+    # 8 if the work is linear, 64 if it is quadratic
+    assert growth(lambda: read(small), lambda: read(large)) < 24
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])

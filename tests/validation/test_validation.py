@@ -262,7 +262,7 @@ def test_weights_that_do_not_fit() -> None:
     assert "does_not_fit" in kinds(validate([replace(CURVE[0], tp=1)]), 4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     tp=st.sampled_from([1, 2, 4, 8]),
     k=st.integers(0, 5),

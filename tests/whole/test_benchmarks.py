@@ -45,7 +45,7 @@ def script(name: str) -> ModuleType:
 def test_speed_runs_dry(capsys: pytest.CaptureFixture[str]) -> None:
     assert script("speed").main(["--quick", "--check"]) == 0
     text = capsys.readouterr().out
-    for figure in ("closed form", "discrete events", "GB", "mtpsim predict", "mtpsim --help"):
+    for figure in ("closed form", "discrete events", "GB", "mtpsim predict", "mtpsim --help", "mtpsim simulate"):
         assert figure in text
     assert "MISSED" not in text  # nothing is judged by the clock here
 

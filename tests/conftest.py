@@ -1,0 +1,31 @@
+"""What holds for every test: nothing is judged by the clock, since other programs may keep the machine busy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+@pytest.fixture
+def growth() -> Callable[[Callable[[], object], Callable[[], object]], float]:
+    """Ratio of the processor time of a large job to that of a small one, each the least of three.
+
+    Time in which other programs run does not count, and what slows one job slows both.
+    """
+
+    def cost(job: Callable[[], object]) -> float:
+        begin = time.process_time()
+        job()
+        return time.process_time() - begin
+
+    def ratio(small: Callable[[], object], large: Callable[[], object]) -> float:
+        pairs = [(cost(small), cost(large)) for _ in range(3)]
+        return min(b for _, b in pairs) / min(a for a, _ in pairs)
+
+    return ratio
