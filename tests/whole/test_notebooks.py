@@ -58,7 +58,9 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_runs(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    # the limits, in seconds, only end what hangs
+    limits = {"timeout": 600, "startup_timeout": 600}
+    NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, **limits).execute()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
