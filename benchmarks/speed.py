@@ -32,7 +32,7 @@ from simulator import kernels as kn
 from simulator.cost.parameters import priors
 from simulator.facts.deployment import Deployment
 from simulator.serving.closed_loop import Run, closed_form_loads, closed_form_metrics, metrics, run_closed_loop
-from simulator.serving.replica import build_plan
+from simulator.serving.replica import build_replica
 from simulator.serving.scenario import resolve_deployment, resolve_workload
 from simulator.speculation.acceptance import OFF, Speculation, from_length
 from simulator.units import GIGA, KILO, MICRO
@@ -110,7 +110,7 @@ def closed_form(configurations: int) -> NDArray[np.float64]:
     lengths = (1024, 2048, 4096, 8192)
     many = math.ceil(configurations / (len(cases) * len(lengths)))
     workloads = [resolve_workload(isl, 1024) for isl in lengths]
-    plans = [build_plan(d, spec, priors()) for d, spec in cases]
+    plans = [build_replica(d, spec, priors()) for d, spec in cases]
     concurrency = np.arange(many) + 1
     loads = np.concatenate([closed_form_loads(w, spec, concurrency, NO_CAP) for _, spec in cases for w in workloads])
     which = np.repeat(np.arange(len(cases)), many * len(lengths))
@@ -122,15 +122,15 @@ def events(spec: Speculation, osl: int, per_client: int, concurrency: int = 64) 
     """One run of the discrete events: 8k input, TP 4; 640 requests with ten per client."""
     d = deployment(4)
     workload = resolve_workload(8192, osl, requests_per_client=per_client)
-    plan = build_plan(d, spec, priors())
+    plan = build_replica(d, spec, priors())
     return run_closed_loop(plan, workload, spec, concurrency, NO_CAP, np.random.default_rng(0))
 
 
 def kernel_of(run: Run, spec: Speculation) -> Callable[[], None]:
     """The kernel alone, on the lengths and rounds of a run."""
-    plan = build_plan(deployment(4), spec, priors())
+    plan = build_replica(deployment(4), spec, priors())
     clients = int((run.send == 0.0).sum())
-    tables = plan.target, plan.draft, plan.vector
+    tables = plan.target, plan.draft, plan.constants
 
     def work() -> None:
         send, first, finish = (np.zeros_like(x) for x in (run.send, run.first, run.finish))

@@ -17,7 +17,7 @@ from simulator.fitting.prior import Prior
 from simulator.measurements.cells import Cell
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import resolve_workload
 from simulator.speculation.acceptance import OFF, Speculation, at_depth, from_length
 
@@ -123,7 +123,7 @@ class Evaluator:
         self.length = length
         self.exact = exact
         self.known: dict[Configuration, dict[str, float]] = {}
-        self.plans: dict[object, Plan] = {}
+        self.replicas: dict[object, Replica] = {}
 
     def __call__(self, config: Configuration) -> dict[str, float]:
         """Metrics of a configuration that was prepared."""
@@ -138,11 +138,11 @@ class Evaluator:
             return
         todo = list(dict.fromkeys(c for c in configs if c not in self.known))
         parts = [self._parts(c) for c in todo]
-        plans = list({id(p): p for p, *_ in parts}.values())
-        index = {id(p): i for i, p in enumerate(plans)}
+        replicas = list({id(p): p for p, *_ in parts}.values())
+        index = {id(p): i for i, p in enumerate(replicas)}
         which = np.array([index[id(p)] for p, *_ in parts])
         loads = np.array([load for _p, load, *_ in parts])
-        table = closed_form_metrics(plans, which, loads, np.array([float(c.tp) for c in todo]))
+        table = closed_form_metrics(replicas, which, loads, np.array([float(c.tp) for c in todo]))
         for i, config in enumerate(todo):
             self.known[config] = {name: float(column[i]) for name, column in table.items()}
 
@@ -157,17 +157,17 @@ class Evaluator:
             raise InputError("an MTP row without acceptance_length needs a fitted acceptance length")
         return at_depth(self.length, DEFAULT_DEPTH, k, "fitted")
 
-    def _parts(self, config: Configuration) -> tuple[Plan, Array, Speculation, int]:
+    def _parts(self, config: Configuration) -> tuple[Replica, Array, Speculation, int]:
         key = dataclasses.replace(config, concurrency=0, isl=0, osl=0)
         speculation = self.speculation(config)
-        if key not in self.plans:
-            self.plans[key] = build_plan(config.deployment, speculation, self.parameters)
+        if key not in self.replicas:
+            self.replicas[key] = build_replica(config.deployment, speculation, self.parameters)
         cap = max(1, memory_fit(config.deployment, config.isl + config.osl, config.spec_tokens).max_concurrency)
         load = closed_form_load(resolve_workload(config.isl, config.osl), speculation, config.concurrency, cap)
-        return self.plans[key], load, speculation, cap
+        return self.replicas[key], load, speculation, cap
 
     def _simulate(self, config: Configuration) -> dict[str, float]:
-        plan, _load, speculation, cap = self._parts(config)
+        replica, _load, speculation, cap = self._parts(config)
         workload = resolve_workload(config.isl, config.osl)
         runs = max(1, -(-FIT_REQUESTS // (config.concurrency * workload.requests_per_client)))
-        return expected_metrics(plan, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)
+        return expected_metrics(replica, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)

@@ -79,7 +79,7 @@ def check_steps(options: Sequence[Option], traffic: Traffic, promises: Sequence[
     faults = []
     for promise in promises:
         (least, what), option = min(
-            ((one_step(o.plan, prompt, promise.metric), o) for o in options), key=lambda pair: pair[0][0]
+            ((one_step(o.replica, prompt, promise.metric), o) for o in options), key=lambda pair: pair[0][0]
         )
         if least > promise.limit:
             faults.append(

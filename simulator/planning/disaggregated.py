@@ -110,7 +110,7 @@ def _sized_prefill(option: Option, trials: Trials, rate: float, bandwidth: float
             r <= p.limit for r, p in zip(trial.reached, trials.promises, strict=True) if p.metric == "ttft"
         )
 
-    knee = prefill_form(option, option.plan, ALMOST_IDLE).capacity
+    knee = prefill_form(option, option.replica, ALMOST_IDLE).capacity
     n = least_replicas(keeps, max(1, math.ceil(ABOVE_KNEE * rate / knee)))
     if n is None:
         return None
@@ -124,7 +124,7 @@ def _decodes(entry: PoolEntry, trials: Trials, rate: float) -> int | None:
     tpots = [p for p in trials.promises if p.metric == "tpot"]
 
     def guessed(n: int) -> bool:
-        form = decode_form(option, option.plan, option.scenario.speculation, rate / n)
+        form = decode_form(option, option.replica, option.scenario.speculation, rate / n)
         return form.stable and all(form.tpot(p.percentile) <= p.limit for p in tpots)
 
     def keeps(n: int) -> bool:

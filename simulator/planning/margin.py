@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import registry
 from simulator.planning.options import Option
-from simulator.serving.replica import Plan, build_plan
-from simulator.serving.steady_state import open_form
+from simulator.serving.replica import Replica, build_replica
+from simulator.serving.steady_state import steady_state
 from simulator.speculation.acceptance import Speculation, from_positions, rate_of_length
 from simulator.traffic.promises import Promise
 
@@ -41,7 +41,7 @@ class Margin:
     load: float | None
 
 
-Replicas = Sequence[tuple[Plan, Speculation]]
+Replicas = Sequence[tuple[Replica, Speculation]]
 """One set of parameters as the plan of each kind of replica in a fleet."""
 
 Latencies = Callable[[Replicas, float], Sequence[float]]
@@ -53,7 +53,7 @@ def fleet_latencies(option: Option, load: float, promises: Sequence[Promise]) ->
 
     def latencies(replicas: Replicas, part: float) -> list[float]:
         ((plan, spec),) = replicas
-        form = open_form(plan, spec, option.cap, option.moments, part * load)
+        form = steady_state(plan, spec, option.cap, option.moments, part * load)
         return [form.latency(p.metric, p.percentile) for p in promises]
 
     return latencies
@@ -83,7 +83,7 @@ def margin(
     sd = {"ttft": calibration.noise.ttft, "tpot": calibration.noise.tpot, "e2e": calibration.noise.tpot}
     noise = rng.standard_normal((DRAWS, 2))
     factors = np.exp(np.stack([noise[:, 0 if p.metric == "ttft" else 1] * sd[p.metric] for p in promises], axis=1))
-    base = np.array(latencies([(o.plan, o.scenario.speculation) for o in options], 1.0))
+    base = np.array(latencies([(o.replica, o.scenario.speculation) for o in options], 1.0))
     limits = np.array([p.limit for p in promises])
 
     def at(part: float) -> Array:
@@ -120,7 +120,7 @@ def _greatest(probability: Callable[[float], float]) -> float | None:
     return low
 
 
-def _drawn(option: Option, names: Sequence[str], shift: Array) -> tuple[Plan, Speculation]:
+def _drawn(option: Option, names: Sequence[str], shift: Array) -> tuple[Replica, Speculation]:
     scenario = option.scenario
     values = dict(scenario.calibration.values())
     spec = scenario.speculation
@@ -134,4 +134,4 @@ def _drawn(option: Option, names: Sequence[str], shift: Array) -> tuple[Plan, Sp
             continue
         parameter = registry()[name]
         values[name] = parameter.from_internal(parameter.to_internal(values[name]) + float(delta))
-    return build_plan(scenario.deployment, spec, values), spec
+    return build_replica(scenario.deployment, spec, values), spec

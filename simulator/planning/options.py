@@ -12,9 +12,9 @@ from simulator.facts.deployment import check_deployment
 from simulator.planning.replica_kind import ReplicaKind
 from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
-from simulator.serving.steady_state import OpenForm, open_form
+from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation import acceptance as sp
 from simulator.traffic.lengths import Lengths
 
@@ -29,7 +29,7 @@ class Option:
     """One kind of replica: a deployment with a draft depth, running at most ``cap`` requests at once."""
 
     scenario: Scenario
-    plan: Plan
+    replica: Replica
     moments: tuple[float, float, float, float]
     cap: int
 
@@ -65,9 +65,9 @@ class Option:
         mean_in, _sd_in, mean_out, _sd_out = self.moments
         return mean_in + mean_out
 
-    def form(self, rate: float) -> OpenForm:
+    def form(self, rate: float) -> SteadyState:
         """Steady state at ``rate`` requests/s per replica, by the closed form."""
-        return open_form(self.plan, self.scenario.speculation, self.cap, self.moments, rate)
+        return steady_state(self.replica, self.scenario.speculation, self.cap, self.moments, rate)
 
     @functools.cached_property
     def capacity(self) -> float:
@@ -122,7 +122,7 @@ def make_options(
                     left_out.append(f"{name}: not even one request fits in memory")
                     continue
                 scenario = replace(base, deployment=deployment, speculation=speculation)
-                plan = build_plan(deployment, speculation, base.calibration.values())
+                plan = build_replica(deployment, speculation, base.calibration.values())
                 options.append(Option(scenario, plan, lengths.moments, min(cap, max_running or cap)))
     if not options:
         raise InputError("no deployment is possible:\n" + "\n".join(left_out))

@@ -85,7 +85,7 @@ def plan(
         "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
         "outside_calibration": outside(base, options),
     }
-    inputs = meta | {"max_running": max_running, "plans": [o.plan.target.tobytes().hex() for o in options]}
+    inputs = meta | {"max_running": max_running, "plans": [o.replica.target.tobytes().hex() for o in options]}
     trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress)
     if gpus is not None:
         return plan_rate(options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)

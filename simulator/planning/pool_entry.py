@@ -11,8 +11,8 @@ from simulator.planning.trials import Outcome, Trials
 from simulator.planning.winner import pools_name
 from simulator.serving.fleet import Fleet
 from simulator.serving.pools import Pools, decode_only, kv_transfer, pool_fleets
-from simulator.serving.replica import Plan
-from simulator.serving.steady_state import OpenForm, open_form
+from simulator.serving.replica import Replica
+from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.traffic.promises import Promise
 
@@ -41,8 +41,8 @@ class PoolEntry:
     @property
     def knee(self) -> float:
         """Requests/s beyond which the queue of one of the pools grows, by the closed form."""
-        prefill = prefill_form(self.prefill, self.prefill.plan, ALMOST_IDLE).capacity
-        decode = decode_form(self.decode, self.decode.plan, self.decode.scenario.speculation, ALMOST_IDLE).capacity
+        prefill = prefill_form(self.prefill, self.prefill.replica, ALMOST_IDLE).capacity
+        decode = decode_form(self.decode, self.decode.replica, self.decode.scenario.speculation, ALMOST_IDLE).capacity
         return min(prefill * self.prefills, decode * self.decodes)
 
     @property
@@ -55,8 +55,8 @@ class PoolEntry:
         p, d = self.prefill, self.decode
         smaller = min(p.gpus, d.gpus)
         return pool_fleets(
-            Fleet(p.plan, OFF, p.gpus, p.cap, prefills or self.prefills, self.router),
-            Fleet(d.plan, d.scenario.speculation, d.gpus, d.cap, decodes or self.decodes, self.router),
+            Fleet(p.replica, OFF, p.gpus, p.cap, prefills or self.prefills, self.router),
+            Fleet(d.replica, d.scenario.speculation, d.gpus, d.cap, decodes or self.decodes, self.router),
             kv_transfer(d.scenario.deployment, smaller, d.scenario.speculation.tokens, self.bandwidth),
         )
 
@@ -84,12 +84,12 @@ class PoolEntry:
         return latencies
 
 
-def prefill_form(option: Option, plan: Plan, rate: float) -> OpenForm:
+def prefill_form(option: Option, replica: Replica, rate: float) -> SteadyState:
     """Steady state of a replica that only prefills, at ``rate`` requests/s, as one whose answers have one token."""
     mean_in, sd_in, _mean_out, _sd_out = option.moments
-    return open_form(plan, OFF, option.cap, (mean_in, sd_in, 1.0, 0.0), rate)
+    return steady_state(replica, OFF, option.cap, (mean_in, sd_in, 1.0, 0.0), rate)
 
 
-def decode_form(option: Option, plan: Plan, speculation: Speculation, rate: float) -> OpenForm:
+def decode_form(option: Option, replica: Replica, speculation: Speculation, rate: float) -> SteadyState:
     """Steady state of a replica that only decodes, at ``rate`` requests/s."""
-    return open_form(decode_only(plan), speculation, option.cap, option.moments, rate)
+    return steady_state(decode_only(replica), speculation, option.cap, option.moments, rate)

@@ -80,7 +80,7 @@ class Trials:
 
         def trial() -> Outcome:
             requests, rounds, traffic, routing = self._draw(option, rate, number)
-            fleet = Fleet(option.plan, option.scenario.speculation, option.gpus, option.cap, replicas, self.router)
+            fleet = Fleet(option.replica, option.scenario.speculation, option.gpus, option.cap, replicas, self.router)
             return self._outcome(fleet, run_fleet(fleet, requests, rounds, routing), traffic)
 
         key = f"{option.family} tp{d.tp} ep{d.ep} cap{option.cap} x{replicas} rate{rate!r} #{number}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import registry
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
-from simulator.serving.replica import Plan, build_plan, build_tables
+from simulator.serving.replica import Replica, build_replica, build_tables
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import Speculation, from_length
 
@@ -46,12 +46,12 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
     recorder = _Recorder(values)
     tables = build_tables(scenario.deployment, scenario.speculation.tokens, recorder)
     in_tables = frozenset(recorder.seen)
-    build_plan(scenario.deployment, scenario.speculation, recorder, tables)
+    build_replica(scenario.deployment, scenario.speculation, recorder, tables)
     used = recorder.seen | ({ACCEPTANCE} if _fitted_acceptance(scenario) else set())
     keep = [i for i, n in enumerate(names) if n in used]
     names = [names[i] for i in keep]
     covariance = covariance[np.ix_(keep, keep)]
-    settings: list[tuple[Plan, Speculation]] = []
+    settings: list[tuple[Replica, Speculation]] = []
     widths = []
     for name in names:
         ends = []
@@ -67,7 +67,7 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
                 changed[name] = parameter.from_internal(parameter.to_internal(values[name]) + sign * STEP)
                 ends.append(parameter.to_internal(changed[name]))
             same = None if name in in_tables else tables
-            settings.append((build_plan(scenario.deployment, spec, changed, same), spec))
+            settings.append((build_replica(scenario.deployment, spec, changed, same), spec))
         widths.append(ends[0] - ends[1])
     metrics = _evaluate(scenario, concurrencies, settings)
     out = {}
@@ -124,16 +124,16 @@ class _Recorder(Mapping[str, float]):
 
 
 def _evaluate(
-    scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[Plan, Speculation]]
+    scenario: Scenario, concurrencies: Sequence[int], settings: Sequence[tuple[Replica, Speculation]]
 ) -> dict[str, Array]:
     """Metrics of the closed form, each of shape (settings, concurrencies)."""
-    plans = [plan for plan, _spec in settings]
+    replicas = [replica for replica, _spec in settings]
     cap = max(1, scenario.max_concurrency)
     by_spec = {
         spec: closed_form_loads(scenario.workload, spec, np.array(concurrencies), cap)
         for spec in {spec for _plan, spec in settings}
     }
     loads = np.concatenate([by_spec[spec] for _plan, spec in settings])
-    which = np.repeat(np.arange(len(plans)), len(concurrencies))
-    flat = closed_form_metrics(plans, which, loads, np.full(which.size, float(scenario.deployment.tp)))
-    return {metric: values.reshape(len(plans), len(concurrencies)) for metric, values in flat.items()}
+    which = np.repeat(np.arange(len(replicas)), len(concurrencies))
+    flat = closed_form_metrics(replicas, which, loads, np.full(which.size, float(scenario.deployment.tp)))
+    return {metric: values.reshape(len(replicas), len(concurrencies)) for metric, values in flat.items()}

@@ -15,7 +15,7 @@ from simulator.errors import InputError, unknown_name
 from simulator.prediction.intervals import Z90, relative_sd
 from simulator.results.table import ResultTable
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics, expected_metrics
-from simulator.serving.replica import build_plan
+from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe
 from simulator.units import GIGA, KILO, MEGA, SECONDS_PER_HOUR
 
@@ -102,13 +102,15 @@ def check_concurrencies(concurrencies: Sequence[int]) -> None:
 def _metrics(
     scenario: Scenario, concurrencies: Sequence[int], method: str, seed: int, cap: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
+    replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     tp = scenario.deployment.tp
     if method == "closed-form":
         loads = closed_form_loads(scenario.workload, scenario.speculation, np.array(concurrencies), cap)
         which = np.zeros(len(concurrencies), dtype=np.int64)
-        return closed_form_metrics([plan], which, loads, np.full(which.size, float(tp))), {}
-    results = [expected_metrics(plan, scenario.workload, scenario.speculation, c, cap, tp, seed) for c in concurrencies]
+        return closed_form_metrics([replica], which, loads, np.full(which.size, float(tp))), {}
+    results = [
+        expected_metrics(replica, scenario.workload, scenario.speculation, c, cap, tp, seed) for c in concurrencies
+    ]
     keys = [k for k in results[0] if not k.startswith("sd_")]
     means = {k: np.array([r[k] for r in results]) for k in keys}
     return means, {k: np.array([r.get(f"sd_{k}", 0.0) for r in results]) for k in keys}

@@ -17,7 +17,7 @@ from simulator.serving.delivered import Delivered, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.fleet_cost import Cost, fleet_cost
 from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
 from simulator.speculation.acceptance import OFF
 from simulator.traffic.arrivals import Traffic, make_traffic
@@ -161,10 +161,10 @@ def simulate_traffic(
     check_fleet(replicas, router, queue_limit, seed)
     check_promises(promises)
     cost_basis_price(scenario.deployment, cost_basis)
-    plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
-    check_against_one_step(plan, traffic, promises)
+    replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
+    check_against_one_step(replica, traffic, promises)
     cap = fleet_cap(scenario, traffic, max_running)
-    decode = Fleet(plan, scenario.speculation, scenario.deployment.tp, cap, replicas, router, queue_limit)
+    decode = Fleet(replica, scenario.speculation, scenario.deployment.tp, cap, replicas, router, queue_limit)
     meta = open_meta(scenario, traffic, decode, seed)
     fleet: Fleet | Pools = decode
     if prefill is None:
@@ -200,8 +200,8 @@ def make_pools(scenario: Scenario, decode: Fleet, prefill: PrefillPool, traffic:
     deployment = scenario.deployment.model_copy(update={"tp": prefill.tp, "ep": 1, "dp": 1})
     check_deployment(deployment)
     own = replace(scenario, deployment=deployment)
-    plan = build_plan(deployment, scenario.speculation, scenario.calibration.values())
-    fleet = Fleet(plan, OFF, prefill.tp, fleet_cap(own, traffic, None), prefill.replicas, decode.router)
+    replica = build_replica(deployment, scenario.speculation, scenario.calibration.values())
+    fleet = Fleet(replica, OFF, prefill.tp, fleet_cap(own, traffic, None), prefill.replicas, decode.router)
     smaller = min(prefill.tp, scenario.deployment.tp)
     transfer = kv_transfer(scenario.deployment, smaller, scenario.speculation.tokens, prefill.kv_bandwidth)
     return pool_fleets(fleet, decode, transfer)
@@ -228,7 +228,7 @@ def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> 
     return max_running
 
 
-def check_against_one_step(plan: Plan, traffic: Traffic, promises: Sequence[Promise]) -> None:
+def check_against_one_step(replica: Replica, traffic: Traffic, promises: Sequence[Promise]) -> None:
     """Refuse a promise that not even one request alone on a replica can keep.
 
     Raises:
@@ -236,7 +236,7 @@ def check_against_one_step(plan: Plan, traffic: Traffic, promises: Sequence[Prom
     """
     prompt = shortest_prompt(traffic)
     for promise in promises:
-        best, what = one_step(plan, prompt, promise.metric)
+        best, what = one_step(replica, prompt, promise.metric)
         if promise.limit < best:
             raise InputError(
                 f"--{promise.name}: {duration_text(promise.limit)} is below {what}, {duration_text(best)} for one "
@@ -244,16 +244,16 @@ def check_against_one_step(plan: Plan, traffic: Traffic, promises: Sequence[Prom
             )
 
 
-def one_step(plan: Plan, prompt: float, metric: str) -> tuple[float, str]:
+def one_step(replica: Replica, prompt: float, metric: str) -> tuple[float, str]:
     """The least seconds that a latency can have, and what takes them."""
-    c = plan.vector
+    c = replica.constants
     if metric == "tpot":
-        alone = kn.round_time(plan.target, plan.draft, c, 1.0, prompt)
+        alone = kn.round_time(replica.target, replica.draft, c, 1.0, prompt)
         if c.verify > 1:
             return float(alone / c.verify), "the time of a single round per token even with every draft accepted"
         return float(alone), "the time of a single decode step"
     chunk = min(prompt, float(c.chunk))
-    prefill = kn.prefill_time(plan.target, plan.draft, c, chunk, 1.0, chunk * chunk / 2, 0.0, 0.0, 0.0)
+    prefill = kn.prefill_time(replica.target, replica.draft, c, chunk, 1.0, chunk * chunk / 2, 0.0, 0.0, 0.0)
     return float(prefill + c.delay + c.delay_token * prompt), "the front end and a single prefill step"
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
-from simulator.serving.replica import Plan
+from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
-from simulator.speculation.rounds import draw_rounds
+from simulator.speculation.rounds import draw_rounds, round_moments
 from simulator.traffic.benchmark import Workload, draw_lengths
 from simulator.units import KILO
 
@@ -49,7 +49,7 @@ class Run:
 
 
 def run_closed_loop(
-    plan: Plan, workload: Workload, spec: Speculation, concurrency: int, cap: int, rng: np.random.Generator
+    replica: Replica, workload: Workload, spec: Speculation, concurrency: int, cap: int, rng: np.random.Generator
 ) -> Run:
     """One benchmark run by discrete events.
 
@@ -64,7 +64,7 @@ def run_closed_loop(
     counters = kn.zero(kn.Counters)
     length = output.astype(float)
     requests = kn.Requests(send, prompt, length, rounds, first, finish)
-    kn.serve(plan.target, plan.draft, plan.vector, float(cap), requests, concurrency, counters)
+    kn.serve(replica.target, replica.draft, replica.constants, float(cap), requests, concurrency, counters)
     return Run(send, first, finish, prompt, length, rounds, counters)
 
 
@@ -106,7 +106,7 @@ def quantile(values: Array, q: float) -> float:
 
 
 def expected_metrics(
-    plan: Plan,
+    replica: Replica,
     workload: Workload,
     spec: Speculation,
     concurrency: int,
@@ -123,7 +123,8 @@ def expected_metrics(
     count = runs or runs_needed(concurrency, workload.requests_per_client)
     seeds = np.random.SeedSequence([seed, concurrency]).spawn(count)
     results = [
-        metrics(run_closed_loop(plan, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus) for s in seeds
+        metrics(run_closed_loop(replica, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus)
+        for s in seeds
     ]
     table = {key: np.array([r[key] for r in results]) for key in results[0]}
     means = {key: float(column.mean()) for key, column in table.items()}
@@ -142,34 +143,28 @@ def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, ca
 
 
 def closed_form_loads(workload: Workload, spec: Speculation, concurrency: NDArray[np.int64], cap: int) -> Array:
-    """Arguments of the closed form at many concurrencies: means and spreads of lengths and rounds, shape (n, 7).
-
-    Rounds follow from Wald's identity with the mean overshoot of a lattice renewal process, E[X(X-1)] / (2 E[X]).
-    """
-    emission = spec.emission()
-    values = np.arange(1, emission.size + 1)
-    mean = float(emission @ values)
-    variance = float(emission @ values**2) - mean**2
+    """Arguments of the closed form at many concurrencies: means and spreads of lengths and rounds, shape (n, 7)."""
     prompt, output = workload.mean_isl, workload.mean_osl
-    overshoot = float(emission @ (values * (values - 1))) / (2 * mean)
-    rounds = (output - 1 + overshoot) / mean if output > 1 else 0.0
+    rounds = round_moments(output, spec)
     width = workload.osl - max(1, int(workload.range_ratio * workload.osl)) + 1
-    rounds_sd = np.sqrt((width**2 - 1) / 12 / mean**2 + max(output - 1, 0.0) * variance / mean**3)
+    rounds_sd = np.sqrt((width**2 - 1) / 12 / rounds.per_round**2 + rounds.variance)
     loads = np.empty((concurrency.size, 7))
     loads[:, 0] = concurrency
-    loads[:, 1:6] = workload.requests_per_client, prompt, output, max(rounds, 1e-9), rounds_sd
+    loads[:, 1:6] = workload.requests_per_client, prompt, output, max(rounds.mean, 1e-9), rounds_sd
     loads[:, 6] = np.minimum(cap, concurrency)
     return loads
 
 
-def closed_form_metrics(plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array) -> dict[str, Array]:
+def closed_form_metrics(
+    replicas: list[Replica], which: NDArray[np.int64], loads: Array, gpus: Array
+) -> dict[str, Array]:
     """Expected metrics of many configurations by the closed form, each array of shape (n,); see
     :func:`kernels.closed_form`."""
     out = kn.zeros(kn.ClosedForm, which.size)
     kn.closed_form_sweep(
-        _stack([p.target for p in plans]),
-        _stack([p.draft for p in plans]),
-        np.array([p.vector for p in plans]),
+        _stack([p.target for p in replicas]),
+        _stack([p.draft for p in replicas]),
+        np.array([p.constants for p in replicas]),
         which,
         loads,
         out,

@@ -12,7 +12,7 @@ from simulator import kernels as kn
 from simulator.errors import InputError, unknown_name
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import memory_fit
-from simulator.serving.replica import Plan
+from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
 from simulator.speculation.rounds import draw_rounds
 from simulator.traffic.arrivals import Requests, Traffic
@@ -40,7 +40,7 @@ class Fleet:
     ``queue_limit``: requests that may wait at a replica beyond ``cap`` (None: any number); the next one is refused.
     """
 
-    plan: Plan
+    replica: Replica
     speculation: Speculation
     gpus: int
     cap: int
@@ -110,12 +110,12 @@ def run_fleet(fleet: Fleet, requests: Requests, rounds: Array, rng: np.random.Ge
     where = np.full(n, -1, dtype=np.int64)
     first, finish = np.full(n, math.nan), np.full(n, math.nan)
     counters = kn.zeros(kn.Counters, fleet.replicas)
-    plan = fleet.plan
+    replica = fleet.replica
     lengths = requests.prompt.astype(float), requests.output.astype(float)
     kn.serve_fleet(
-        plan.target,
-        plan.draft,
-        plan.vector,
+        replica.target,
+        replica.draft,
+        replica.constants,
         float(fleet.cap),
         limit,
         ROUTERS[fleet.router],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
-from simulator.serving.replica import Plan
+from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import OFF
 from simulator.speculation.rounds import draw_rounds
 from simulator.traffic.arrivals import Requests, Traffic
@@ -65,17 +65,17 @@ def kv_transfer(deployment: Deployment, gpus: int, spec_tokens: int, bandwidth: 
     return Transfer(per_token, state_bytes(deployment.model, deployment.engine.state_dtype), bandwidth * gpus)
 
 
-def decode_only(plan: Plan) -> Plan:
-    """The plan of a decode pool: caches arrive from elsewhere, and the front end is before the prefill pool."""
-    vector = plan.vector.copy()
-    vector.remote_prefill = 1.0
-    vector.delay = vector.delay_token = vector.stream = 0.0
-    return replace(plan, vector=vector)
+def decode_only(replica: Replica) -> Replica:
+    """The replica of a decode pool: caches arrive from elsewhere, and the front end is before the prefill pool."""
+    constants = replica.constants.copy()
+    constants.remote_prefill = 1.0
+    constants.delay = constants.delay_token = constants.stream = 0.0
+    return replace(replica, constants=constants)
 
 
 def pool_fleets(prefill: Fleet, decode: Fleet, transfer: Transfer) -> Pools:
     """Pools of two fleets of whole replicas: the first one only prefills, the second one only decodes."""
-    return Pools(replace(prefill, speculation=OFF), replace(decode, plan=decode_only(decode.plan)), transfer)
+    return Pools(replace(prefill, speculation=OFF), replace(decode, replica=decode_only(decode.replica)), transfer)
 
 
 def run_pools(pools: Pools, requests: Requests, rounds: Array, rng: np.random.Generator) -> FleetRun:

@@ -1,4 +1,4 @@
-"""From specs to what the kernels take: operator tables and the plan vector."""
+"""A replica, ready for the kernels: operator tables and constants."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One deployment, ready for the kernels: operator tables of target and draft (seconds per load) and the plan
-    vector, a record of :class:`kernels.Constants`."""
+class Replica:
+    """One deployment, ready for the kernels: operator tables of target and draft (seconds per load), and constants."""
 
     target: Array
     draft: Array
-    vector: kn.Constants
+    constants: kn.Constants
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]
     return Tables(target, draft, sum(op.count for op in operators + drafts))
 
 
-def build_plan(
+def build_replica(
     deployment: Deployment, speculation: Speculation, parameters: Mapping[str, float], tables: Tables | None = None
-) -> Plan:
-    """Tables and plan vector of one deployment with one speculation setting and one set of parameters.
+) -> Replica:
+    """Tables and constants of one deployment with one speculation setting and one set of parameters.
 
     ``tables``: those of the same deployment and depth with parameters that give the same tables, to save their making.
     """
@@ -80,4 +79,4 @@ def build_plan(
     c.stream = parameters["frontend.stream_ms"] * MILLI
     c.lookahead = float(deployment.engine.lookahead)
     c.poll = deployment.engine.poll_steps
-    return Plan(tables.target, tables.draft, c)
+    return Replica(tables.target, tables.draft, c)

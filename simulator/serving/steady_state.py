@@ -11,17 +11,16 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np
-
 from simulator import kernels as kn
-from simulator.serving.replica import Plan
+from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
+from simulator.speculation.rounds import round_moments
 
 NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
-class OpenForm:
+class SteadyState:
     """Steady state of one replica: rates in requests/s, times in seconds, ``batch`` the mean number decoding.
 
     ``capacity`` is the knee: the rate at which the queue begins to grow. ``load`` is rate / capacity.
@@ -77,23 +76,27 @@ class OpenForm:
         return value
 
 
-def open_form(
-    plan: Plan, speculation: Speculation, cap: int, moments: tuple[float, float, float, float], rate: float
-) -> OpenForm:
+def steady_state(
+    replica: Replica, speculation: Speculation, cap: int, moments: tuple[float, float, float, float], rate: float
+) -> SteadyState:
     """Steady state of one replica at ``rate`` requests/s; ``moments``: mean and sd of input, then of output tokens."""
     prompt, prompt_sd, output, output_sd = moments
-    emission = speculation.emission()
-    values = np.arange(1, emission.size + 1)
-    mean = float(emission @ values)
-    variance = float(emission @ values**2) - mean**2
-    overshoot = float(emission @ (values * (values - 1))) / (2 * mean)
-    rounds = max(0.0, output - 1.0 + overshoot) / mean if output > 1 else 0.0
-    rounds_cv = math.sqrt(max(output - 1.0, 0.0) * variance / mean**3) / rounds if rounds else 0.0
+    rounds = round_moments(output, speculation)
+    rounds_cv = math.sqrt(rounds.variance) / rounds.mean if rounds.mean else 0.0
     out = kn.zero(kn.OpenForm)
     kn.open_form(
-        plan.target, plan.draft, plan.vector, rate, prompt, prompt_sd / prompt, output, rounds, float(cap), out
+        replica.target,
+        replica.draft,
+        replica.constants,
+        rate,
+        prompt,
+        prompt_sd / prompt,
+        output,
+        rounds.mean,
+        float(cap),
+        out,
     )
-    return OpenForm(
+    return SteadyState(
         capacity=float(out.capacity),
         load=float(out.load),
         batch=float(out.batch),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,3 +42,33 @@ def draw_rounds(rng: np.random.Generator, tokens: NDArray[np.int64], spec: Specu
         unfinished = left > 0
         open_ones, left = open_ones[unfinished], left[unfinished]
     return rounds
+
+
+@dataclass(frozen=True)
+class RoundMoments:
+    """Rounds of a request: their mean, and the variance that the acceptance of drafts gives them."""
+
+    mean: float
+    variance: float
+    per_round: float
+    """Mean tokens of a round."""
+
+
+def round_moments(output: float, spec: Speculation) -> RoundMoments:
+    """Mean and variance of the rounds that a request of ``output`` tokens needs after its first one.
+
+    Wald's identity with the mean overshoot of a lattice renewal process, E[X(X-1)] / (2 E[X]), for the mean; the
+    variance of a renewal process, n Var[X] / E[X]^3 (Cox, Renewal Theory, 1962, 4.2).
+
+    Example:
+        >>> from simulator.speculation.acceptance import OFF
+        >>> round_moments(1024.0, OFF).mean
+        1023.0
+    """
+    emission = spec.emission()
+    values = np.arange(1, emission.size + 1)
+    mean = float(emission @ values)
+    variance = float(emission @ values**2) - mean**2
+    overshoot = float(emission @ (values * (values - 1))) / (2 * mean)
+    rounds = max(0.0, output - 1.0 + overshoot) / mean if output > 1 else 0.0
+    return RoundMoments(rounds, max(output - 1.0, 0.0) * variance / mean**3, mean)

@@ -25,7 +25,7 @@ from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class
 from simulator.prediction.predict import predict_one
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
-from simulator.serving.replica import build_plan
+from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import from_length
 from simulator.validation.curves import Known, label
@@ -180,11 +180,11 @@ class _Solver:
         """Log of the closed form's MTP / Off."""
         found = []
         for scenario in (self.at(length), self.off):
-            plan = build_plan(scenario.deployment, scenario.speculation, self.values)
+            replica = build_replica(scenario.deployment, scenario.speculation, self.values)
             cap = max(1, scenario.max_concurrency)
             load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
             gpus = np.array([float(scenario.deployment.tp)])
-            found.append(closed_form_metrics([plan], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
+            found.append(closed_form_metrics([replica], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
         return math.log(found[0] / found[1])
 
     def shift(self, length: float, concurrency: int, metric: str) -> float:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.predict import versions
 from simulator.serving.closed_loop import expected_metrics
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import Speculation
 from simulator.traffic.benchmark import Workload
@@ -76,7 +76,7 @@ LOCAL = Backend()
 class Task:
     """One configuration: what :func:`simulator.serving.closed_loop.simulate` takes."""
 
-    plan: Plan
+    replica: Replica
     workload: Workload
     speculation: Speculation
     concurrency: int
@@ -88,7 +88,7 @@ class Task:
     def key(self) -> str:
         """SHA-256 of everything that decides the numbers."""
         digest = hashlib.sha256()
-        for table in (self.plan.target, self.plan.draft, self.plan.vector):
+        for table in (self.replica.target, self.replica.draft, self.replica.constants):
             digest.update(np.ascontiguousarray(table).tobytes())
         load = self.concurrency, self.cap, self.gpus, self.seed
         rest = [self.workload.model_dump(), self.speculation.probabilities, load, versions()]
@@ -98,7 +98,7 @@ class Task:
     def run(self) -> Metrics:
         """Its metrics."""
         return expected_metrics(
-            self.plan, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed
+            self.replica, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed
         )
 
 
@@ -140,9 +140,9 @@ def tasks_of(scenarios: Sequence[Scenario], concurrencies: Sequence[int], seed: 
     """Every scenario at every concurrency, concurrencies innermost. Requests beyond what fits in memory queue."""
     out = []
     for s in scenarios:
-        plan = build_plan(s.deployment, s.speculation, s.calibration.values())
+        replica = build_replica(s.deployment, s.speculation, s.calibration.values())
         cap = max(1, s.max_concurrency)
-        out += [Task(plan, s.workload, s.speculation, int(c), cap, s.deployment.tp, seed) for c in concurrencies]
+        out += [Task(replica, s.workload, s.speculation, int(c), cap, s.deployment.tp, seed) for c in concurrencies]
     return out
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simulator import kernels as kn
 from simulator.prediction.predict import derived
 from simulator.serving.closed_loop import run_closed_loop, runs_needed
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario, published_acceptance
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.units import KILO
@@ -136,18 +136,18 @@ class Rounds:
         """Plans of all depths, 0 (off) to that of the scenario."""
         self.variants = [at_depth(scenario, k) for k in range(scenario.speculation.tokens + 1)]
         values = scenario.calibration.values()
-        self.plans: list[Plan] = [build_plan(v.deployment, v.speculation, values) for v in self.variants]
+        self.replicas: list[Replica] = [build_replica(v.deployment, v.speculation, values) for v in self.variants]
         self.context = scenario.workload.mean_isl + 0.5 * scenario.workload.mean_osl
 
     def seconds_per_token(self, k: int, batch: float) -> float:
         """Round time over tokens per round and request, for ``batch`` running requests of mean context."""
-        p = self.plans[k]
-        round_time = float(kn.round_time(p.target, p.draft, p.vector, float(batch), float(batch) * self.context))
+        p = self.replicas[k]
+        round_time = float(kn.round_time(p.target, p.draft, p.constants, float(batch), float(batch) * self.context))
         return round_time / self.variants[k].speculation.acceptance_length
 
     def pick(self, batch: float) -> int:
         """The depth of least time per token."""
-        return min(range(len(self.plans)), key=lambda k: self.seconds_per_token(k, batch))
+        return min(range(len(self.replicas)), key=lambda k: self.seconds_per_token(k, batch))
 
     def policy(self, most: int) -> list[dict[str, Any]]:
         """What is picked at 1, 2, 4, ... up to ``most`` running requests."""
@@ -156,7 +156,7 @@ class Rounds:
             {
                 "decode_batch": b,
                 "spec_tokens": self.pick(b),
-                **{f"ms_per_token_k{k}": KILO * self.seconds_per_token(k, b) for k in range(len(self.plans))},
+                **{f"ms_per_token_k{k}": KILO * self.seconds_per_token(k, b) for k in range(len(self.replicas))},
             }
             for b in batches
         ]
@@ -170,7 +170,7 @@ class Rounds:
         faster: dict[int, float] = {}
         for one in seeds:
             run = run_closed_loop(
-                self.plans[k],
+                self.replicas[k],
                 fixed.workload,
                 fixed.speculation,
                 concurrency,

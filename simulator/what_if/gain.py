@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 
 from simulator.prediction.intervals import Z90, jacobian
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import OFF, from_length, rate_of_length
 
@@ -96,21 +96,21 @@ class Gain:
         self.k = scenario.speculation.tokens
         self.off = off_of(scenario)
         values = scenario.calibration.values()
-        self.plan = build_plan(scenario.deployment, scenario.speculation, values)
+        self.replica = build_replica(scenario.deployment, scenario.speculation, values)
         self.known: dict[float, float] = {}
-        self.base = self._log_throughput(self.off, build_plan(scenario.deployment, OFF, values), method)
+        self.base = self._log_throughput(self.off, build_replica(scenario.deployment, OFF, values), method)
 
     def __call__(self, length: float) -> float:
         """Log gain at an acceptance length."""
         if length not in self.known:
-            self.known[length] = self._log_throughput(with_length(self.scenario, length), self.plan, self.method)
+            self.known[length] = self._log_throughput(with_length(self.scenario, length), self.replica, self.method)
         return self.known[length] - self.base
 
     def slope(self, length: float) -> float:
         """Derivative by the acceptance length, per token, by the closed form, which is smooth."""
         step = EDGE * self.k
         ends = max(1.0, length - step), min(1.0 + self.k, length + step)
-        low, high = (self._log_throughput(with_length(self.scenario, end), self.plan, "closed-form") for end in ends)
+        low, high = (self._log_throughput(with_length(self.scenario, end), self.replica, "closed-form") for end in ends)
         return (high - low) / (ends[1] - ends[0])
 
     def sd(self, length: float) -> float:
@@ -150,15 +150,15 @@ class Gain:
             slope=self.slope(at),
         )
 
-    def _log_throughput(self, scenario: Scenario, plan: Plan, method: str) -> float:
+    def _log_throughput(self, scenario: Scenario, replica: Replica, method: str) -> float:
         workload, speculation, cap = scenario.workload, scenario.speculation, max(1, scenario.max_concurrency)
         gpus = scenario.deployment.tp
         if method == "des":
-            found = expected_metrics(plan, workload, speculation, self.concurrency, cap, gpus, self.seed)
+            found = expected_metrics(replica, workload, speculation, self.concurrency, cap, gpus, self.seed)
             return math.log(found[THROUGHPUT])
         load = closed_form_load(workload, speculation, self.concurrency, cap)[None, :]
         which = np.zeros(1, dtype=np.int64)
-        return math.log(float(closed_form_metrics([plan], which, load, np.array([float(gpus)]))[THROUGHPUT][0]))
+        return math.log(float(closed_form_metrics([replica], which, load, np.array([float(gpus)]))[THROUGHPUT][0]))
 
 
 def break_evens(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 
 Array = NDArray[np.float64]
@@ -34,7 +34,7 @@ def closed_form_grid(
 ) -> dict[str, Array]:
     """Expected metrics of every scenario at every concurrency, each array of shape (scenarios, concurrencies).
 
-    Acceptance is not part of a plan, so scenarios that differ in it alone share one. Requests beyond what fits in
+    Acceptance is not part of a replica, so scenarios that differ in it alone share one. Requests beyond what fits in
     memory queue. The kernel releases the GIL: chunks run on as many threads as there are cores.
 
     Args:
@@ -43,7 +43,7 @@ def closed_form_grid(
         values: parameters of the cost model instead of those of each scenario's calibration.
         progress: told after each chunk.
     """
-    plans: list[Plan] = []
+    replicas: list[Replica] = []
     known: dict[tuple[object, ...], tuple[int, int]] = {}
     counts = np.asarray(concurrencies, dtype=float)
     loads = np.empty((len(scenarios), counts.size, 7))
@@ -54,28 +54,28 @@ def closed_form_grid(
     for i, s in enumerate(scenarios):
         key = (id(s.deployment), id(s.calibration), s.speculation.tokens, s.workload.isl + s.workload.osl)
         if key not in known:
-            plans.append(build_plan(s.deployment, s.speculation, parameters[id(s.calibration)]))
-            known[key] = len(plans) - 1, max(1, s.max_concurrency)
+            replicas.append(build_replica(s.deployment, s.speculation, parameters[id(s.calibration)]))
+            known[key] = len(replicas) - 1, max(1, s.max_concurrency)
         which[i], cap = known[key]
         loads[i] = closed_form_load(s.workload, s.speculation, 1, cap)
         loads[i, :, 0] = counts
         loads[i, :, 6] = np.minimum(cap, counts)
         gpus[i] = s.deployment.tp
-    flat = _in_chunks(plans, which.ravel(), loads.reshape(-1, 7), gpus.ravel(), progress)
+    flat = _in_chunks(replicas, which.ravel(), loads.reshape(-1, 7), gpus.ravel(), progress)
     return {name: column.reshape(len(scenarios), counts.size) for name, column in flat.items()}
 
 
 def _in_chunks(
-    plans: list[Plan], which: NDArray[np.int64], loads: Array, gpus: Array, progress: Progress
+    replicas: list[Replica], which: NDArray[np.int64], loads: Array, gpus: Array, progress: Progress
 ) -> dict[str, Array]:
     total = which.size
     parts = [slice(start, start + CHUNK) for start in range(0, total, CHUNK)]
     if len(parts) == 1:
         progress(0, total)
-        return closed_form_metrics(plans, which, loads, gpus)
+        return closed_form_metrics(replicas, which, loads, gpus)
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = [pool.submit(closed_form_metrics, plans, which[p], loads[p], gpus[p]) for p in parts]
+        futures = [pool.submit(closed_form_metrics, replicas, which[p], loads[p], gpus[p]) for p in parts]
         for p, future in zip(parts, futures, strict=True):
             found.append(future.result())
             progress(min(p.stop, total), total)

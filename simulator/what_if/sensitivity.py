@@ -13,7 +13,7 @@ from simulator.errors import InputError
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import check_concurrencies
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, make_scenario
 from simulator.what_if.acceptance import stalls, study_meta
 from simulator.what_if.factors import Factor, Values, factors_of
@@ -135,16 +135,16 @@ def _sides(
     out: list[dict[str, Array]] = []
     chunk = CHUNK // 16
     for start in range(0, len(points), chunk):
-        plans: list[Plan] = []
+        replicas: list[Replica] = []
         loads: list[Array] = []
         for point in points[start : start + chunk]:
             changed, values = apply(scenario, factors, point)
             for side in (changed, off_of(changed)):
-                plans.append(build_plan(side.deployment, side.speculation, values))
+                replicas.append(build_replica(side.deployment, side.speculation, values))
                 cap = max(1, side.max_concurrency)
                 loads.append(closed_form_load(side.workload, side.speculation, concurrency, cap))
-        gpus = np.full(len(plans), float(scenario.deployment.tp))
-        flat = closed_form_metrics(plans, np.arange(len(plans)), np.array(loads), gpus)
+        gpus = np.full(len(replicas), float(scenario.deployment.tp))
+        flat = closed_form_metrics(replicas, np.arange(len(replicas)), np.array(loads), gpus)
         out.append({name: np.stack((column[0::2], column[1::2])) for name, column in flat.items()})
         progress(min(start + chunk, len(points)), len(points))
     return {name: np.concatenate([part[name] for part in out], axis=1) for name in out[0]}

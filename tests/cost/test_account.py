@@ -22,7 +22,7 @@ from simulator.cost.parameters import priors
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
-from simulator.serving.replica import build_plan
+from simulator.serving.replica import build_replica
 from simulator.speculation.acceptance import OFF, Speculation, from_length
 
 QWEN = load_model("qwen3.5-397b-a17b")
@@ -49,10 +49,10 @@ def decode_host(deployment: Deployment, spec: Speculation, batch: float) -> floa
 @pytest.mark.parametrize("changes", [{}, {"checkpoint": "fp8", "tp": 4}, {"tp": 8, "ep": 2, "dp": 4}, {"tp": 1}])
 def test_round_is_the_kernels_round(spec: Speculation, engine: str, changes: dict[str, Any]) -> None:
     deployment = deploy(engine, **changes)
-    plan = build_plan(deployment, spec, priors())
+    plan = build_replica(deployment, spec, priors())
     for batch, context in ((1, 900.0), (7, 0.0), (64, 8200.0), (300, 1500.0)):
         result = explain_round(deployment, spec, priors(), batch, context)
-        kernel = kn.round_time(plan.target, plan.draft, plan.vector, float(batch), batch * context)
+        kernel = kn.round_time(plan.target, plan.draft, plan.constants, float(batch), batch * context)
         host = decode_host(deployment, spec, batch)
         assert result.device_seconds == pytest.approx(kernel - host, rel=1e-12)
         assert result.seconds == pytest.approx(kernel, rel=1e-12)
@@ -64,15 +64,15 @@ def test_round_is_the_kernels_round(spec: Speculation, engine: str, changes: dic
 @pytest.mark.parametrize("changes", [{}, {"checkpoint": "mxfp4-attnfp8", "tp": 4}])
 def test_prefill_is_the_kernels_prefill(spec: Speculation, engine: str, changes: dict[str, Any]) -> None:
     deployment = deploy(engine, **changes)
-    plan = build_plan(deployment, spec, priors())
+    plan = build_replica(deployment, spec, priors())
     for prompts, tokens, cached in ((1, 8.0, 0.0), (4, 1000.0, 0.0), (1, 8192.0, 0.0), (2, 512.0, 4096.0)):
         result = explain_prefill(deployment, spec, priors(), prompts, tokens, cached)
         pairs = prompts * tokens * (cached + 0.5 * tokens)
         kernel = kn.prefill_time(
-            plan.target, plan.draft, plan.vector, prompts * tokens, float(prompts), pairs, prompts * cached, 0.0, 0.0
+            plan.target, plan.draft, plan.constants, prompts * tokens, float(prompts), pairs, prompts * cached, 0.0, 0.0
         )
         device = result.device_seconds
-        host = plan.vector.host_prefill + max(0.0, plan.vector.launch - device)
+        host = plan.constants.host_prefill + max(0.0, plan.constants.launch - device)
         assert device == pytest.approx(kernel - host, rel=1e-12)
         assert result.seconds == pytest.approx(kernel, rel=1e-12)
 

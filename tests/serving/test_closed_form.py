@@ -12,7 +12,7 @@ from simulator.cost.parameters import priors
 from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
-from simulator.serving.replica import build_plan
+from simulator.serving.replica import build_replica
 from simulator.speculation.acceptance import OFF, from_length
 from simulator.traffic.benchmark import Workload
 
@@ -32,7 +32,7 @@ def differences() -> dict[str, np.ndarray]:
         block: dict[str, list[list[float]]] = {name: [] for name in METRICS}
         for name in ENGINES:
             deployment = Deployment(hardware=hardware, model=model, checkpoint="mxfp4", engine=load_engine(name), tp=tp)
-            plan = build_plan(deployment, spec, priors())
+            plan = build_replica(deployment, spec, priors())
             loads = np.stack([closed_form_load(workload, spec, c, NO_CAP) for c in CONCURRENCIES])
             which, gpus = np.zeros(len(CONCURRENCIES), int), np.full(len(CONCURRENCIES), tp)
             closed = closed_form_metrics([plan], which, loads, gpus)

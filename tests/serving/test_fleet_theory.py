@@ -16,9 +16,9 @@ from simulator.serving.delivered import summarise
 from simulator.serving.fleet import ROUTERS, Fleet, FleetRun, draw_choices, memory_cap, run_fleet, simulate_fleet
 from simulator.serving.pools import Transfer, kv_transfer, pool_fleets, run_pools, simulate_pools
 from simulator.serving.promised import percentile_with_infinity
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.saturation import queue_over_time
-from simulator.serving.steady_state import open_form
+from simulator.serving.steady_state import steady_state
 from simulator.speculation.acceptance import OFF
 from simulator.traffic.arrivals import Requests, Traffic, make_traffic
 from simulator.traffic.lengths import parse_lengths
@@ -28,7 +28,7 @@ Growth = Callable[[Callable[[], object], Callable[[], object]], float]
 LOADS = ("one", "token", "pair", "logit", "cached", "state")
 
 
-def engine(**fields: float) -> Plan:
+def engine(**fields: float) -> Replica:
     """A made-up engine in seconds per load; see the fields of the plan vector in ``kernels``."""
     table = np.array([[1.0, 0.0, *(fields.pop(load, 0.0) for load in LOADS), 0.0]])
     c = kn.zero(kn.Constants)
@@ -36,10 +36,10 @@ def engine(**fields: float) -> Plan:
     c.chunk = 1e9
     for name, value in fields.items():
         setattr(c, name, value)
-    return Plan(table, np.zeros_like(table), c)
+    return Replica(table, np.zeros_like(table), c)
 
 
-def run(plan: Plan, send: Any, prompt: Any, rounds: Any, **fields: Any) -> FleetRun:
+def run(plan: Replica, send: Any, prompt: Any, rounds: Any, **fields: Any) -> FleetRun:
     """Run a fleet on given times; every request emits one token per round."""
     n = len(send)
     rounds = np.broadcast_to(np.asarray(rounds, float), n).copy()
@@ -193,7 +193,7 @@ def test_a_fleet_of_one_is_the_single_replica_kernel(fields: dict[str, float], c
     r = run_fleet(Fleet(plan, OFF, 1, cap), requests, rounds, np.random.default_rng(0))
     first, finish, counters = np.empty(400), np.empty(400), kn.zero(kn.Counters)
     prompt, output = requests.prompt.astype(float), requests.output.astype(float)
-    tables = (plan.target, plan.draft, plan.vector)
+    tables = (plan.target, plan.draft, plan.constants)
     kn.serve(*tables, float(cap), kn.Requests(requests.send, prompt, output, rounds, first, finish), 0, counters)
     np.testing.assert_array_equal(r.first, first)
     np.testing.assert_array_equal(r.finish, finish)
@@ -254,9 +254,9 @@ def test_linear_work_is_the_same_for_every_fleet(router: str) -> None:
 # --- the real thing ---------------------------------------------------------------------------------------------------
 
 
-def replica(tp: int, k: int, **inputs: Any) -> tuple[Any, Plan, int]:
+def replica(tp: int, k: int, **inputs: Any) -> tuple[Any, Replica, int]:
     scenario = make_scenario(tp=tp, mtp=k, **inputs)
-    plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
+    plan = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     tokens = scenario.workload.isl + scenario.workload.osl
     return scenario, plan, memory_cap(scenario.deployment, k, (tokens, 0.0), tokens)
 
@@ -275,7 +275,7 @@ def test_knee_against_the_closed_form(case: dict[str, Any]) -> None:
     scenario, plan, _cap = replica(inputs.pop("tp"), inputs.pop("k"), **inputs)
     lengths = parse_lengths("uniform", scenario.workload.isl, 1024)
     fleet = Fleet(plan, scenario.speculation, scenario.deployment.tp, 64)
-    capacity = open_form(plan, scenario.speculation, 64, lengths.moments, 1.0).capacity
+    capacity = steady_state(plan, scenario.speculation, 64, lengths.moments, 1.0).capacity
     traffic = make_traffic(2.0 * capacity, lengths, duration=2000.0)
     r = simulate_fleet(fleet, traffic, 0)
     finish = np.sort(r.finish)
@@ -294,11 +294,11 @@ def test_error_of_the_closed_form_with_long_prompts(tp: int, k: int, load: float
     # the error that the docstring of openform states
     scenario, plan, cap = replica(tp, k, isl=8192)
     lengths = parse_lengths("uniform:0.5", 8192, 1024)
-    rate = load * open_form(plan, scenario.speculation, cap, lengths.moments, 1.0).capacity
+    rate = load * steady_state(plan, scenario.speculation, cap, lengths.moments, 1.0).capacity
     traffic = make_traffic(rate, lengths, duration=7200.0)
     r = simulate_fleet(Fleet(plan, scenario.speculation, tp, cap), traffic, 1)
     steady = r.requests.send > 1000
-    form = open_form(plan, scenario.speculation, cap, lengths.moments, rate)
+    form = steady_state(plan, scenario.speculation, cap, lengths.moments, rate)
     assert form.stay / (form.output - 1) == pytest.approx(r.tpot()[steady].mean(), rel=0.05)
     assert form.tpot(95) == pytest.approx(np.percentile(r.tpot()[steady], 95), rel=0.17)
     assert form.ttft(99) == pytest.approx(np.percentile(r.ttft()[steady], 99), rel=0.15)

@@ -35,7 +35,7 @@ from simulator.plots.sensitivity import sensitivity_figure
 from simulator.plots.workload import workload_figure
 from simulator.prediction.intervals import Z90
 from simulator.serving.closed_loop import expected_metrics
-from simulator.serving.replica import build_plan
+from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import OFF, from_length
 from simulator.what_if.depth import Rounds
@@ -54,7 +54,7 @@ def fp4(mtp: int = 3, tp: int = 2) -> Scenario:
 
 
 def directly(scenario: Scenario, concurrency: int) -> float:
-    plan = build_plan(scenario.deployment, scenario.speculation, scenario.calibration.values())
+    plan = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     cap, gpus = max(1, scenario.max_concurrency), scenario.deployment.tp
     return expected_metrics(plan, scenario.workload, scenario.speculation, concurrency, cap, gpus, seed=3)[
         "total_tok_s_gpu"
@@ -132,8 +132,8 @@ def test_perfect_free_drafts_gain_k_plus_1_in_the_memory_bound_limit() -> None:
     for k in (1, 3, 8):
         gains = []
         for spec in (OFF, from_length(k + 1.0, k)):
-            plan = build_plan(base.deployment, spec, base.calibration.values())
-            vector = plan.vector.copy()
+            plan = build_replica(base.deployment, spec, base.calibration.values())
+            vector = plan.constants.copy()
             for free in ("single_drafts", "extend", "host_draft", "host_request", "states", "reload"):
                 vector[free] = 0.0
             vector.experts = vector.top_k
@@ -241,7 +241,7 @@ def test_sensitivity_agrees_with_direct_simulation() -> None:
         scenario, values = apply(fp4(), factors, point)
         rates = []
         for side in (scenario, replace(scenario, speculation=OFF)):
-            plan = build_plan(side.deployment, side.speculation, values)
+            plan = build_replica(side.deployment, side.speculation, values)
             cap = max(1, side.max_concurrency)
             rates.append(expected_metrics(plan, side.workload, side.speculation, 16, cap, 2, seed=1)["total_tok_s_gpu"])
         assert gain == pytest.approx(rates[0] / rates[1] - 1.0, abs=0.06)

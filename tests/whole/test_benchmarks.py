@@ -221,7 +221,7 @@ def test_quantile_is_numpys(size: int) -> None:
 def test_reused_tables_give_the_same_plan(name: str) -> None:
     scenario, changed = made_scenario(3), {**priors(), name: 1.1 * priors()[name]}
     tables = plan.build_tables(scenario.deployment, 3, priors())
-    reused = plan.build_plan(scenario.deployment, scenario.speculation, changed, tables)
-    anew = plan.build_plan(scenario.deployment, scenario.speculation, changed)
+    reused = plan.build_replica(scenario.deployment, scenario.speculation, changed, tables)
+    anew = plan.build_replica(scenario.deployment, scenario.speculation, changed)
     for part in ("target", "draft", "vector"):
         np.testing.assert_array_equal(getattr(reused, part), getattr(anew, part))

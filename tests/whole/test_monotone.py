@@ -11,7 +11,7 @@ from simulator.facts.deployment import Deployment
 from simulator.facts.hardware import Hardware
 from simulator.facts.reading import load_engine, load_hardware, load_model
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
-from simulator.serving.replica import Plan, build_plan
+from simulator.serving.replica import Replica, build_replica
 from simulator.speculation.acceptance import OFF, Speculation, from_length, from_positions
 from simulator.traffic.benchmark import Workload
 
@@ -32,21 +32,21 @@ def faster(what: str, factor: float) -> Hardware:
     return MI355X.model_copy(update={"peak_flops": MI355X.peak_flops.model_copy(update=peaks)})
 
 
-def plan_of(engine: str, spec: Speculation, hardware: Hardware = MI355X, tp: int = 4) -> Plan:
+def plan_of(engine: str, spec: Speculation, hardware: Hardware = MI355X, tp: int = 4) -> Replica:
     deployment = Deployment(hardware=hardware, model=MODEL, checkpoint="mxfp4", engine=load_engine(engine), tp=tp)
-    return build_plan(deployment, spec, priors())
+    return build_replica(deployment, spec, priors())
 
 
-def throughput(plan: Plan, spec: Speculation, isl: int = 1024) -> np.ndarray:
+def throughput(plan: Replica, spec: Speculation, isl: int = 1024) -> np.ndarray:
     """Total throughput by the closed form at each concurrency."""
     workload, n = Workload(isl=isl, osl=1024), len(CONCURRENCIES)
     loads = np.stack([closed_form_load(workload, spec, c, 10**6) for c in CONCURRENCIES])
     return closed_form_metrics([plan], np.zeros(n, int), loads, np.ones(n))["total_tok_s_gpu"]
 
 
-def pass_times(plan: Plan) -> np.ndarray:
+def pass_times(plan: Replica) -> np.ndarray:
     """Rounds at small, medium and large batches, and prefills short, long and with decodes riding along."""
-    p = (plan.target, plan.draft, plan.vector)
+    p = (plan.target, plan.draft, plan.constants)
     rounds = [kn.round_time(*p, float(b), float(b * length)) for b in (1, 16, 256) for length in (100, 8192)]
     prefills = [kn.prefill_time(*p, 8192.0, 1.0, 8192.0**2 / 2, 0.0, b, 1000.0 * b) for b in (0.0, 64.0)]
     return np.array([*rounds, *prefills, kn.prefill_time(*p, 100.0, 1.0, 5000.0, 0.0, 0.0, 0.0)])
