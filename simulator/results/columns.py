@@ -2,12 +2,14 @@
 
 Derived names need no line of their own: ``X_lo`` and ``X_hi`` are the ends of the 90 % interval of ``X``;
 ``predicted_X``, ``error_X`` (predicted / measured - 1) and ``inside_X`` (measured within the interval) belong to a
-measured ``X``.
+measured ``X``; ``off_X`` is ``X`` of the same replica without drafts. A name such as ``ms_per_token_k{depth}`` stands
+for one column per depth.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from importlib import resources
 
@@ -33,11 +35,21 @@ UNITS = {column.name: column.unit for column in COLUMNS.values()}
 """Unit of every declared column."""
 
 ENDS = {"_lo": "lower end of the 90 % interval", "_hi": "upper end of the 90 % interval"}
-OF_MEASURED = {
+STARTS = {
     "predicted_": "predicted",
     "error_": "predicted / measured - 1",
     "inside_": "whether the measured value is inside the 90 % interval",
+    "off_": "without drafts",
 }
+UNITS_OF_STARTS = {"error_": "fraction", "inside_": "true|false"}
+"""Of the others it is the unit of the column itself."""
+
+FAMILIES = {
+    re.compile(re.sub(r"\\{\w+\\}", r"[a-z0-9.]+", re.escape(name))): column
+    for name, column in COLUMNS.items()
+    if "{" in name
+}
+"""Pattern -> column, for the names with a place to fill in."""
 
 
 def declared(name: str) -> Column | None:
@@ -46,6 +58,8 @@ def declared(name: str) -> Column | None:
     Example:
         >>> declared("mean_tpot_ms_lo").unit, declared("error_mean_tpot_ms").unit
         ('ms', 'fraction')
+        >>> declared("ttft-p99_ms").meaning
+        'a promised percentile as reached at one rate'
     """
     if name in COLUMNS:
         return COLUMNS[name]
@@ -53,9 +67,11 @@ def declared(name: str) -> Column | None:
         base = COLUMNS.get(name.removesuffix(end)) if name.endswith(end) else None
         if base is not None:
             return Column(name, base.unit, f"{meaning}: {base.meaning}")
-    for start, meaning in OF_MEASURED.items():
+    for start, meaning in STARTS.items():
         base = COLUMNS.get(name.removeprefix(start)) if name.startswith(start) else None
         if base is not None:
-            unit = {"predicted_": base.unit, "error_": "fraction", "inside_": "true|false"}[start]
-            return Column(name, unit, f"{meaning}: {base.meaning}")
+            return Column(name, UNITS_OF_STARTS.get(start, base.unit), f"{meaning}: {base.meaning}")
+    for pattern, column in FAMILIES.items():
+        if pattern.fullmatch(name):
+            return Column(name, column.unit, column.meaning)
     return None
