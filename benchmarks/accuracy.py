@@ -1,7 +1,7 @@
 """Print the accuracy table: every split, the goal, the model, the rival without a model, the noise floor.
 
 python benchmarks/accuracy.py            # about two minutes on 2 cores
-python benchmarks/accuracy.py --markdown # the table of the README
+python benchmarks/accuracy.py --markdown # the table of docs/accuracy.md
 """
 
 from __future__ import annotations

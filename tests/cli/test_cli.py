@@ -26,7 +26,7 @@ CONTRACT = shlex.split(
     """
 )
 PRIORS = ["--calibration", "kernel-priors"]
-ISSUE = shlex.split(
+CONTRACT = shlex.split(
     """
     predict --hardware mi355x --model qwen3.5-397b-a17b --precision fp4 --engine sglang --tp 2 --isl
     1024 --osl 1024 --concurrency 4,8,16 --mtp 3 --acceptance-length 3.39 --format json
@@ -60,8 +60,8 @@ def predicted(ask: Any, *arguments: str) -> dict[str, Any]:
 # --- predict ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_contract_of_the_issue(ask: Any) -> None:
-    found = json.loads(ask(*ISSUE))
+def test_the_contract_of_the_json(ask: Any) -> None:
+    found = json.loads(ask(*CONTRACT))
     assert set(found) == {"meta", "rows"}
     assert [row["concurrency"] for row in found["rows"]] == [4, 8, 16]
     for row in found["rows"]:
@@ -104,9 +104,9 @@ def test_another_seed_draws_other_lengths(ask: Any) -> None:
 
 
 def test_names_do_not_depend_on_case(ask: Any) -> None:
-    lower = ask(*ISSUE)
-    upper = [x.upper() if x in ("mi355x", "qwen3.5-397b-a17b", "fp4", "sglang") else x for x in ISSUE]
-    assert upper != ISSUE
+    lower = ask(*CONTRACT)
+    upper = [x.upper() if x in ("mi355x", "qwen3.5-397b-a17b", "fp4", "sglang") else x for x in CONTRACT]
+    assert upper != CONTRACT
     assert ask(*upper) == lower
 
 

@@ -104,7 +104,7 @@ def test_two_end_points_are_met(two_points: Path, fitted: Path, ask: Text) -> No
 
 
 def test_two_end_points_predict_the_interior_of_their_curve(fitted: Path, ask: Text) -> None:
-    """Goal of the issue for a worst curve: 10 % TPOT."""
+    """Goal for a worst curve: 10 % TPOT."""
     found = ask("evaluate", ATOM, "--select", CURVE, "--calibration", fitted, "--format", "json")
     assert json.loads(found)["mape"]["mean_tpot_ms"] < 0.10
 
@@ -154,7 +154,7 @@ def test_moved_is_the_distance_from_the_prior_in_its_own_errors(fitted: Path) ->
         assert entry.moved_sd == pytest.approx(moved, abs=0.01)
 
 
-def test_what_is_printed_is_what_the_issue_asks_for(two_points: Path, ask: Text, tmp_path: Path) -> None:
+def test_what_is_printed(two_points: Path, ask: Text, tmp_path: Path) -> None:
     text = ask("calibrate", two_points, "-o", tmp_path / "a.yaml")
     head, *body = text.splitlines()
     assert head.split() == ["parameter", "value", "unit", "std.", "error", "prior", "moved"]

@@ -250,7 +250,7 @@ def test_rows_with_and_without_a_metric_are_averaged_over_those_that_have_it(jud
 
 
 def test_a_frontier_is_evaluated_through_its_front(ask: Callable[..., str]) -> None:
-    """Issue 3: the headline table within 3 % at the calibration that was fitted to it."""
+    """The headline table within 3 % at the calibration that was fitted to it."""
     found = json.loads(ask(FRONTIER, "--calibration", "inferencex-mi355x-fp4-1k1k", "--format", "json"))
     assert found["meta"]["kind"] == "interpolated frontier"
     assert len(found["points"]) == 6
@@ -289,7 +289,7 @@ ACCURACY = {
     "priors alone, ATOM MTP": (ATOM, "spec=mtp", None, (15, 15, 30)),
     "priors alone, SGLang": (SGLANG, "tp>=2", None, (20, 20, 40)),
 }
-"""The bounds of "priors alone" are the goals of issue 2: MAPE % of throughput, TPOT, TTFT."""
+"""The bounds of "priors alone" are goals: MAPE % of throughput, TPOT, TTFT."""
 
 
 @pytest.mark.parametrize(("path", "expression", "calibration", "limits"), ACCURACY.values(), ids=list(ACCURACY))

@@ -253,7 +253,7 @@ def folds() -> Any:
 
 
 def test_intervals_hold_eighty_to_all_of_the_held_out_rows() -> None:
-    """Goal of the issue: 80 to 97 %; 14 rows and one of them is 7 %, so all of them is no fault."""
+    """Goal: 80 to 97 %; 14 rows and one of them is 7 %, so all of them is no fault."""
     shares = coverage(folds())
     assert set(shares) == {"total_tok_s_gpu", "tpot", "ttft"}
     assert all(0.80 <= share <= 1.0 for share in shares.values()), shares

@@ -1,6 +1,6 @@
 """Planted data: curves made by the model from parameters drawn from the priors, plus noise of the stated size.
 
-The issue asks that a fit "recovers the planted parameters within their stated errors, 90 % of the time in 90 % of
+A fit shall "recover the planted parameters within their stated errors, 90 % of the time in 90 % of
 trials". Read here with the 90 % interval, stated error x 1.645. The truth is drawn from the priors, so errors that are
 stated right hold a parameter inside with a probability of 90 %, and a share near 90 % is the target from both sides:
 

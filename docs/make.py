@@ -1,0 +1,129 @@
+"""Write what the documentation takes from the code, so that neither can drift from the other.
+
+    python docs/make.py          # writes docs/glossary.md, and the tree and the floors in docs/architecture.md
+    python docs/make.py --check  # exit status 1 if a file is not what it would write
+
+The glossary comes from docs/terms.csv and simulator/results/columns.csv, the tree from the folders and the first
+sentence of each module, the floors from the import contract in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+import sys
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from simulator.results.columns import COLUMNS, ENDS, STARTS
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+WIDTH = 118
+ROOMS = ("simulator", "hardware_profiles")
+DATA = {
+    "hardware_profiles": "accelerators: capacity, bandwidth, peaks, links, power, price",
+    "simulator/cost": "every parameter of the cost model: prior, bounds, unit, meaning, source",
+    "simulator/facts/models": "models: shape and checkpoints",
+    "simulator/facts/engines": "engines: scheduling policy, memory rules, speculation round, recipes",
+    "simulator/fitting/calibrations": "fits to the shipped measurements, and the priors alone",
+    "simulator/measurements/published": "measured runs, frontier points, kernel times, acceptance lengths",
+    "simulator/results": "every column of every result: unit and meaning",
+    "simulator/speculation/profiles": "published acceptance lengths per model and draft depth",
+}
+"""Folder -> what its YAML and CSV files are."""
+
+
+def glossary() -> str:
+    """The whole of docs/glossary.md."""
+    return "".join(("# Glossary\n\n<!-- written by docs/make.py -->\n", *_terms(), *_columns()))
+
+
+def _terms() -> Iterator[str]:
+    yield "\n## Terms\n\n| term | meaning |\n|---|---|\n"
+    with (DOCS / "terms.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield f"| {row['term']} | {row['meaning']} |\n"
+
+
+def _columns() -> Iterator[str]:
+    yield "\n## Columns\n\nA value that does not exist is absent, never zero. Derived from a column `X`:\n\n"
+    for end, meaning in ENDS.items():
+        yield f"- `X{end}`: {meaning}, unless the name has a line of its own\n"
+    for start, meaning in STARTS.items():
+        yield f"- `{start}X`: {meaning}\n"
+    yield "\n| column | unit | meaning |\n|---|---|---|\n"
+    for column in COLUMNS.values():
+        yield f"| `{column.name}` | {column.unit.replace('|', ', ')} | {column.meaning} |\n"
+
+
+def tree() -> str:
+    """The folders and modules, each with the first sentence of its docstring."""
+    return "\n".join(line for room in ROOMS for line in _folder(ROOT / room, 0))
+
+
+def _folder(folder: Path, depth: int) -> Iterator[str]:
+    name = folder.relative_to(ROOT).as_posix()
+    data = sorted({f"*{path.suffix}" for path in folder.iterdir() if path.suffix in (".yaml", ".csv")})
+    own = folder / "__init__.py"
+    yield from _line(f"{folder.name}/", depth, _sentence(own) if own.is_file() else DATA[name])
+    for path in sorted(folder.iterdir(), key=lambda p: (p.is_file(), p.name)):
+        if path.is_dir() and path.name != "__pycache__":
+            yield from _folder(path, depth + 1)
+        elif path.suffix == ".py" and path.name != "__init__.py":
+            yield from _line(path.name, depth + 1, _sentence(path))
+    if own.is_file() and data:
+        yield from _line(", ".join(data), depth + 1, DATA[name])
+
+
+def _line(name: str, depth: int, text: str) -> Iterator[str]:
+    start = f"{'  ' * depth}{name}".ljust(26) + "  "
+    first, *rest = textwrap.wrap(text, WIDTH - len(start)) or [""]
+    yield f"{start}{first}".rstrip()
+    yield from (" " * len(start) + more for more in rest)
+
+
+def _sentence(path: Path) -> str:
+    paragraph = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+    plain = re.sub(r":\w+:`([^`]*)`", r"\1", " ".join(paragraph.split())).replace("``", "")
+    return re.split(r"(?<=\.)\s", plain)[0].removesuffix(".")
+
+
+def floors() -> str:
+    """The layers of the import contract, from the top down."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    return "\n".join(next(c for c in contracts if c["type"] == "layers")["layers"])
+
+
+def architecture() -> str:
+    """docs/architecture.md with its two blocks written anew."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    for name, block in (("tree", tree()), ("floors", floors())):
+        pattern = re.compile(rf"(<!-- {name} -->\n```text\n).*?(```\n<!-- /{name} -->)", re.DOTALL)
+        text, found = pattern.subn(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)
+        assert found == 1, name
+    return text
+
+
+FILES = {"glossary.md": glossary, "architecture.md": architecture}
+
+
+def main() -> int:
+    """Write the files, or say which are not up to date."""
+    stale = [name for name, make in FILES.items() if (DOCS / name).read_text(encoding="utf-8") != make()]
+    if "--check" in sys.argv[1:]:
+        if stale:
+            print(f"not up to date: {', '.join(stale)}; run python docs/make.py", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (DOCS / name).write_text(FILES[name](), encoding="utf-8")
+        print(f"docs/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
