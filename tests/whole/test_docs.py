@@ -26,8 +26,8 @@ PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs")
 PAGES = list(dict.fromkeys(PAGES))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SLOW = {
-    "acceptance": "--concurrency 4,64 --rates 0,0.5,1",
-    "depth": "--concurrency 4",
+    "acceptance": "--concurrency 4 --rates 0,1 --method closed-form",
+    "depth": "--concurrency 4 --method closed-form",
     "sensitivity": "--samples 16",
     "sweep": "--concurrency 4,64",
     "workload": "--concurrency 32 --method closed-form",
