@@ -14,14 +14,92 @@ from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
 from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
-from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe
+from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, make_scenario
 from simulator.traffic.arrivals import Traffic, make_traffic
-from simulator.traffic.lengths import Lengths
-from simulator.traffic.promises import Promise
+from simulator.traffic.lengths import Lengths, lengths_of
+from simulator.traffic.promises import Promise, parse_promises
 from simulator.units import GIGA
 
 
 def plan(
+    scenario: Scenario | None = None,
+    *,
+    rate: float | None = None,
+    gpus: int | None = None,
+    promises: Sequence[str | Promise] = (),
+    cv: float = 1.0,
+    lengths: str | Lengths = "fixed",
+    tp: Sequence[int] = (1, 2, 4, 8),
+    ep: Sequence[int] = (1,),
+    mtp: Sequence[int] = (0, 1, 2, 3),
+    acceptance: Acceptance | None = None,
+    max_running: int | None = None,
+    spare: int = 0,
+    pools: bool = False,
+    kv_bandwidth_gb_s: float = 50.0,
+    router: str = "least-outstanding",
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+    resume: str | None = None,
+    progress: Progress = silent,
+) -> Answer:
+    """The cheapest deployment that keeps latency promises, or the highest rate of so many GPUs.
+
+    Args:
+        scenario: hardware, model, engine, calibration and nominal lengths; its TP and depth play no part. None: the
+            default one.
+        rate: requests per second in all: find the least GPUs; exactly one of this and ``gpus``.
+        gpus: GPUs in all: find the highest rate.
+        promises: at least one, such as ``"ttft-p99=2s"`` or ``"tpot-p95=25ms"``.
+        cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty.
+        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``.
+        tp: GPUs per replica to choose from; what the hardware or model cannot do is left out and named.
+        ep: expert-parallel ranks to choose from.
+        mtp: draft depths to choose from; 0 is off.
+        acceptance: of drafts; None: the fitted or published one.
+        max_running: greatest concurrency limit of a replica; None: what fits in memory.
+        spare: replicas that stand by; 1 is N+1.
+        pools: let disaggregated prefill and decode pools compete.
+        kv_bandwidth_gb_s: per GPU between the pools, one way, GB/s.
+        router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
+        seed: of everything drawn; the same seed gives the same plan.
+        cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
+        resume: file that keeps what was simulated, to go on after an interruption.
+        progress: told what is being done.
+
+    Raises:
+        InputError: bad arguments, or a promise below the time of a single step of every option.
+
+    Example:
+        >>> from simulator import make_scenario, plan
+        >>> found = plan(make_scenario(isl=1024), rate=2.0, promises=["ttft-p99=2s"], tp=(2,), mtp=(0,))
+        >>> found.winner.gpus
+        2
+    """
+    base = scenario or make_scenario()
+    return plan_fleet(
+        base,
+        lengths_of(lengths, base.workload),
+        parse_promises(promises),
+        rate=rate,
+        gpus=gpus,
+        acceptance=acceptance,
+        tp=tp,
+        ep=ep,
+        depths=mtp,
+        cv=cv,
+        max_running=max_running,
+        spare=spare,
+        router=router.lower(),
+        seed=seed,
+        cost_basis=cost_basis.lower(),
+        resume=resume,
+        kv_bandwidth=kv_bandwidth_gb_s * GIGA if pools else None,
+        progress=progress,
+    )
+
+
+def plan_fleet(
     base: Scenario,
     lengths: Lengths,
     promises: Sequence[Promise],

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from simulator.api import make_scenario
 from simulator.errors import InputError
 from simulator.planning.answer import Answer
-from simulator.planning.plan import plan
+from simulator.planning.plan import plan_fleet
 from simulator.planning.winner import PoolWinner, Winner
 from simulator.plots.drawing import draw
 from simulator.prediction.simulate import PrefillPool, simulate_traffic
@@ -33,7 +33,7 @@ LONG = parse_lengths("fixed", 8192, 1024)
 def planned(promises: tuple[Promise, ...] = PROMISES, **options: Any) -> Answer:
     if "gpus" not in options:
         options.setdefault("rate", 40.0)
-    return plan(make_scenario(tp=2, isl=8192, osl=1024), LONG, promises, **options)
+    return plan_fleet(make_scenario(tp=2, isl=8192, osl=1024), LONG, promises, **options)
 
 
 @pytest.fixture(scope="module")
