@@ -79,7 +79,7 @@ def margin(
     names, covariance = calibration.uncertainty()
     values, vectors = np.linalg.eigh(covariance)
     shifts = rng.standard_normal((DRAWS, len(names))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    drawn = [[_drawn(option, names, shift) for option in options] for shift in shifts]
+    draws = [[drawn(option, names, shift) for option in options] for shift in shifts]
     sd = {"ttft": calibration.noise.ttft, "tpot": calibration.noise.tpot, "e2e": calibration.noise.tpot}
     noise = rng.standard_normal((DRAWS, 2))
     factors = np.exp(np.stack([noise[:, 0 if p.metric == "ttft" else 1] * sd[p.metric] for p in promises], axis=1))
@@ -87,7 +87,7 @@ def margin(
     limits = np.array([p.limit for p in promises])
 
     def at(part: float) -> Array:
-        moved = np.array([latencies(replicas, part) for replicas in drawn])
+        moved = np.array([latencies(replicas, part) for replicas in draws])
         with np.errstate(invalid="ignore"):
             ratio = np.where(np.isfinite(base), moved / base, np.where(np.isfinite(moved), 1.0, np.inf))
         return np.asarray(np.array(reached) * ratio * factors)
@@ -120,7 +120,8 @@ def _greatest(probability: Callable[[float], float]) -> float | None:
     return low
 
 
-def _drawn(option: Option, names: Sequence[str], shift: Array) -> tuple[Replica, Speculation]:
+def drawn(option: Option, names: Sequence[str], shift: Array) -> tuple[Replica, Speculation]:
+    """An option with every named quantity moved by its ``shift`` in internal coordinates; a stated acceptance stays."""
     scenario = option.scenario
     values = dict(scenario.calibration.values())
     spec = scenario.speculation
