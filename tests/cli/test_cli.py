@@ -18,7 +18,7 @@ from simulator.cli import COMMANDS, run
 from simulator.cli.lists import parse_floats, parse_ints
 from simulator.cli.text.page import Column, Page, number, with_interval
 
-CONTRACT = shlex.split(
+COLUMNS = shlex.split(
     """
     concurrency tp ep spec spec_tokens acceptance_length isl osl total_tok_s_gpu output_tok_s_gpu
     interactivity_tok_s_user mean_tpot_ms median_tpot_ms mean_ttft_ms median_ttft_ms p99_ttft_ms
@@ -26,7 +26,7 @@ CONTRACT = shlex.split(
     """
 )
 PRIORS = ["--calibration", "kernel-priors"]
-CONTRACT = shlex.split(
+QUESTION = shlex.split(
     """
     predict --hardware mi355x --model qwen3.5-397b-a17b --precision fp4 --engine sglang --tp 2 --isl
     1024 --osl 1024 --concurrency 4,8,16 --mtp 3 --acceptance-length 3.39 --format json
@@ -61,11 +61,11 @@ def predicted(ask: Any, *arguments: str) -> dict[str, Any]:
 
 
 def test_the_contract_of_the_json(ask: Any) -> None:
-    found = json.loads(ask(*CONTRACT))
+    found = json.loads(ask(*QUESTION))
     assert set(found) == {"meta", "rows"}
     assert [row["concurrency"] for row in found["rows"]] == [4, 8, 16]
     for row in found["rows"]:
-        assert set(CONTRACT) <= set(row)
+        assert set(COLUMNS) <= set(row)
         assert row["spec"] == "mtp"
         assert row["spec_tokens"] == 3
         assert row["acceptance_length"] == pytest.approx(3.39)
@@ -104,9 +104,9 @@ def test_another_seed_draws_other_lengths(ask: Any) -> None:
 
 
 def test_names_do_not_depend_on_case(ask: Any) -> None:
-    lower = ask(*CONTRACT)
-    upper = [x.upper() if x in ("mi355x", "qwen3.5-397b-a17b", "fp4", "sglang") else x for x in CONTRACT]
-    assert upper != CONTRACT
+    lower = ask(*QUESTION)
+    upper = [x.upper() if x in ("mi355x", "qwen3.5-397b-a17b", "fp4", "sglang") else x for x in QUESTION]
+    assert upper != QUESTION
     assert ask(*upper) == lower
 
 
