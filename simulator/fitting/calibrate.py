@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_of_coordinate
+from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import priors, registry
 from simulator.errors import InputError
 from simulator.fitting.fit import Fit, fit, fit_from_many_starts
@@ -35,6 +35,7 @@ UNKNOWN_NOISE = {"throughput": 0.03, "tpot": 0.035, "ttft": 0.12}
 
 NOISE_OF_KIND = {"total_tok_s_gpu": "throughput", "tpot": "tpot", "ttft": "ttft"}
 STRONG_CORRELATION = 0.8
+LENGTH_DECIMALS = 4
 JOBS = 2
 UNINFORMED = 0.95
 
@@ -150,8 +151,9 @@ def calibrate(
     problem = Problem(cells, sweeps, start, priors())
     progress(f"fitting {len(problem.y)} values")
     found = fit_from_many_starts(problem) if sweeps else fit(problem)
-    in_sample = row_errors(points, predictor(found))
-    for error in _sweep_errors(found, sweeps):
+    written = as_written(found)
+    in_sample = row_errors(points, predictor(written))
+    for error in _sweep_errors(written, sweeps):
         in_sample["total_tok_s_gpu"].append(error)
     errors: dict[str, Any] = {"in_sample": mape(in_sample), "rows": len(rows)}
     noise, source = dict(UNKNOWN_NOISE), "held-out errors of the shipped calibrations: too little data here for its own"
@@ -251,9 +253,26 @@ def _content(
     if length is not None:
         i = found.problem.prior.names.index(ACCEPTANCE)
         step = length_of_coordinate(found.x[i] + found.stderr[i], DEFAULT_DEPTH) - length
-        content["acceptance"] = {"length": round(length, 4), "spec_tokens": DEFAULT_DEPTH, "stderr": round(step, 4)}
+        content["acceptance"] = {
+            "length": round(length, LENGTH_DECIMALS),
+            "spec_tokens": DEFAULT_DEPTH,
+            "stderr": round(step, 4),
+        }
     content["hash"] = digest(content)
     return content
+
+
+def as_written(found: Fit) -> Fit:
+    """The fit with its coordinates as the file states them, rounded: what a file says of itself is true of the file."""
+    x = found.x.copy()
+    for i, name in enumerate(found.problem.prior.names):
+        if name == ACCEPTANCE:
+            length = round(length_of_coordinate(float(x[i]), DEFAULT_DEPTH), LENGTH_DECIMALS)
+            x[i] = length_coordinate(length, DEFAULT_DEPTH)
+        else:
+            p = registry()[name]
+            x[i] = p.to_internal(_significant(p.from_internal(float(x[i]))))
+    return replace(found, x=x)
 
 
 def _parameters(found: Fit) -> dict[str, Any]:

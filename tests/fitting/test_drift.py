@@ -10,15 +10,20 @@ from typing import Any
 
 import pytest
 
-from simulator import shipped_measurements
+from simulator import Calibration, read_measurements, shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import PRIORS, load_calibration
 from simulator.cost.parameters import registry
 from simulator.facts.reading import names, read_mapping
 from simulator.fitting import shipped
 from simulator.fitting.calibrate import as_calibration
+from simulator.fitting.frontiers import sweeps_of
+from simulator.fitting.headline import point_errors
+from simulator.fitting.problem import Evaluator
+from simulator.fitting.scoring import mape, row_errors
 from simulator.fitting.shipped import RECIPES, Recipe, build, differences, shipped_file
-from simulator.measurements import read_csv, select
+from simulator.measurements import FrontierPoint, MeasuredPoint, read_csv, select
+from simulator.measurements.configuration import Configuration
 
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 ATOM = RECIPES[0]
@@ -36,10 +41,34 @@ def test_a_refit_is_the_shipped_file(recipe: Recipe) -> None:
     assert differences(refitted(recipe), recipe.name) == []
 
 
+def errors_of(calibration: Calibration, recipe: Recipe) -> dict[str, float]:
+    """MAPE of the parameters as they stand in the file."""
+    rows = read_measurements(shipped_measurements(recipe.file), select=recipe.expression)
+    length = None if calibration.acceptance is None else calibration.acceptance.length
+    evaluate = Evaluator(calibration.values(), length, exact=True)
+
+    def predict(config: Configuration) -> dict[str, float]:
+        evaluate.prepare([config])
+        return evaluate(config)
+
+    runs = [row for row in rows if isinstance(row, MeasuredPoint)]
+    if runs:
+        return mape(row_errors(runs, predict))
+    points = [row for row in rows if isinstance(row, FrontierPoint)]
+    found = point_errors(evaluate, sweeps_of(points, "sglang", None), points)
+    return mape({"total_tok_s_gpu": [row["error_total_tok_s_gpu"] for row in found]})
+
+
 @every_recipe
-def test_a_refit_has_the_shipped_errors_scope_and_rows(recipe: Recipe) -> None:
+def test_the_errors_that_a_shipped_file_states_are_those_of_its_parameters(recipe: Recipe) -> None:
+    # not those of a refit: first-token times jump by more than rounding where a fit on another machine ends nearby
+    kept = load_calibration(recipe.name)
+    assert errors_of(kept, recipe) == pytest.approx(kept.errors["in_sample"], abs=5e-4)
+
+
+@every_recipe
+def test_a_refit_has_the_shipped_scope_and_rows(recipe: Recipe) -> None:
     found, kept = as_calibration(refitted(recipe)), load_calibration(recipe.name)
-    assert found.errors["in_sample"] == pytest.approx(kept.errors["in_sample"], abs=5e-4)
     assert (found.scope, found.data, found.identifiability) == (kept.scope, kept.data, kept.identifiability)
     assert found.covariance.names == kept.covariance.names
     for name, entry in found.parameters.items():
