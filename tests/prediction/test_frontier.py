@@ -140,14 +140,18 @@ def test_refuses_bad_columns(columns: dict[str, Any], message: str) -> None:
 
 
 def test_docstring_examples() -> None:
-    assert doctest.testmod(frontier) == (0, 1)
+    assert doctest.testmod(frontier) == (0, 2)
 
 
 # --- rules between two points
 
 
 def test_by_the_derived_rule_cost_and_energy_follow_from_the_throughput() -> None:
-    columns = {**POINTS, "cost_usd_per_mtok_lo": POINTS["cost_usd_per_mtok"] / 1.1, "total_tok_s_gpu_hi": THROUGHPUT * 1.1}
+    columns = {
+        **POINTS,
+        "cost_usd_per_mtok_lo": POINTS["cost_usd_per_mtok"] / 1.1,
+        "total_tok_s_gpu_hi": THROUGHPUT * 1.1,
+    }
     each, derived = Frontier.from_points(columns), Frontier.from_points(columns, "derived")
     x = np.linspace(*each.band, 50)
     throughput = derived.curve("total_tok_s_gpu", x)

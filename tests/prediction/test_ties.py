@@ -93,7 +93,9 @@ def test_the_front_is_that_of_all_points_and_favoured_ones_are_near_it(runs: lis
         x, y = front.columns["interactivity_tok_s_user"], front.columns["total_tok_s_gpu"]
         assert set(zip(x.tolist(), y.tolist(), strict=True)) <= everywhere
         for a, b, _ in runs:
-            assert np.any((x >= a * (1 - NOISE) ** 2) & (y >= b * (1 - NOISE) ** 2)), "no run beats it by more than noise"
+            assert np.any((x >= a * (1 - NOISE) ** 2) & (y >= b * (1 - NOISE) ** 2)), (
+                "no run beats it by more than noise"
+            )
 
 
 def test_the_rule_goes_to_all_fronts() -> None:
