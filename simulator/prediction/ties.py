@@ -52,7 +52,7 @@ class TiedFronts:
             >>> tied.sizes(84), tied.sizes(99)
             ((2, 4), (4,))
             >>> [round(tied.favour(84, tp).at(84)["concurrency"]) for tp in (2, 4)]
-            [8, 14]
+            [8, 16]
         """
         front = Frontier.from_points(columns, rule)
         table = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
