@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simulator.cost.calibration import Calibration, load_calibration
     from simulator.errors import InputError
     from simulator.facts.reading import load_engine, load_hardware, load_model
+    from simulator.fitting.against import Against, compare_against
     from simulator.fitting.calibrate import Session, calibrate
     from simulator.fitting.evaluate import Evaluation, evaluate
     from simulator.fitting.suggest import Suggestions, suggest
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Acceptance",
+    "Against",
     "Answer",
     "Backend",
     "Calibration",
@@ -64,6 +66,7 @@ __all__ = [
     "WideSweep",
     "calibrate",
     "compare",
+    "compare_against",
     "draw",
     "evaluate",
     "explain",
@@ -94,6 +97,7 @@ HOMES = {
     "simulator.cost.calibration": ("Calibration", "load_calibration"),
     "simulator.errors": ("InputError",),
     "simulator.facts.reading": ("load_engine", "load_hardware", "load_model"),
+    "simulator.fitting.against": ("Against", "compare_against"),
     "simulator.fitting.calibrate": ("Session", "calibrate"),
     "simulator.fitting.evaluate": ("Evaluation", "evaluate"),
     "simulator.fitting.suggest": ("Suggestions", "suggest"),

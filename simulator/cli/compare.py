@@ -6,8 +6,26 @@ from typing import Any
 
 import click
 
-from simulator.cli.options import Inputs, floats, ints, output_options, run_options, scenario_options
+from simulator.cli.options import (
+    Inputs,
+    floats,
+    given,
+    ints,
+    output_options,
+    run_options,
+    scenario_options,
+    sweep_option,
+)
 from simulator.cli.output import check_outputs, emit
+from simulator.errors import InputError
+from simulator.traffic.sweeps import Grid
+
+OF_THE_ROWS = (
+    *("hardware", "model", "precision", "tp", "ep", "dp", "isl", "osl", "mtp", "acceptance_length", "acceptance_rate"),
+    *("acceptance", "acceptance_profile", "kv_dtype", "allow_dequant", "requests_per_client", "range_ratio"),
+    *("concurrency", "at"),
+)
+"""Options that published rows answer themselves."""
 
 
 @click.command()
@@ -18,42 +36,92 @@ from simulator.cli.output import check_outputs, emit
     callback=ints,
     help="Clients swept; what does not fit in memory is left out.  [default: 4..256]",
 )
+@sweep_option
 @click.option("--at", metavar="X,..", callback=floats, help="Interactivities, tok/s/user; default: round ones.")
+@click.option(
+    "--against",
+    metavar="NAME|FILE.csv",
+    help="A published frontier, by name or file: sweep what it swept, and print published, predicted and error.",
+)
+@click.option(
+    "--front-rule",
+    metavar="each|derived",
+    help="Each metric splined on its own, or cost and tok/s/MW derived from the splined throughput, as InferenceX "
+    "pages do since 12 August 2026.  [default: by the date of the published rows, else each]",
+)
 @run_options
 @output_options
 def compare(
     inputs: Inputs,
     concurrency: list[int] | None,
+    sweep: Grid | None,
     at: list[float] | None,
+    against: str | None,
     form: str,
     output: str | None,
     plot: str | None,
     **options: Any,
 ) -> None:
-    """Compare MTP with Off at matched interactivity.
+    """Compare MTP with Off at matched interactivity, or a published frontier with the prediction.
 
-    Both are swept over concurrency and TP; of each the upper-left Pareto front of throughput over interactivity is
-    splined and read at the same interactivities. Nothing is extrapolated.
+    MTP and Off are swept over concurrency and TP; of each the upper-left Pareto front of throughput over interactivity
+    is splined and read at the same interactivities. Nothing is extrapolated.
 
     \b
-    mtpsim compare --at 44,64,84
+    mtpsim compare --against inferencex-mi355x-fp4-1k1k
+    mtpsim compare --at 44,64,84 --sweep 2:4..256 --sweep 4:4,8,16
     mtpsim compare --tp 4 --isl 8192 --mtp 3 --acceptance-length 2.8 --format json
     """
     check_outputs(output, plot)
+    inputs = inputs.swept(sweep)
+    if against is not None:
+        _check_alone()
     from simulator import api
     from simulator.cli.kernel_start import start_kernels
 
     start_kernels()
 
-    scenario = inputs.scenario(tp=inputs.tp[0])
-    matched = api.compare(scenario, concurrency, tp=inputs.tp, at=at or (), **options)
+    result: api.Matched | api.Against
+    if against is not None:
+        result = api.compare_against(
+            against,
+            inputs.calibration,
+            sweep=sweep or (),
+            engine=inputs.engine,
+            checkpoint=inputs.checkpoint,
+            force=inputs.force,
+            **options,
+        )
+    elif sweep is not None:
+        result = api.compare(inputs.scenario(tp=sweep.tp[0]), sweep=sweep, at=at or (), **options)
+    else:
+        result = api.compare(inputs.scenario(tp=inputs.tp[0]), concurrency, tp=inputs.tp, at=at or (), **options)
     if plot is not None:
         from simulator.plots.drawing import draw
 
-        draw(matched, plot)
+        draw(result, plot)
     if form == "table":
-        from simulator.cli.text.compare import comparison_text
-
-        emit(comparison_text(matched, piped=output is not None), output)
+        emit(_text(result, piped=output is not None), output)
     else:
-        emit(matched.to_json() if form == "json" else matched.to_csv(), output)
+        emit(result.to_json() if form == "json" else result.to_csv(), output)
+
+
+def _text(result: Any, piped: bool) -> str:
+    if type(result).__name__ == "Against":
+        from simulator.cli.text.against import against_text
+
+        return against_text(result, piped)
+    from simulator.cli.text.compare import comparison_text
+
+    return comparison_text(result, piped)
+
+
+def _check_alone() -> None:
+    """Refuse options that the published rows answer.
+
+    Raises:
+        InputError: names them.
+    """
+    beside = given(*OF_THE_ROWS)
+    if beside:
+        raise InputError(f"--against: the published rows say what runs; expected no {', '.join(beside)} beside it")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import click
 
-from simulator.cli.options import Inputs, output_options, scenario_options
+from simulator.cli.options import Inputs, output_options, scenario_options, sweep_option
 from simulator.cli.output import check_outputs, emit
+from simulator.errors import InputError
+from simulator.traffic.sweeps import Grid
 
 
 @click.command()
 @scenario_options()
 @click.option("--concurrency", metavar="N", type=int, default=32, show_default=True, help="Clients.")
+@sweep_option
 @click.option("--phase", metavar="decode|prefill|both", default="decode", show_default=True, help="What to explain.")
 @click.option("--batch", metavar="N", type=float, help="Running requests; default: their mean at this concurrency.")
 @click.option("--prompts", metavar="N", type=float, help="Prompts in the prefill pass; default: 1.")
@@ -19,6 +22,7 @@ from simulator.cli.output import check_outputs, emit
 def explain(
     inputs: Inputs,
     concurrency: int,
+    sweep: Grid | None,
     phase: str,
     batch: float | None,
     prompts: float | None,
@@ -34,6 +38,13 @@ def explain(
     mtpsim explain --mtp 3 --concurrency 4 --phase both --plot roofline.svg
     """
     check_outputs(output, plot)
+    inputs = inputs.swept(sweep)
+    if sweep is not None:
+        if len(sweep.runs) != 1:
+            raise InputError(
+                f"--sweep: explain takes exactly one configuration, such as 4:16; found {len(sweep.runs)} in {sweep}"
+            )
+        ((_, concurrency),) = sweep.runs
     from simulator import api
     from simulator.cli.kernel_start import start_kernels
 

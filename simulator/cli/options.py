@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulator.cli.lists import parse_floats, parse_ints
 from simulator.errors import InputError
+from simulator.traffic.sweeps import Grid, parse_grid
 
 if TYPE_CHECKING:
     from simulator.serving.scenario import Scenario
@@ -57,6 +58,18 @@ class Inputs:
             )
         return [self.scenario(tp, k) for tp in self.tp for k in self.mtp]
 
+    def swept(self, sweep: Grid | None) -> Inputs:
+        """The same with the TPs of a sweep, which states them together with the concurrencies.
+
+        Raises:
+            InputError: ``--tp`` or ``--concurrency`` beside ``--sweep``.
+        """
+        if sweep is None:
+            return self
+        for name in given("tp", "concurrency"):
+            raise InputError(f"--sweep states TP and clients together, as in 2:4..256: expected no {name} beside it")
+        return replace(self, tp=list(sweep.tp))
+
     def scenario(self, tp: int | None = None, k: int | None = None) -> Scenario:
         """The scenario of one TP and one depth; by default the only ones.
 
@@ -87,6 +100,36 @@ def ints(context: click.Context, option: click.Parameter, value: str | None) -> 
 def floats(context: click.Context, option: click.Parameter, value: str | None) -> list[float] | None:
     """Click callback: a list of numbers."""
     return None if value is None else parse_floats(option.opts[0], value)
+
+
+def grid(context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> Grid | None:
+    """Click callback: the parts of a sweep."""
+    return parse_grid(option.opts[0], value) if value else None
+
+
+def given(*names: str) -> list[str]:
+    """Those of the current command's options that the user wrote, as written in its help."""
+    context = click.get_current_context()
+    written = {
+        p.name: p.opts[0] for p in context.command.params if p.name and context.get_parameter_source(p.name) in WRITTEN
+    }
+    return [written[name] for name in names if name in written]
+
+
+WRITTEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+
+
+def sweep_option(command: Command) -> Command:
+    """The runs, replica size by replica size: ``sweep``, a :class:`~simulator.traffic.sweeps.Grid` or None."""
+    option = click.option(
+        "--sweep",
+        metavar="TP:N,..",
+        multiple=True,
+        callback=grid,
+        help="Instead of --tp and --concurrency, repeatable: --sweep 2:4..256 --sweep 4:4,8,16. A front keeps the best "
+        "of what was run, so another sweep gives another front: sweep what the other side swept.",
+    )
+    return option(command)
 
 
 def _lower(context: click.Context, option: click.Parameter, value: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
+from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options, sweep_option
 from simulator.cli.output import check_outputs, emit
+from simulator.traffic.sweeps import Grid
 
 
 @click.command()
@@ -18,12 +19,14 @@ from simulator.cli.output import check_outputs, emit
     callback=ints,
     help="Clients; 4..256 means the powers of two.  [default: those of 4..256 that fit in memory]",
 )
+@sweep_option
 @click.option("--queue-over-memory", is_flag=True, help="Let requests queue whose caches do not fit.")
 @run_options
 @output_options
 def predict(
     inputs: Inputs,
     concurrency: list[int] | None,
+    sweep: Grid | None,
     queue_over_memory: bool,
     form: str,
     output: str | None,
@@ -36,15 +39,18 @@ def predict(
     mtpsim predict
     mtpsim predict --engine atom --tp 4 --isl 8192 --precision fp8 --mtp 0,3
     mtpsim predict --mtp 3 --acceptance-length 2.8 --concurrency 4,16,64 --format json
+    mtpsim predict --mtp 0,3 --sweep 2:4..128 --sweep 4:4,8,16
     """
     check_outputs(output, plot)
+    inputs = inputs.swept(sweep)
     from simulator import api
     from simulator.cli.kernel_start import start_kernels
 
     start_kernels()
 
     over_memory = "queue" if queue_over_memory else "refuse"
-    table = api.predict(inputs.scenarios(), concurrency, over_memory=over_memory, **options)
+    scenarios = [inputs.scenario(sweep.tp[0], k) for k in inputs.mtp] if sweep else inputs.scenarios()
+    table = api.predict(scenarios, concurrency, sweep=sweep or (), over_memory=over_memory, **options)
     if plot is not None:
         from simulator.plots.drawing import draw
 

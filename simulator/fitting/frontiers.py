@@ -14,7 +14,8 @@ from simulator.errors import InputError
 from simulator.measurements import FrontierPoint, implied_gpus
 from simulator.measurements.cells import Observation
 from simulator.measurements.configuration import Configuration
-from simulator.prediction.frontier import Frontier
+from simulator.prediction.frontier import Frontier, Rule, front_rule
+from simulator.traffic.sweeps import Grid, parse_grid
 from simulator.units import KILO
 
 FRONTIER_NOISE = {"total_tok_s_gpu": 0.008, "concurrency": 0.04}
@@ -23,11 +24,11 @@ FRONTIER_NOISE = {"total_tok_s_gpu": 0.008, "concurrency": 0.04}
 EXCESS = "excess"
 """By how much a replica size rises above a published front point: a front says that none does."""
 
-DEFAULT_TP = (2, 4)
-DEFAULT_CONCURRENCY = {"off": (4, 8, 16, 32, 64, 128, 256), "mtp": (4, 8, 16, 32, 64, 128)}
-"""The published sweep: TP2 at concurrency 4..256 (MTP 4..128) and TP4 at 4..16
+DEFAULT_SWEEP = {
+    spec: parse_grid("sweep", text) for spec, text in (("off", "2:4..256;4:4..16"), ("mtp", "2:4..128;4:4..16"))
+}
+"""Runs behind a frontier whose file has no column ``sweep``: those of the published table
 (``simulator/measurements/published/README.md``)."""
-WIDE_TP_CONCURRENCY = 16
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,22 @@ class Sweep:
     """One series of frontier points and the grid of runs behind it."""
 
     base: Configuration
-    tp: tuple[int, ...]
-    concurrency: tuple[int, ...]
+    swept: Grid
+    rule: Rule
     interactivity: tuple[float, ...]
     observations: tuple[Observation, ...]
     metrics: tuple[str, ...]
     gpus: tuple[int, ...]
     lines: tuple[tuple[str, int], ...]
 
+    @property
+    def tp(self) -> tuple[int, ...]:
+        """The replica sizes swept, GPUs."""
+        return self.swept.tp
+
     def grid(self) -> list[Configuration]:
-        """The runs of the sweep: all concurrencies at the smallest TP, up to 16 at the wider ones."""
-        smallest = min(self.tp)
-        return [
-            dataclasses.replace(self.base, tp=tp, concurrency=c)
-            for tp in self.tp
-            for c in self.concurrency
-            if tp == smallest or c <= WIDE_TP_CONCURRENCY
-        ]
+        """The runs of the sweep."""
+        return [dataclasses.replace(self.base, tp=tp, concurrency=c) for tp, c in self.swept.runs]
 
     def predict(self, evaluate: Callable[[Configuration], dict[str, float]]) -> list[float]:
         """Logarithms of the splined metrics at the interactivities, in the order of ``observations``.
@@ -139,13 +139,14 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
         p = members[0]
         if len(members) < 2:
             raise InputError(f"{p.file}: line {p.line}: a frontier series needs at least 2 points, found 1 ({p.spec})")
+        swept = sweep_behind(members)
         base = Configuration(
             hardware=p.hardware.lower(),
             model=p.model.lower(),
             engine=(p.engine or engine).lower(),
             precision=p.precision.lower(),
             checkpoint=p.checkpoint or checkpoint,
-            tp=min(DEFAULT_TP),
+            tp=min(swept.tp),
             ep=1,
             dp=1,
             kv_dtype=None,
@@ -163,12 +164,28 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
                     at.append(m.interactivity_tok_s_user)
                     observations.append(Observation(metric, float(value), sd))
                     metrics.append(metric)
-                    gpus.append(replica_size(m, DEFAULT_TP))
+                    gpus.append(replica_size(m, swept.tp))
             at.append(m.interactivity_tok_s_user)
             observations.append(Observation(EXCESS, 1.0, FRONTIER_NOISE["total_tok_s_gpu"]))
             metrics.append(EXCESS)
-            gpus.append(replica_size(m, DEFAULT_TP))
+            gpus.append(replica_size(m, swept.tp))
         lines = tuple((m.file, m.line) for m in members)
         series = (tuple(at), tuple(observations), tuple(metrics), tuple(gpus), lines)
-        out.append(Sweep(base, DEFAULT_TP, DEFAULT_CONCURRENCY[p.spec], *series))
+        out.append(Sweep(base, swept, front_rule(None, [m.date for m in members]), *series))
     return out
+
+
+def sweep_behind(members: Sequence[FrontierPoint]) -> Grid:
+    """The runs behind one series, as its rows state them, else the default.
+
+    Raises:
+        InputError: rows of one series that state different sweeps.
+    """
+    stated = {m.sweep: m for m in reversed(members) if m.sweep is not None}
+    if len(stated) > 1:
+        (first, a), (second, b) = list(stated.items())[-1:-3:-1]
+        raise InputError(
+            f"{b.file}: line {b.line}, column 'sweep': found {second}, but line {a.line} of the same frontier has "
+            f"{first}; expected one sweep per frontier"
+        )
+    return next(iter(stated), DEFAULT_SWEEP[members[0].spec])

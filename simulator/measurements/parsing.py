@@ -9,6 +9,7 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.measurements.rows import Column
+from simulator.traffic.sweeps import Grid, parse_grid
 
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 SHOWN = 20
@@ -52,7 +53,16 @@ def parse_cell(column: Column, text: str) -> Any:
         return _one_of(column, text, {"off": "off", "mtp": "mtp"})
     if column.kind == "flag":
         return _one_of(column, text, FLAGS)
+    if column.kind == "sweep":
+        return _sweep(text)
     return _number(column, text)
+
+
+def _sweep(text: str) -> Grid:
+    try:
+        return parse_grid("a sweep", text)
+    except InputError as fault:
+        raise ValueError(str(fault).removeprefix("a sweep: ")) from None
 
 
 def _one_of(column: Column, text: str, known: Mapping[str, Any]) -> Any:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["text", "count", "number", "flag", "spec"]
+from simulator.traffic.sweeps import Grid
+
+Kind = Literal["text", "count", "number", "flag", "spec", "sweep"]
 
 
 class Column(NamedTuple):
     """One column of the schema.
 
     ``text`` is any non-blank string, ``count`` a whole number >= 1, ``number`` a finite number > 0, ``flag`` true or
-    false, ``spec`` off or mtp.
+    false, ``spec`` off or mtp, ``sweep`` replica sizes with their concurrencies.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Column(NamedTuple):
             "number": "a number > 0",
             "flag": "true or false",
             "spec": "off or mtp",
+            "sweep": "TP:clients such as 2:4..256;4:4..16",
         }[self.kind]
         return f"{words} ({self.unit})" if self.unit else words
 
@@ -106,6 +109,9 @@ class FrontierPoint:
     engine_version: str | None = _may("text", "image or commit of the engine")
     spec_tokens: int | None = _may("count", "draft tokens per round k", "tokens")
     acceptance_length: float | None = _may("number", "mean tokens emitted per round, 1 to k+1", "tokens")
+    sweep: Grid | None = field(
+        default=None, metadata={"column": ("sweep", "", "runs behind the frontier: clients of each TP", False)}
+    )
     notes: str | None = _may("text", "anything else")
     file: str = ""
     line: int = 0

@@ -14,6 +14,7 @@ from simulator.results import words
 from simulator.results.table import Result, ResultTable
 
 if TYPE_CHECKING:
+    from simulator.fitting.against import Against
     from simulator.fitting.evaluate import Evaluation
     from simulator.planning.answer import Answer
     from simulator.plots.traffic import TrafficPicture
@@ -32,8 +33,8 @@ def draw(
     """The picture of a result, written to ``path`` (PNG or SVG by its suffix) if there is one.
 
     Args:
-        result: of :func:`~simulator.predict`, ``compare``, ``explain``, ``evaluate``, ``validate``, ``plan``,
-            ``simulate`` or a what-if study.
+        result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``explain``, ``evaluate``,
+            ``validate``, ``plan``, ``simulate`` or a what-if study.
         path: file to write; it is whole or not there.
         measured: points to mark on the map of acceptance, with ``concurrency``, ``acceptance_length``, ``lo``, ``hi``.
         title: instead of the picture's own.
@@ -72,6 +73,14 @@ def _comparison(matched: Matched, title: str) -> Figure:
 
     fronts = matched.fronts
     return comparison_figure(fronts["mtp"], fronts["off"], matched.comparison, title or words.title(matched.meta))
+
+
+def _against(result: Against, title: str) -> Figure:
+    """Published points on the predicted fronts."""
+    from simulator.plots.against import against_figure
+
+    own = "; ".join(result.meta["sources"]) or result.meta["file"]
+    return against_figure(result.fronts, result.curves, result.rows, title or own)
 
 
 def _explanation(explanation: Explanation, title: str) -> Figure:
@@ -181,6 +190,7 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
 PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "ResultTable": _prediction,
     "Matched": _comparison,
+    "Against": _against,
     "Explanation": _explanation,
     "Evaluation": _evaluation,
     "Report": _validation,

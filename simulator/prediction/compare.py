@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.errors import InputError
-from simulator.facts.deployment import check_deployment
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier, pareto_front
-from simulator.prediction.matched import Band, Comparison, MatchedPoint, Spec, read_fronts
-from simulator.prediction.several import CONCURRENCIES, predict
+from simulator.prediction.frontier import front_rule as rule_of
+from simulator.prediction.matched import LABELS, Band, Comparison, MatchedPoint, Spec, read_fronts
+from simulator.prediction.several import CONCURRENCIES, as_grid, predict, with_tp
+from simulator.prediction.ties import TiedFronts
 from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, make_scenario
 from simulator.speculation.acceptance import OFF
+from simulator.traffic.sweeps import Grid
 
 CURVES = (INTERACTIVITY, THROUGHPUT, "cost_usd_per_mtok", "tok_s_per_mw", "concurrency")
 BANDS = (THROUGHPUT, "cost_usd_per_mtok")
@@ -34,6 +36,7 @@ class Matched(Result):
         rows: per interactivity MTP, then Off, with intervals; what does not exist there is None.
         frontier: the swept points on each front, by rising interactivity.
         fronts: the same as splined curves.
+        ties: sentences on interactivities where noise cannot tell two replica sizes apart, and both matter.
     """
 
     meta: Mapping[str, Any]
@@ -41,13 +44,14 @@ class Matched(Result):
     rows: Rows
     frontier: Mapping[Spec, Rows]
     fronts: Mapping[Spec, Frontier]
+    ties: tuple[str, ...] = ()
 
     def records(self) -> Rows:
         """The rows."""
         return self.rows
 
     def document(self) -> Mapping[str, Any]:
-        """``meta``, ``rows``, ``sentences``, ``band`` (None: the curves do not overlap), ``bands``, ``frontier``."""
+        """``meta``, ``rows``, ``sentences``, ``band`` (None: no overlap), ``bands``, ``frontier``, ``ties``."""
         c = self.comparison
         return {
             "meta": self.meta,
@@ -56,6 +60,7 @@ class Matched(Result):
             "band": c.band,
             "bands": {"mtp": c.mtp_band, "off": c.off_band},
             "frontier": self.frontier,
+            "ties": self.ties,
         }
 
 
@@ -65,6 +70,8 @@ def compare(
     *,
     tp: Sequence[int] = (),
     at: Sequence[float] = (),
+    sweep: Grid | str | Sequence[str] = (),
+    front_rule: str | None = None,
     method: str = "des",
     seed: int = 0,
     cost_basis: str = "hyperscaler",
@@ -77,6 +84,10 @@ def compare(
         concurrencies: swept; those whose caches do not fit are left out and noted. None: 4 to 256 in powers of two.
         tp: tensor parallelism degrees swept; none: the scenario's own.
         at: interactivities in tok/s/user; none: three to five round ones inside the band where both curves exist.
+        sweep: instead of ``concurrencies`` and ``tp``, as of :func:`simulator.prediction.several.predict`: which runs
+            are behind a front decides what is on it.
+        front_rule: ``each`` metric splined on its own, or cost and energy ``derived`` from the splined throughput;
+            None: each.
         method: as of :func:`simulator.prediction.predict.predict`, like the arguments that follow.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
@@ -91,18 +102,24 @@ def compare(
         at 44 tok/s/user MTP delivers 32 % more tok/s/GPU and each token costs 24 % less
     """
     if scenario is None:
-        scenario, tp = make_scenario(mtp=3), tp or (2, 4)
+        scenario, tp = make_scenario(mtp=3), tp or (() if sweep else (2, 4))
     if scenario.speculation.tokens == 0:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
     for value in at:
         if not (math.isfinite(value) and value > 0):
             raise InputError(f"--at: expected interactivities above 0 tok/s/user, found {value:g}")
+    rule = rule_of(front_rule)
+    grid = as_grid(sweep) if sweep else None
+    if grid is not None and tp:
+        raise InputError("--sweep states the TP of each run: expected no --tp beside it")
     sides: dict[Spec, Scenario] = {"mtp": scenario, "off": replace(scenario, speculation=OFF)}
     scenarios = {spec: [with_tp(side, n) for n in tp] or [side] for spec, side in sides.items()}
+    clients = concurrencies if grid is not None or concurrencies is not None else CONCURRENCIES
     tables = {
         spec: predict(
             variants,
-            CONCURRENCIES if concurrencies is None else concurrencies,
+            clients,
+            sweep=grid or (),
             method=method,
             seed=seed,
             cost_basis=cost_basis,
@@ -111,29 +128,23 @@ def compare(
         )
         for spec, variants in scenarios.items()
     }
-    fronts = {spec: _front(table.rows) for spec, table in tables.items()}
+    tied = {spec: TiedFronts.from_points(front_columns(table.rows), rule) for spec, table in tables.items()}
+    fronts = {spec: one.front for spec, one in tied.items()}
     points = tuple(at) or round_interactivities(fronts["mtp"].band, fronts["off"].band)
     comparison = read_fronts(fronts["mtp"], fronts["off"], points)
     return Matched(
-        meta={**tables["mtp"].meta, "left_out": [note for t in tables.values() for note in t.meta["left_out"]]},
+        meta={
+            **tables["mtp"].meta,
+            "sweep": None if grid is None else str(grid),
+            "front_rule": rule,
+            "left_out": [note for t in tables.values() for note in t.meta["left_out"]],
+        },
         comparison=comparison,
         rows=tuple(_row(point, fronts[point.spec]) for point in comparison.points),
         frontier={spec: _on_front(table.rows) for spec, table in tables.items()},
         fronts=fronts,
+        ties=tuple(text for spec in sides for value in points for text in _tie(spec, tied[spec], value)),
     )
-
-
-def with_tp(scenario: Scenario, tp: int) -> Scenario:
-    """The same scenario on another number of GPUs.
-
-    Raises:
-        InputError: the shape cannot be divided like that.
-    """
-    if isinstance(tp, bool) or not isinstance(tp, int) or tp < 1:
-        raise InputError(f"--tp: expected a whole number of at least 1, found {tp!r}")
-    deployment = scenario.deployment.model_copy(update={"tp": tp})
-    check_deployment(deployment)
-    return replace(scenario, deployment=deployment)
 
 
 def round_interactivities(mtp_band: Band, off_band: Band) -> tuple[float, ...]:
@@ -156,10 +167,35 @@ def round_interactivities(mtp_band: Band, off_band: Band) -> tuple[float, ...]:
     return (low, high)
 
 
-def _front(rows: Sequence[Mapping[str, Any]]) -> Frontier:
-    """The front with every curve that a comparison reads; ``tp`` to tell where a point comes from."""
+def front_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Every curve that a comparison reads off predicted rows; ``tp`` to tell where a point comes from."""
     ends = [f"{name}{end}" for name in BANDS for end in ("_lo", "_hi") if f"{name}{end}" in rows[0]]
-    return Frontier.from_points({name: [row[name] for row in rows] for name in (*CURVES, *ends, "tp")})
+    return {name: [row[name] for row in rows] for name in (*CURVES, *ends, "tp")}
+
+
+def _tie(spec: Spec, tied: TiedFronts, interactivity: float) -> list[str]:
+    """A sentence on a tie at an interactivity, if it matters."""
+    others = tied.others(interactivity, None)
+    if not others:
+        return []
+    found = "; ".join(f"TP{tp} gives {reading(read)}" for tp, read in others.items())
+    here = reading(tied.front.at(interactivity))
+    return [
+        f"at {interactivity:.10g} tok/s/user the front of {LABELS[spec]} rests on a tie of replica sizes, whose points "
+        f"differ by less than run-to-run noise: {here} here, {found}"
+    ]
+
+
+def reading(read: Mapping[str, float]) -> str:
+    """What a front gives at a place, in words.
+
+    Example:
+        >>> reading({"total_tok_s_gpu": 562.38, "concurrency": 14.02})
+        '562 tok/s/GPU with 14.0 clients'
+    """
+    if math.isnan(read[THROUGHPUT]):
+        return "nothing"
+    return f"{read[THROUGHPUT]:.0f} tok/s/GPU with {read['concurrency']:.1f} clients"
 
 
 def _on_front(rows: Sequence[Mapping[str, Any]]) -> Rows:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +16,56 @@ from simulator.prediction.spline import FloatArray, monotone_spline
 
 INTERACTIVITY = "interactivity_tok_s_user"
 THROUGHPUT = "total_tok_s_gpu"
+
+Rule = Literal["each", "derived"]
+RULES: dict[Rule, str] = {
+    "each": "every metric splined on its own",
+    "derived": "cost and tok/s/MW derived from the splined throughput",
+}
+"""How the metrics between two points of a front are read."""
+
+DERIVED_SINCE = date(2026, 8, 12)
+"""InferenceX pages derive cost and energy from the splined throughput since this day (InferenceX-app, pull 726)."""
+
+SAME_CONSTANT = 1e-3
+"""A metric is derived where its points agree on the constant to 0.1 %, as those pages do, and else splined."""
+
+DERIVED = {
+    "cost_usd_per_mtok": (THROUGHPUT, -1),
+    "cost_usd_per_mtok_lo": (f"{THROUGHPUT}_hi", -1),
+    "cost_usd_per_mtok_hi": (f"{THROUGHPUT}_lo", -1),
+    "tok_s_per_mw": (THROUGHPUT, 1),
+}
+"""Metric -> the throughput it follows from, and the power of it that it is proportional to."""
+
+
+def front_rule(rule: str | None, dates: Iterable[str | None] = ()) -> Rule:
+    """The rule asked for, else that of the data's date: ``derived`` if any day is 12 August 2026 or later.
+
+    Args:
+        rule: ``each`` or ``derived``; None: by the date.
+        dates: days of the data, ISO; what is absent or reads differently says nothing.
+
+    Raises:
+        InputError: no such rule.
+
+    Example:
+        >>> front_rule(None, ["2026-08-11", None]), front_rule(None, ["2026-08-12"]), front_rule("each", ["2026-09-01"])
+        ('each', 'derived', 'each')
+    """
+    if rule is not None:
+        for known in RULES:
+            if rule == known:
+                return known
+        raise unknown_name("front rule", rule, RULES)
+    return "derived" if any(_since(day) for day in dates) else "each"
+
+
+def _since(day: str | None) -> bool:
+    try:
+        return day is not None and date.fromisoformat(day[:10]) >= DERIVED_SINCE
+    except ValueError:
+        return False
 
 
 def pareto_front(interactivity: ArrayLike, throughput: ArrayLike) -> NDArray[np.intp]:
@@ -48,23 +100,26 @@ def pareto_front(interactivity: ArrayLike, throughput: ArrayLike) -> NDArray[np.
 class Frontier:
     """The Pareto front of one series, and every metric of its points as a curve over interactivity.
 
-    Each metric is splined on its own (:func:`~simulator.prediction.spline.monotone_spline`), as the published tables
-    are, so between two points ``cost x throughput`` is not exactly the price per hour. Outside the band every metric is
-    NaN.
+    By the rule ``each``, every metric is splined on its own (:func:`~simulator.prediction.spline.monotone_spline`), as
+    the tables published before 12 August 2026 are, so between two points ``cost x throughput`` is not exactly the price
+    per hour; by the rule ``derived`` it is, as in those published since. Outside the band every metric is NaN.
 
     Attributes:
         columns: metric name (which carries the unit) -> values of the front by rising interactivity, read-only.
+        rule: how cost and energy are read between two points.
     """
 
     columns: Mapping[str, FloatArray]
+    rule: Rule = "each"
 
     @classmethod
-    def from_points(cls, columns: Mapping[str, ArrayLike]) -> Frontier:
+    def from_points(cls, columns: Mapping[str, ArrayLike], rule: Rule = "each") -> Frontier:
         """The front of measured or simulated points.
 
         Args:
             columns: metric name -> one number per point. ``interactivity_tok_s_user`` and ``total_tok_s_gpu`` are
                 required, finite and positive. In any other column a number that is not known is NaN or None.
+            rule: ``each`` metric on its own, or cost and energy ``derived`` from the throughput.
 
         Raises:
             InputError: no points, a required column missing or not positive, a column not numeric or of another length.
@@ -84,7 +139,7 @@ class Frontier:
             if bad.size:
                 raise InputError(f"{name} must be finite and positive; found {bad[0]}")
         front = pareto_front(table[INTERACTIVITY], table[THROUGHPUT])
-        return cls(MappingProxyType({name: _read_only(values[front]) for name, values in table.items()}))
+        return cls(MappingProxyType({name: _read_only(values[front]) for name, values in table.items()}), rule)
 
     @property
     def band(self) -> tuple[float, float]:
@@ -100,7 +155,20 @@ class Frontier:
         """
         if metric not in self.columns:
             raise unknown_name("metric", metric, self.columns)
+        if self.rule == "derived" and metric in DERIVED:
+            source, power = DERIVED[metric]
+            constant = self._constant(metric, source, power)
+            if constant is not None:
+                return constant * self.curve(source, interactivity) ** power
         return monotone_spline(self.columns[INTERACTIVITY], self.columns[metric], interactivity)
+
+    def _constant(self, metric: str, source: str, power: int) -> float | None:
+        """What a metric is times a power of the throughput, or None where the points do not agree on it."""
+        if source not in self.columns:
+            return None
+        constants = self.columns[metric] / self.columns[source] ** power
+        low, high = float(np.min(constants)), float(np.max(constants))
+        return float(constants[0]) if 0.0 < high <= low * (1.0 + SAME_CONSTANT) else None
 
     def at(self, interactivity: float) -> dict[str, float]:
         """Every metric at one interactivity (tok/s/user), itself included; metrics are NaN outside the band."""

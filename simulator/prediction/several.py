@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.facts.deployment import check_deployment
 from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.results.table import ResultTable
 from simulator.results.words import replica_name
 from simulator.serving.scenario import Scenario, make_scenario
+from simulator.traffic.sweeps import Grid, parse_grid
 
 CONCURRENCIES = (4, 8, 16, 32, 64, 128, 256)
 """Concurrencies swept when none are named."""
@@ -19,6 +22,7 @@ def predict(
     scenarios: Scenario | Sequence[Scenario] | None = None,
     concurrencies: Sequence[int] | None = None,
     *,
+    sweep: Grid | str | Sequence[str] = (),
     method: str = "des",
     seed: int = 0,
     cost_basis: str = "hyperscaler",
@@ -34,6 +38,8 @@ def predict(
     Args:
         scenarios: one or several, see :func:`~simulator.make_scenario`; None: the default one.
         concurrencies: closed-loop clients, each at least 1; None: those of 4, 8, ... 256 that fit in memory.
+        sweep: instead of concurrencies and of the scenarios' own TP: ``["2:4..256", "4:4,8,16"]`` is TP2 at 4 to 256
+            clients in powers of two and TP4 at 4, 8 and 16, each for every scenario.
         method: ``des`` (discrete events) or ``closed-form``.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
@@ -55,20 +61,27 @@ def predict(
         scenarios = [scenarios]
     if not scenarios:
         raise InputError("expected at least one scenario, found none")
-    if concurrencies is None:
-        concurrencies, over_memory = CONCURRENCIES, "leave-out"
-    check_concurrencies(concurrencies)
-    loads = [(scenario, list(concurrencies)) for scenario in scenarios]
+    if sweep:
+        loads = swept(scenarios, as_grid(sweep), concurrencies)
+    else:
+        if concurrencies is None:
+            concurrencies, over_memory = CONCURRENCIES, "leave-out"
+        check_concurrencies(concurrencies)
+        loads = [(scenario, list(concurrencies)) for scenario in scenarios]
     left_out: list[str] = []
     if over_memory == "leave-out":
-        loads = [(scenario, [c for c in concurrencies if scenario.memory.fits(c)]) for scenario in scenarios]
-        left_out = [note for scenario, fits in loads if (note := _left_out(scenario, concurrencies, fits))]
+        asked = loads
+        loads = [(scenario, [c for c in clients if scenario.memory.fits(c)]) for scenario, clients in asked]
+        notes = [
+            _left_out(scenario, clients, fits) for (scenario, clients), (_, fits) in zip(asked, loads, strict=True)
+        ]
+        left_out = [note for note in notes if note]
         loads = [(scenario, fits) for scenario, fits in loads if fits]
         if not loads:
-            scenarios[0].check_memory(min(concurrencies))
+            asked[0][0].check_memory(min(asked[0][1]))
     elif over_memory == "refuse":
-        for scenario in scenarios:
-            scenario.check_memory(max(concurrencies))
+        for scenario, clients in loads:
+            scenario.check_memory(max(clients))
     tables = [
         predict_one(
             scenario,
@@ -83,6 +96,41 @@ def predict(
     ]
     table = merge([with_parallelism(t, s) for t, (s, _) in zip(tables, loads, strict=True)])
     return ResultTable({**table.meta, "left_out": left_out}, table.rows)
+
+
+def as_grid(sweep: Grid | str | Sequence[str]) -> Grid:
+    """A sweep as the arguments of the public functions state it.
+
+    Raises:
+        InputError: not a sweep.
+    """
+    return sweep if isinstance(sweep, Grid) else parse_grid("--sweep", sweep)
+
+
+def swept(
+    scenarios: Sequence[Scenario], grid: Grid, concurrencies: Sequence[int] | None = None
+) -> list[tuple[Scenario, list[int]]]:
+    """Every scenario on every replica size of a sweep, with the clients to run it at.
+
+    Raises:
+        InputError: concurrencies beside a sweep, or a shape that cannot be divided like that.
+    """
+    if concurrencies is not None:
+        raise InputError("--sweep states the concurrencies of each TP: expected no --concurrency beside it")
+    return [(with_tp(scenario, tp), list(clients)) for tp, clients in grid.sizes for scenario in scenarios]
+
+
+def with_tp(scenario: Scenario, tp: int) -> Scenario:
+    """The same scenario on another number of GPUs.
+
+    Raises:
+        InputError: the shape cannot be divided like that.
+    """
+    if isinstance(tp, bool) or not isinstance(tp, int) or tp < 1:
+        raise InputError(f"--tp: expected a whole number of at least 1, found {tp!r}")
+    deployment = scenario.deployment.model_copy(update={"tp": tp})
+    check_deployment(deployment)
+    return replace(scenario, deployment=deployment)
 
 
 def _left_out(scenario: Scenario, concurrencies: Sequence[int], fits: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.prediction import frontier
-from simulator.prediction.frontier import Frontier, pareto_front
+from simulator.prediction.frontier import Frontier, front_rule, pareto_front
 from simulator.prediction.spline import monotone_spline
 
 Point = tuple[float, float]
@@ -140,4 +140,64 @@ def test_refuses_bad_columns(columns: dict[str, Any], message: str) -> None:
 
 
 def test_docstring_examples() -> None:
-    assert doctest.testmod(frontier) == (0, 1)
+    assert doctest.testmod(frontier) == (0, 2)
+
+
+# --- rules between two points
+
+
+def test_by_the_derived_rule_cost_and_energy_follow_from_the_throughput() -> None:
+    columns = {
+        **POINTS,
+        "cost_usd_per_mtok_lo": POINTS["cost_usd_per_mtok"] / 1.1,
+        "total_tok_s_gpu_hi": THROUGHPUT * 1.1,
+    }
+    each, derived = Frontier.from_points(columns), Frontier.from_points(columns, "derived")
+    x = np.linspace(*each.band, 50)
+    throughput = derived.curve("total_tok_s_gpu", x)
+    assert throughput.tolist() == each.curve("total_tok_s_gpu", x).tolist()
+    assert derived.curve("cost_usd_per_mtok", x) * throughput == pytest.approx(1.48e6 / 3600)
+    assert derived.curve("tok_s_per_mw", x) / throughput == pytest.approx(1000 / 2.65)
+    high = derived.curve("total_tok_s_gpu_hi", x)
+    assert derived.curve("cost_usd_per_mtok_lo", x) * high == pytest.approx(1.48e6 / 3600)
+    assert each.curve("cost_usd_per_mtok", x) * throughput != pytest.approx(1.48e6 / 3600)
+    assert derived.curve("concurrency", x).tolist() == each.curve("concurrency", x).tolist()
+    assert np.isnan(derived.curve("cost_usd_per_mtok", [1.0, 1e3])).all()
+
+
+def test_at_the_points_both_rules_agree() -> None:
+    each, derived = Frontier.from_points(POINTS), Frontier.from_points(POINTS, "derived")
+    for name in POINTS:
+        x = each.columns["interactivity_tok_s_user"]
+        assert derived.curve(name, x) == pytest.approx(each.curve(name, x))
+
+
+def test_points_that_do_not_agree_on_the_price_are_splined() -> None:
+    """Two prices on one front, or a cost that is not known."""
+    for cost in (np.where(THROUGHPUT > 2000, 1.1, 1.0) * POINTS["cost_usd_per_mtok"], [None] * 7):
+        columns = {**POINTS, "cost_usd_per_mtok": cost}
+        each, derived = Frontier.from_points(columns), Frontier.from_points(columns, "derived")
+        assert derived.at(60.0)["cost_usd_per_mtok"] == pytest.approx(each.at(60.0)["cost_usd_per_mtok"], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("dates", "rule"),
+    [
+        ([], "each"),
+        ([None], "each"),
+        (["2026-08-11"], "each"),
+        (["2026-08-12"], "derived"),
+        (["2026-08-12T09:00:00Z"], "derived"),
+        (["2026-05-01", "2027-01-01"], "derived"),
+        (["12 August 2026"], "each"),
+    ],
+)
+def test_the_rule_of_a_date(dates: list[str | None], rule: str) -> None:
+    assert front_rule(None, dates) == rule
+    assert front_rule("each", dates) == "each"
+    assert front_rule("derived", dates) == "derived"
+
+
+def test_no_such_rule() -> None:
+    with pytest.raises(InputError, match="unknown front rule 'both'"):
+        front_rule("both")

@@ -33,6 +33,7 @@ CASES: dict[str, Callable[[], Result]] = {
     "predict": lambda: sim.predict([OFF, MTP], [4]),
     "predict closed form": lambda: sim.predict(MTP, [4], method=FAST),
     "compare": lambda: sim.compare(MTP, [4, 16, 64], at=[40], method=FAST),
+    "compare against": lambda: sim.compare_against(FRONTIER, method=FAST),
     "explain": lambda: sim.explain(MTP, 16, phase="both"),
     "evaluate": lambda: sim.evaluate(RUNS, select=ONE_PAIR, method=FAST),
     "evaluate frontier": lambda: sim.evaluate(FRONTIER, "inferencex-mi355x-fp4-1k1k"),

@@ -150,7 +150,8 @@ def test_the_published_table_is_the_published_one_beside_the_printed_one(tmp_pat
         mine = predicted[key(row)]
         expected = []
         for name, digits in (("total_tok_s_gpu", 0), ("cost_usd_per_mtok", 3), ("concurrency", 0)):
-            expected += [f"{float(row[name]):.{digits}f}", f"{mine[name]:.{digits}f}"]
+            expected += [f"{float(row[name]):.{digits}f}", f"{mine[f'predicted_{name}']:.{digits}f}"]
+            assert mine[name] == float(row[name])
         assert cells.split(" | ") == expected
 
 

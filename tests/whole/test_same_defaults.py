@@ -62,6 +62,8 @@ RENAMED = {
 }
 MEANT = {
     ("compare", "at"): (None, ()),
+    ("compare", "sweep"): (None, ()),
+    ("predict", "sweep"): (None, ()),
     ("what-if sweep", "rates"): ("0..1:11", tuple(0.1 * i for i in range(11))),
     ("plan", "ep_choices"): ("1", (1,)),
     ("calibrate", "no_cross_validation"): (False, True),
@@ -71,7 +73,8 @@ MEANT = {
 
 ONLY_THERE = {
     "predict": {"queue_over_memory"},
-    "explain": {"queue_over_memory"},
+    "compare": {"against"},
+    "explain": {"queue_over_memory", "sweep"},
     "calibrate": {"shipped", "check"},
     "what-if workload": {"across_isl", "across_osl", "across_hardware", "across_precision"},
 }

@@ -30,7 +30,7 @@ def comparison_text(matched: Matched, piped: bool = False) -> str:
             ]
         )
         parts += [body, ""]
-    parts += [page.paragraph(_capital(sentence) + ".", "  ") for sentence in matched.comparison.sentences]
+    parts += [page.paragraph(sentence(text), "  ") for text in (*matched.comparison.sentences, *matched.ties)]
     parts += [page.paragraph(note + ".", "  ") for note in meta["left_out"]]
     notes = [*words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
     if meta.get("intervals"):
@@ -40,5 +40,6 @@ def comparison_text(matched: Matched, piped: bool = False) -> str:
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def sentence(text: str) -> str:
+    """A sentence of a result with its capital and its full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
