@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import re
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,7 @@ from simulator.measurements.configuration import Configuration
 
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 ATOM = RECIPES[0]
+CORRELATION = re.compile(r"(?<=correlation )[-+]\d\.\d+")
 
 
 @cache
@@ -66,10 +68,19 @@ def test_the_errors_that_a_shipped_file_states_are_those_of_its_parameters(recip
     assert errors_of(kept, recipe) == pytest.approx(kept.errors["in_sample"], abs=5e-4)
 
 
+def told(sentences: list[str]) -> tuple[list[str], list[float]]:
+    """Sentences without the correlations in them, and the correlations, which are rounded where they are told."""
+    numbers = [float(n) for text in sentences for n in CORRELATION.findall(text)]
+    return [CORRELATION.sub("", text) for text in sentences], numbers
+
+
 @every_recipe
 def test_a_refit_has_the_shipped_scope_and_rows(recipe: Recipe) -> None:
     found, kept = as_calibration(refitted(recipe)), load_calibration(recipe.name)
-    assert (found.scope, found.data, found.identifiability) == (kept.scope, kept.data, kept.identifiability)
+    assert (found.scope, found.data) == (kept.scope, kept.data)
+    (words, numbers), (kept_words, kept_numbers) = (told(c.identifiability) for c in (found, kept))
+    assert words == kept_words
+    assert numbers == pytest.approx(kept_numbers, abs=0.02)
     assert found.covariance.names == kept.covariance.names
     for name, entry in found.parameters.items():
         assert entry.stderr == pytest.approx(kept.parameters[name].stderr, rel=0.02, abs=2e-4)
