@@ -16,6 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 
 import simulator
+from tests.whole.test_docs import lay_out
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -81,11 +82,7 @@ def test_a_page_uses_public_functions_alone(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_code_of_a_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    curve = re.search(
-        r"^```csv\n(.*?)^```", (ROOT / "docs/calibrating.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    assert curve is not None
-    (tmp_path / "curve.csv").write_text(curve[1], encoding="utf-8")
+    lay_out(tmp_path)
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(path), path.name, "exec"), {"__name__": "page"})
 
