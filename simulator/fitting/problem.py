@@ -18,7 +18,6 @@ from simulator.measurements.cells import Cell
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Replica, build_replica
-from simulator.serving.scenario import resolve_workload
 from simulator.speculation.acceptance import OFF, Speculation, at_depth, from_length
 
 Array = NDArray[np.float64]
@@ -163,11 +162,11 @@ class Evaluator:
         if key not in self.replicas:
             self.replicas[key] = build_replica(config.deployment, speculation, self.parameters)
         cap = max(1, memory_fit(config.deployment, config.isl + config.osl, config.spec_tokens).max_concurrency)
-        load = closed_form_load(resolve_workload(config.isl, config.osl), speculation, config.concurrency, cap)
+        load = closed_form_load(config.workload, speculation, config.concurrency, cap)
         return self.replicas[key], load, speculation, cap
 
     def _simulate(self, config: Configuration) -> dict[str, float]:
         replica, _load, speculation, cap = self._parts(config)
-        workload = resolve_workload(config.isl, config.osl)
+        workload = config.workload
         runs = max(1, -(-FIT_REQUESTS // (config.concurrency * workload.requests_per_client)))
         return expected_metrics(replica, workload, speculation, config.concurrency, cap, config.tp, SEED, runs)

@@ -18,6 +18,7 @@ from simulator.prediction.intervals import Z90
 KINDS = {"total_tok_s_gpu": "total_tok_s_gpu", "mean_tpot_ms": "tpot", "median_tpot_ms": "tpot"} | {
     "mean_ttft_ms": "ttft",
     "median_ttft_ms": "ttft",
+    "p99_ttft_ms": "ttft",
 }
 """Metric -> the kind it is reported under."""
 
@@ -106,6 +107,7 @@ def curve(row: MeasuredPoint) -> tuple[object, ...]:
         c.osl,
         c.spec_tokens,
         c.acceptance_length,
+        c.requests_per_client,
     )
 
 

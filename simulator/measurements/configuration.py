@@ -13,9 +13,13 @@ from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.reading import load_model
 from simulator.measurements import MeasuredPoint
 from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
+from simulator.traffic.benchmark import Workload
 
 DEFAULT_DEPTH = 3
 """Draft depth of an MTP row that does not state one: what all published Qwen3.5 MTP recipes use."""
+
+DEFAULT_REQUESTS = 10
+"""Requests per client of a row that does not state them: what the dashboards behind the shipped runs send."""
 
 KV_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "fp16": "bf16", "float16": "bf16"}
 
@@ -38,6 +42,12 @@ class Configuration:
     spec_tokens: int
     acceptance_length: float | None
     concurrency: int
+    requests_per_client: int = DEFAULT_REQUESTS
+
+    @property
+    def workload(self) -> Workload:
+        """Lengths and number of requests. The more requests, the less the opening burst weighs in means and tails."""
+        return resolve_workload(self.isl, self.osl, requests_per_client=self.requests_per_client)
 
     @property
     def deployment(self) -> Deployment:
@@ -53,7 +63,7 @@ class Configuration:
         deployment = self.deployment
         acceptance = Acceptance(length=self.acceptance_length)
         speculation = resolve_speculation(self.spec_tokens, acceptance, deployment.model, calibration)
-        return Scenario(deployment, resolve_workload(self.isl, self.osl), speculation, calibration, forced)
+        return Scenario(deployment, self.workload, speculation, calibration, forced)
 
 
 def configuration(row: MeasuredPoint) -> Configuration:
@@ -80,6 +90,7 @@ def configuration(row: MeasuredPoint) -> Configuration:
         spec_tokens=k,
         acceptance_length=row.acceptance_length,
         concurrency=row.concurrency,
+        requests_per_client=row.requests_per_client or DEFAULT_REQUESTS,
     )
     try:
         _ = out.deployment

@@ -70,11 +70,13 @@ class MeasuredPoint:
     spec_tokens: int | None = _may("count", "draft tokens per round k", "tokens")
     acceptance_length: float | None = _may("number", "mean tokens emitted per round, 1 to k+1", "tokens")
     ep: int | None = _may("count", "expert-parallel GPUs, inside TP")
+    requests_per_client: int | None = _may("count", "requests of the run over its concurrency; blank: 10")
     dp_attention: bool | None = _may("flag", "attention is data-parallel")
     total_tok_s_gpu: float | None = _may("number", "input and output tokens per GPU", "tok/s/GPU")
     output_tok_s_gpu: float | None = _may("number", "output tokens per GPU", "tok/s/GPU")
     mean_ttft_ms: float | None = _may("number", "mean time to first token", "ms")
     median_ttft_ms: float | None = _may("number", "median time to first token", "ms")
+    p99_ttft_ms: float | None = _may("number", "99th percentile of the time to first token", "ms")
     mean_tpot_ms: float | None = _may("number", "mean over requests of (latency - TTFT) / (output tokens - 1)", "ms")
     median_tpot_ms: float | None = _may("number", "median over requests of the same", "ms")
     interactivity_tok_s_user: float | None = _may("number", "1000 / median TPOT in ms", "tok/s/user")
@@ -134,6 +136,7 @@ METRICS = (
     "output_tok_s_gpu",
     "mean_ttft_ms",
     "median_ttft_ms",
+    "p99_ttft_ms",
     "mean_tpot_ms",
     "median_tpot_ms",
     "interactivity_tok_s_user",

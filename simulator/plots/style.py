@@ -32,6 +32,7 @@ AXIS_LABELS = {
     "median_tpot_ms": "Median TPOT (ms)",
     "mean_ttft_ms": "Mean TTFT (ms)",
     "median_ttft_ms": "Median TTFT (ms)",
+    "p99_ttft_ms": "p99 TTFT (ms)",
     "cost_usd_per_mtok": "Cost ($ per million tokens)",
 }
 RC: Any = {

@@ -22,6 +22,7 @@ METRIC_WORDS = {
     "median_tpot_ms": ("median TPOT", "ms"),
     "mean_ttft_ms": ("mean TTFT", "ms"),
     "median_ttft_ms": ("median TTFT", "ms"),
+    "p99_ttft_ms": ("p99 TTFT", "ms"),
 }
 """Metric -> its name and unit in a sentence."""
 

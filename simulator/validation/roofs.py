@@ -170,6 +170,7 @@ def limits_of(row: MeasuredPoint, found: Roofs) -> dict[str, dict[str, float]]:
         "median_tpot_ms": found.tpot_ms(row.concurrency),
         "mean_ttft_ms": found.ttft_ms(),
         "median_ttft_ms": found.ttft_ms(),
+        "p99_ttft_ms": found.ttft_ms(),
     }
 
 

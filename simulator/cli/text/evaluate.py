@@ -14,6 +14,7 @@ SHORT = {
     "median_tpot_ms": "median TPOT",
     "mean_ttft_ms": "TTFT",
     "median_ttft_ms": "median TTFT",
+    "p99_ttft_ms": "p99 TTFT",
     "cost_usd_per_mtok": "cost",
     "tok_s_per_mw": "energy",
     "concurrency": "concurrency",
