@@ -12,14 +12,12 @@ from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.reading import load_model
 from simulator.measurements import MeasuredPoint
+from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
 from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
 from simulator.traffic.benchmark import Workload
 
 DEFAULT_DEPTH = 3
 """Draft depth of an MTP row that does not state one: what all published Qwen3.5 MTP recipes use."""
-
-DEFAULT_REQUESTS = 10
-"""Requests per client of a row that does not state them: what the dashboards behind the shipped runs send."""
 
 KV_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "fp16": "bf16", "float16": "bf16"}
 
@@ -90,7 +88,7 @@ def configuration(row: MeasuredPoint) -> Configuration:
         spec_tokens=k,
         acceptance_length=row.acceptance_length,
         concurrency=row.concurrency,
-        requests_per_client=row.requests_per_client or DEFAULT_REQUESTS,
+        requests_per_client=requests_per_client(row),
     )
     try:
         _ = out.deployment
