@@ -140,6 +140,20 @@ def drain_of(costs: Costs, load: Load, n: float) -> Drain:
 
 
 @compiled
+def opened(single: float, opening: float, passes: float, n: float, place: float) -> float:
+    """Seconds after which the ``place``-th of ``n`` > 0 opening requests has its first token.
+
+    Lengths differ, and with them the time in the front end: the first request to come is prefilled alone, and the
+    others wait for it and share ``passes`` passes, of which each completes its requests at once.
+    """
+    others = n - 1.0
+    if place <= 1.0 or others <= 0.0:
+        return single
+    behind = min(others, math.ceil((place - 1.0) * passes / n) * n / passes)
+    return single + opening * behind / n
+
+
+@compiled
 def closed_form(target: Array, draft: Array, c: Constants, load: Load, out: ClosedForm) -> None:
     """Expected metrics of the closed-loop benchmark without simulating it; fills ``out`` (times in seconds).
 
@@ -184,7 +198,8 @@ def closed_form(target: Array, draft: Array, c: Constants, load: Load, out: Clos
     late = front + own
     if n > 1.5:
         late += single + c.lookahead * decode
-    out.p99_ttft = max(late, front + opening * max(0.0, 1.0 - 0.01 * generations)) + queueing
+    inside = max(0.0, 1.0 - 0.01 * generations)
+    out.p99_ttft = max(late, front + opened(single, opening, passes, n, inside * n)) + queueing
     out.mean_e2e = out.mean_ttft + tpot * (load.output - 1.0)
     out.decode_batch = batch
     out.prefill_share = (tau - decode) / tau

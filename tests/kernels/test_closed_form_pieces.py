@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simulator import kernels as kn
-from simulator.kernels.closed_loop import arrived_together, bulk_of, clumping, drain_of, greatest_of_normals
+from simulator.kernels.closed_loop import arrived_together, bulk_of, clumping, drain_of, greatest_of_normals, opened
 from simulator.kernels.open_loop import (
     Crowd,
     Stream,
@@ -53,6 +53,20 @@ def test_a_lone_client_cycles_through_front_end_prefill_and_rounds() -> None:
     load = kn.Load(1.0, 10.0, 8.0, 6.0, 5.0, 1.0, 1.0)
     bulk = bulk_of(made_up(host_step=1.0, host_prefill=2.0), load, 1.0, 3.0, 2.0)
     assert bulk == (1.0, 1.0, 1.0, 10.0, 0.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("place", "seconds"),
+    # eight requests in passes of two, 1 s each: the first alone after 1, then two more after 3, 5, 7 and one after 8
+    [(0.5, 1.0), (1.0, 1.0), (2.0, 3.0), (3.0, 3.0), (3.5, 5.0), (5.0, 5.0), (7.0, 7.0), (7.2, 8.0), (8.0, 8.0)],
+)
+def test_opening_requests_end_pass_by_pass_behind_the_first(place: float, seconds: float) -> None:
+    assert opened(1.0, 8.0, 4.0, 8.0, place) == pytest.approx(seconds, rel=1e-12)
+
+
+def test_all_but_the_first_opening_request_share_one_pass() -> None:
+    assert opened(1.5, 8.0, 1.0, 8.0, 2.0) == opened(1.5, 8.0, 1.0, 8.0, 8.0) == 1.5 + 7.0
+    assert opened(1.5, 1.5, 1.0, 1.0, 1.0) == 1.5
 
 
 def test_drain() -> None:

@@ -19,7 +19,7 @@ from simulator.traffic.benchmark import Workload
 ENGINES = ("sglang", "atom", "vllm")
 CONCURRENCIES = [2**i for i in range(9)]
 NO_CAP = 10**6
-METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
+METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms", "p99_ttft_ms")
 
 
 @functools.cache
@@ -44,10 +44,11 @@ def differences() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("metric", "median"), [("total_tok_s_gpu", 0.03), ("mean_tpot_ms", 0.03), ("mean_ttft_ms", 0.05)]
+    ("metric", "median"),
+    [("total_tok_s_gpu", 0.03), ("mean_tpot_ms", 0.03), ("mean_ttft_ms", 0.05), ("p99_ttft_ms", 0.03)],
 )
 def test_median_difference(metric: str, median: float) -> None:
-    # found when written: 0.7 %, 0.3 %, 4.4 %
+    # found when written: 0.7 %, 0.3 %, 4.4 %, 1.6 %
     assert np.median(np.abs(differences()[metric])) < median
 
 
