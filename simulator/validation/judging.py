@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from simulator.validation.causes import Metrics, fast_causes, leaves, per_token, slow_causes
+from simulator.validation.causes import Metrics, SweepFacts, fast_causes, leaves, per_token, slow_causes
 from simulator.validation.curves import Known
 from simulator.validation.expectation import Expectations, Expected
 from simulator.validation.pairs import Pair
@@ -32,6 +32,7 @@ def check_expectations(
     for known in rows:
         if known.index in found.rows and known.index not in broken:
             sweeps[known.sweep].append((known.row.concurrency, found.rows[known.index]))
+    facts = {key: SweepFacts(sweep) for key, sweep in sweeps.items()}
     implied = {place: pair for pair in pairs for place in pair.places}
     for known in rows:
         metrics = found.rows.get(known.index)
@@ -42,7 +43,7 @@ def check_expectations(
             out = leaves(metrics, slower)
             if not out:
                 continue
-            causes = slow_causes(metrics, sweeps[known.sweep]) if slower else fast_causes(metrics)
+            causes = slow_causes(metrics, facts[known.sweep]) if slower else fast_causes(metrics)
             if known.configuration.spec_tokens and any("ttft" not in e.metric for e in out):
                 causes = _acceptance(known, found, implied.get(place), metrics, slower) + causes
             if known.index in found.crowded and slower:

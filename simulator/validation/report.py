@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.measurements import Row
+from simulator.measurements import MeasuredPoint, Row
 from simulator.results.table import Result
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict
-from simulator.validation.roofs import Roofs
+from simulator.validation.roofs import Roofs, limits_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RowVerdict:
         verdict: the worst of its reasons.
         reasons: its own, and those of its curve that are more than a note.
         expected: metric -> measured, expected and interval; empty without physics.
-        limits: metric -> resource -> the greatest throughput or the least latency that is possible.
+        roofs: of its curve; None without physics.
     """
 
     row: Row
@@ -33,7 +33,14 @@ class RowVerdict:
     verdict: Verdict
     reasons: tuple[Reason, ...]
     expected: Mapping[str, Expected]
-    limits: Mapping[str, Mapping[str, float]]
+    roofs: Roofs | None = None
+
+    @property
+    def limits(self) -> Mapping[str, Mapping[str, float]]:
+        """Metric -> resource -> the greatest throughput or the least latency that is possible."""
+        if self.roofs is None or not isinstance(self.row, MeasuredPoint):
+            return {}
+        return limits_of(self.row, self.roofs)
 
     @property
     def place(self) -> Place:
@@ -48,7 +55,7 @@ class RowVerdict:
             "curve": self.curve,
             "concurrency": self.row.concurrency,
             "verdict": self.verdict,
-            "reasons": [reason.as_dict() for reason in self.reasons],
+            "reasons": [reason.as_dict(self.place) for reason in self.reasons],
             "expected": {metric: e.as_dict() for metric, e in self.expected.items()},
             "roofs": {metric: dict(limits) for metric, limits in self.limits.items()},
         }
@@ -83,8 +90,18 @@ class Report(Result):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is worse than a note."""
+        """Whether every row was checked and nothing is worse than a note."""
         return RANK[self.verdict] <= RANK["note"]
+
+    @property
+    def suspect(self) -> bool:
+        """Whether something is suspicious or impossible."""
+        return RANK[self.verdict] > RANK["unchecked"]
+
+    @property
+    def unchecked(self) -> int:
+        """Rows that no profile describes and in which nothing was found."""
+        return self.counts["unchecked"]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -27,11 +27,15 @@ def validation_text(report: Report, piped: bool = False) -> str:
     page = Page.of(piped)
     several = len(report.meta["files"]) > 1
     parts = [page.paragraph(_headline(report)), ""]
-    shown = [row for row in report.rows if len(report.rows) <= MANY_ROWS or row.verdict != "clean"]
-    for curve in dict.fromkeys(row.curve for row in shown):
-        members = [row for row in shown if row.curve == curve]
-        total = sum(row.curve == curve for row in report.rows)
-        rest = f", {total - len(members)} clean rows not shown" if total > len(members) else ""
+    silent = () if len(report.rows) <= MANY_ROWS else ("clean", "unchecked")
+    curves: dict[str, list[RowVerdict]] = {}
+    for row in report.rows:
+        curves.setdefault(row.curve, []).append(row)
+    for curve, everything in curves.items():
+        members = [row for row in everything if row.verdict not in silent]
+        if not members:
+            continue
+        rest = f", {len(everything) - len(members)} rows not shown" if len(everything) > len(members) else ""
         body, _ = page.table(_columns(members, several))
         parts += [page.paragraph(f"{curve}{_calibration(report, curve)}{rest}"), body, ""]
     for reason in report.findings:
@@ -48,7 +52,9 @@ def validation_text(report: Report, piped: bool = False) -> str:
 
 
 def _headline(report: Report) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
+    counts = ", ".join(
+        f"{count} {verdict}" for verdict, count in report.counts.items() if count or verdict == "unchecked"
+    )
     files = ", ".join(Path(name).name for name in report.meta["files"])
     return f"{report.verdict.upper()}. {len(report.rows)} rows of {files}: {counts}."
 

@@ -31,15 +31,14 @@ def check_ttft(rows: Iterable[Row]) -> Iterator[Finding]:
     """Findings on TTFT, per series of runs that differ in date and image only."""
     measured = [row for row in rows if isinstance(row, MeasuredPoint) and ttft_ms(row) is not None]
     for series in group(measured, SERIES).values():
-        runs = {
-            concurrency: [row for row in series if row.concurrency == concurrency] for concurrency in _counts(series)
-        }
+        found = group(series, ("concurrency",))
+        runs = {concurrency: found[concurrency,] for concurrency in _counts(series)}
         medians = {concurrency: median(_values(members)) for concurrency, members in runs.items()}
         doubtful: set[int] = set()
         for concurrency, members in runs.items():
-            found = list(_check_repeats(members, medians[concurrency]))
-            doubtful |= {concurrency} if any(f.kind == "ttft_bimodal" for f in found) else set()
-            yield from found
+            repeats = list(_check_repeats(members, medians[concurrency]))
+            doubtful |= {concurrency} if any(f.kind == "ttft_bimodal" for f in repeats) else set()
+            yield from repeats
         yield from _check_curve(runs, medians, doubtful)
 
 
