@@ -8,13 +8,13 @@ with the least chi-squared, a free number counting as two standard deviations.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.prediction.intervals import Z90
-from simulator.validation.causes import leaves
+from simulator.validation.causes import MANY, leaves
 from simulator.validation.curves import Known, label
 from simulator.validation.expectation import BEYOND, Expectations, Expected
 from simulator.validation.readings import Reading, Repredictor, readings
@@ -38,11 +38,13 @@ class Misread:
         rows: the rows, faster than expected.
         expected: what their labels let expect of the row that is farthest off.
         readings: that explain them, the best first.
+        alone: it is one row of a sweep whose other rows are as expected, so that another cause is as likely.
     """
 
     rows: tuple[Known, ...]
     expected: tuple[Known, Expected]
     readings: tuple[Reading, ...]
+    alone: bool = False
 
     @property
     def indices(self) -> frozenset[int]:
@@ -91,18 +93,36 @@ def misread(
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
     """
-    sweeps: defaultdict[tuple[object, ...], list[Known]] = defaultdict(list)
+    curves: defaultdict[tuple[object, ...], list[Known]] = defaultdict(list)
+    total: Counter[tuple[object, ...]] = Counter()
     for one in known:
-        if one.index not in broken and _fast(found.rows.get(one.index, {})):
-            sweeps[one.sweep].append(one)
+        if one.index not in broken and one.index in found.rows:
+            total[one.sweep] += 1
+            if _fast(found.rows[one.index]):
+                curves[one.curve, one.row.source, one.row.file].append(one)
     again = Repredictor(calibration, force, method)
     out = []
-    for rows in sweeps.values():
-        explained = _explained(rows, found, again)
-        if explained:
-            pairs = [(one, e) for one in rows for e in _fast(found.rows[one.index])]
-            out.append(Misread(tuple(rows), max(pairs, key=lambda pair: abs(pair[1].widths)), tuple(explained)))
+    for rows in curves.values():
+        sweeps: defaultdict[tuple[object, ...], list[Known]] = defaultdict(list)
+        for one in rows:
+            sweeps[one.sweep].append(one)
+        together = _misread(rows, found, again, total)
+        if together is not None or len(sweeps) == 1:
+            out += [together] if together else []
+        else:
+            out += [one for part in sweeps.values() if (one := _misread(part, found, again, total)) is not None]
     return out
+
+
+def _misread(
+    rows: Sequence[Known], found: Expectations, again: Repredictor, total: Mapping[tuple[object, ...], int]
+) -> Misread | None:
+    explained = _explained(rows, found, again)
+    if not explained:
+        return None
+    pairs = [(one, e) for one in rows for e in _fast(found.rows[one.index])]
+    alone = len(rows) == 1 and total[rows[0].sweep] >= MANY
+    return Misread(tuple(rows), max(pairs, key=lambda pair: abs(pair[1].widths)), tuple(explained), alone)
 
 
 def _fast(metrics: Mapping[str, Expected]) -> list[Expected]:

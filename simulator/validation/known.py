@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.errors import InputError
-from simulator.measurements import MeasuredPoint, Row
+from simulator.facts.reading import names
+from simulator.measurements import FrontierPoint, MeasuredPoint, Row
 from simulator.measurements.configuration import configuration
 from simulator.validation.curves import Known
 from simulator.validation.reason import Place, Reason
@@ -53,3 +54,11 @@ def known_rows(
                 unknown[key] = str(fault).removeprefix(f"{row.file}: line {row.line}: ")
         absent.setdefault(f"no roofs and no expectation: {unknown[key]}", []).append(places[i])
     return known, [Reason("note", "no_physics", why, tuple(where)) for why, where in absent.items()]
+
+
+def described(row: FrontierPoint) -> bool:
+    """Whether profiles know the hardware and the model of a frontier point: its identities are all there is to check.
+
+    Interpolated points are no runs, so nothing more is expected of each.
+    """
+    return row.hardware.lower() in names("hardware") and row.model.lower() in names("model")

@@ -133,10 +133,12 @@ def _predictions(
 
 def _narrower_weights(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
     curve = rows[0].curve
-    bits = BYTES_PER_PARAM
-    checkpoints = curve.deployment.model.checkpoints.values()
-    for precision in dict.fromkeys(c.precision for c in checkpoints):
-        if bits.get(precision, 9.0) >= bits.get(curve.precision, 0.0):
+    widths: dict[str, float] = {}
+    for one in curve.deployment.model.checkpoints.values():
+        width = BYTES_PER_PARAM[one.routed_experts]
+        widths[one.precision] = min(width, widths.get(one.precision, width))
+    for precision, width in widths.items():
+        if width >= widths.get(curve.precision, 0.0):
             continue
         other = replace(curve, precision=precision, checkpoint=None)
         found = _try(rows, measured, again, other)

@@ -10,23 +10,23 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.facts.hardware import Hardware
 from simulator.facts.reading import is_path, load_hardware
-from simulator.measurements import MeasuredPoint, Row
+from simulator.measurements import FrontierPoint, MeasuredPoint, Row
 from simulator.measurements.files import Files, read_measurements
 from simulator.measurements.wrong_units import wrong_units
 from simulator.prediction.predict import versions
 from simulator.units import KILO
+from simulator.validation.alternatives import misread
+from simulator.validation.consistency.client import check_client
 from simulator.validation.consistency.cost import check_cost
 from simulator.validation.consistency.finding import describe
 from simulator.validation.consistency.gpu_count import check_gpus
 from simulator.validation.consistency.labels import check_comparable, check_duplicates
 from simulator.validation.consistency.shape import check_shape
 from simulator.validation.consistency.ttft import check_ttft
-from simulator.validation.alternatives import misread
-from simulator.validation.consistency.client import check_client
 from simulator.validation.curves import Known, label, telling
 from simulator.validation.expectation import BEYOND, Expectations, expectations
 from simulator.validation.judging import check_expectations
-from simulator.validation.known import known_rows
+from simulator.validation.known import described, known_rows
 from simulator.validation.pairs import check_pairs, implied_lengths
 from simulator.validation.reason import RANK, Place, Reason, Verdict
 from simulator.validation.report import Report, RowVerdict
@@ -106,7 +106,9 @@ def judge(
     broken = frozenset(i for i, place in places.items() if place in forbidden)
     expected = expectations(known, calibration, force, method)
     reasons += _unpredicted(expected, known, places)
-    misnamed = misread(known, expected, broken, calibration, force, method)
+    readings = misread(known, expected, broken, calibration, force, method)
+    misnamed = [one for one in readings if not one.alone]
+    perhaps = {one.rows[0].index: one for one in readings if one.alone}
     reasons += [one.reason(places, extra_names) for one in misnamed]
     elsewhere = frozenset(i for one in misnamed for i in one.indices)
     reasons += _together(rows, places, broken | elsewhere)
@@ -114,7 +116,7 @@ def judge(
     pairs, pooled = implied_lengths(sound, expected.scenarios, places, method, extra_names)
     reasons += [
         *check_pairs(pairs, expected.leaving(known, places)),
-        *check_expectations(known, expected, pairs, places, broken | elsewhere),
+        *check_expectations(known, expected, pairs, places, broken | elsewhere, perhaps),
     ]
     reasons.sort(key=lambda r: (-RANK[r.severity], r.places[0], r.kind))
     by_index = {one.index: limits[one.curve] for one in known}
@@ -136,8 +138,8 @@ def _alone(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]
     prices = {n: hw.price.model_dump() if hw is not None and hw.price is not None else {} for n, hw in hardware.items()}
     power = {n: hw.all_in_power / KILO if hw and hw.all_in_power is not None else None for n, hw in hardware.items()}
     numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
-    for row, f in check_client((row, f) for row in numbered for f in check_gpus(row)):
-        yield Reason(f.severity, f.kind, f.message, (places[row.line],), f.data)
+    for one, f in check_client((row, f) for row in numbered for f in check_gpus(row)):
+        yield Reason(f.severity, f.kind, f.message, (places[one.line],), f.data)
     for i, row in enumerate(rows):
         for f in check_cost(row, prices[row.hardware], power[row.hardware]):
             yield Reason(f.severity, f.kind, f.message, (places[i],), f.data)
@@ -197,7 +199,7 @@ def _judge(
     own = tuple(reasons.get((row.file, row.line), ()))
     worst: Verdict = max((r.severity for r in own), key=lambda severity: RANK[severity], default="clean")
     found = expected.rows.get(index, {})
-    if not found and RANK[worst] < RANK["unchecked"]:
+    if not found and RANK[worst] < RANK["unchecked"] and not (isinstance(row, FrontierPoint) and described(row)):
         worst = "unchecked"
     return RowVerdict(
         row=row,

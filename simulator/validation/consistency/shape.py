@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -69,18 +69,27 @@ def _check_rising(series: Sequence[MeasuredPoint], column: str) -> Iterator[tupl
                     f"{highest:g} at concurrency {at.concurrency} of {describe(row)}; noise is up to {noise:.0%}"
                 )
                 data: dict[str, Value] = {"column": column, "value": value, "lower": highest}
-                over = column.endswith("tok_s_gpu") and value > highest * (1.0 - OVERLOAD) and _agrees(row)
+                over = value > highest * (1.0 - OVERLOAD) and _saturated(row, by_concurrency, column, highest)
                 yield finding([row], "note" if over else "suspicious", "not_monotone", message, **data), at
         here = median(getattr(row, column) for row in members)
         if here > highest:
             highest, at = here, min(members, key=lambda row: abs(getattr(row, column) - here))
 
 
-def _agrees(row: MeasuredPoint) -> bool:
-    """Whether the latencies of a row account for its throughput: Little's law."""
+def _saturated(
+    row: MeasuredPoint, by_concurrency: Mapping[int, Sequence[MeasuredPoint]], column: str, highest: float
+) -> bool:
+    """Whether a throughput fell because the engine has all it can take: no higher concurrency gives more, and the
+    latencies account for it."""
     ratio = little_ratio(row)
     low, high = honest_band(row)
-    return ratio is not None and low <= ratio <= high
+    later = (getattr(one, column) for c, members in by_concurrency.items() if c > row.concurrency for one in members)
+    return (
+        column.endswith("tok_s_gpu")
+        and ratio is not None
+        and low <= ratio <= high
+        and all(value <= highest * (1.0 + NOISE) for value in later)
+    )
 
 
 def _check_frontier(series: Sequence[FrontierPoint]) -> Iterator[Finding]:
