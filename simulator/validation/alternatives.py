@@ -58,9 +58,9 @@ class Misread:
         count = len(self.rows)
         message = (
             f"{best.words(self.rows)}. {'One row' if count == 1 else f'{count} rows'} of {label(row.row, extra_names)} "
-            f"faster than the labels allow: at concurrency {row.row.concurrency} {quantity(worst.metric, worst.measured)}, "
-            f"expected {number(worst.predicted)}, {'at most' if worst.metric.endswith('tok_s_gpu') else 'at least'} "
-            f"{number(bound)} in 99.9 %"
+            f"faster than the labels allow: at concurrency {row.row.concurrency} "
+            f"{quantity(worst.metric, worst.measured)}, expected {number(worst.predicted)}, "
+            f"{'at most' if worst.metric.endswith('tok_s_gpu') else 'at least'} {number(bound)} in 99.9 %"
         )
         others = [one.words(self.rows) for one in self.readings[1:]]
         message += f" (else: {'; '.join(others)})" if others else ""
@@ -110,7 +110,8 @@ def misread(
         if together is not None or len(sweeps) == 1:
             out += [together] if together else []
         else:
-            out += [one for part in sweeps.values() if (one := _misread(part, found, again, total)) is not None]
+            parts = (_misread(part, found, again, total) for part in sweeps.values())
+            out += [part for part in parts if part is not None]
     return out
 
 

@@ -43,6 +43,7 @@ class SweepFacts:
     """What the rows measured together say, worked out once."""
 
     def __init__(self, sweep: Sweep) -> None:
+        """Of these rows."""
         self.sweep = sweep
 
     @functools.cached_property

@@ -21,12 +21,17 @@ class Known:
     @functools.cached_property
     def curve(self) -> Configuration:
         """The configuration without its concurrency, which is 0."""
-        return replace(self.configuration, concurrency=0)
+        return _curve(self.configuration)
 
     @property
     def sweep(self) -> tuple[object, ...]:
         """The rows that were measured together: one curve, day, image and file."""
         return (self.curve, self.row.date, self.row.engine_version, self.row.source, self.row.file)
+
+
+@functools.cache
+def _curve(configuration: Configuration) -> Configuration:
+    return replace(configuration, concurrency=0)
 
 
 def label(row: MeasuredPoint, extra_names: tuple[str, ...] = ()) -> str:

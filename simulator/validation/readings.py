@@ -61,6 +61,7 @@ class Repredictor:
     """Predictions of other configurations, each once."""
 
     def __init__(self, calibration: str | None, force: bool, method: str) -> None:
+        """Predict with this calibration where it covers a configuration, else with its default."""
         self.calibration, self.force, self.method = calibration, force, method
         self.known: dict[Configuration, Mapping[str, Any] | None] = {}
 
@@ -133,18 +134,17 @@ def _predictions(
 
 def _narrower_weights(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
     curve = rows[0].curve
-    widths: dict[str, float] = {}
-    for one in curve.deployment.model.checkpoints.values():
-        width = BYTES_PER_PARAM[one.routed_experts]
-        widths[one.precision] = min(width, widths.get(one.precision, width))
-    for precision, width in widths.items():
-        if width >= widths.get(curve.precision, 0.0):
+    checkpoints = curve.deployment.model.checkpoints
+    stated = BYTES_PER_PARAM[curve.deployment.weights.routed_experts]
+    for one in checkpoints.values():
+        if BYTES_PER_PARAM[one.routed_experts] >= stated:
             continue
-        other = replace(curve, precision=precision, checkpoint=None)
+        other = replace(curve, precision=one.precision, checkpoint=one.repository)
         found = _try(rows, measured, again, other)
         if found is not None:
-            text = f"{precision.upper()} runs labelled {curve.precision.upper()}: {precision.upper()} weights give them"
-            yield Reading("narrower_weights", text, 0, found, {"fits_precision": precision.upper()})
+            narrow, wide = one.precision.upper(), curve.precision.upper()
+            text = f"{narrow} runs labelled {wide}: the weights of {one.repository} give them"
+            yield Reading("narrower_weights", text, 0, found, {"fits_precision": narrow})
 
 
 def _try(
@@ -180,8 +180,8 @@ def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> 
         found = _try(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=length))
         if found is not None:
             text = (
-                f"MTP runs labelled Off: no Off run is this fast there, and one acceptance length of {length:.2f} tokens "
-                f"per round at depth {k} explains {{rows}}"
+                f"MTP runs labelled Off: no Off run is this fast there, and one acceptance length of {length:.2f} "
+                f"tokens per round at depth {k} explains {{rows}}"
             )
             data = {"acceptance_length": length, "spec_tokens": k}
             yield Reading("mtp_as_off", text, 1, found, data)
@@ -215,11 +215,9 @@ def _ranks(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Ite
         for other, share in ((curve, n), (spread, 1)):
             found = _try(rows, measured, again, other, float(n), share)
             if found is not None:
+                one = "one GPU" if curve.tp == 1 else "one"
                 text = (
-                    f"{n} data-parallel ranks counted as one GPU: the throughput of {gpus} GPUs is given for "
-                    f"{curve.tp}, each rank with a {n}th of the clients"
-                    if curve.tp == 1
-                    else f"{n} data-parallel ranks counted as one: the throughput of {gpus} GPUs is given for {curve.tp}"
+                    f"{n} data-parallel ranks counted as {one}: the throughput of {gpus} GPUs is given for {curve.tp}"
                 )
                 yield Reading("dp_as_one_gpu", text, 1, found, {"ranks": n, "gpus": gpus})
 
@@ -244,8 +242,8 @@ def _cached(rows: Sequence[Known], measured: Measured, again: Repredictor) -> It
     nearest = grid[int(np.argmin(np.abs(shares - share)))]
     found = {key: _between(shares, [one[key] for one in grid], share) for key in nearest}
     text = (
-        f"cached input tokens are counted in the throughput: about {100 * share:.0f} % of the input from a prefix cache, "
-        "not computed, explains {rows}"
+        f"cached input tokens are counted in the throughput: about {100 * share:.0f} % of the input from a prefix "
+        "cache, not computed, explains {rows}"
     )
     yield Reading("cached_tokens", text, 1, found, {"cached_share": share})
 

@@ -100,7 +100,8 @@ def judge(
     known, strangers = known_rows(rows, places, model, allow_dequant)
     curves = {one.curve: one for one in known}
     limits = {curve: roofs_of(curve) for curve in curves}
-    reasons = [*_alone(rows, places), *strangers]
+    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
+    reasons = [*_alone(rows, numbered, places), *strangers]
     reasons += [reason for one in known for reason in check_roofs(one, places[one.index], limits[one.curve])]
     forbidden = {place for reason in reasons if reason.severity == "impossible" for place in reason.places}
     broken = frozenset(i for i, place in places.items() if place in forbidden)
@@ -111,7 +112,7 @@ def judge(
     perhaps = {one.rows[0].index: one for one in readings if one.alone}
     reasons += [one.reason(places, extra_names) for one in misnamed]
     elsewhere = frozenset(i for one in misnamed for i in one.indices)
-    reasons += _together(rows, places, broken | elsewhere)
+    reasons += _together(numbered, places, broken | elsewhere)
     sound = [one for one in known if one.index not in broken and one.index not in elsewhere]
     pairs, pooled = implied_lengths(sound, expected.scenarios, places, method, extra_names)
     reasons += [
@@ -132,12 +133,11 @@ def judge(
     )
 
 
-def _alone(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
+def _alone(rows: Sequence[Row], numbered: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
     """The checks without a model that need one row only."""
     hardware = {name: _hardware(name) for name in {row.hardware for row in rows}}
     prices = {n: hw.price.model_dump() if hw is not None and hw.price is not None else {} for n, hw in hardware.items()}
     power = {n: hw.all_in_power / KILO if hw and hw.all_in_power is not None else None for n, hw in hardware.items()}
-    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
     for one, f in check_client((row, f) for row in numbered for f in check_gpus(row)):
         yield Reason(f.severity, f.kind, f.message, (places[one.line],), f.data)
     for i, row in enumerate(rows):
@@ -148,13 +148,12 @@ def _alone(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]
                 yield Reason("impossible", "wrong_units", f"{column}: found {what}", (places[i],), {"column": column})
 
 
-def _together(rows: Sequence[Row], places: Mapping[int, Place], broken: frozenset[int]) -> Iterator[Reason]:
+def _together(numbered: Sequence[Row], places: Mapping[int, Place], broken: frozenset[int]) -> Iterator[Reason]:
     """The checks without a model that compare rows.
 
     Neighbours of a row that cannot be are not blamed for it. Rows are numbered through, so that a finding on several
     files names the right ones.
     """
-    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
     sound = [row for row in numbered if row.line not in broken]
     found = [*check_shape(sound), *check_ttft(sound), *check_duplicates(numbered), *check_comparable(numbered)]
     for f in found:

@@ -137,8 +137,8 @@ def _waiting(row: MeasuredPoint, ratio: float, output: float) -> str:
     wait = (1.0 - ratio / TYPICAL_RATIO) * each
     decoding = ratio * row.concurrency
     return (
-        f"TTFT is not published: {decoding:.0f} of {row.concurrency} requests were decoding, and a wait of {wait:.2f} s "
-        f"before the first token would explain the rest; it is no sign of another number of GPUs by itself"
+        f"TTFT is not published: {decoding:.0f} of {row.concurrency} were decoding, and a wait of {wait:.2f} s "
+        f"before the first token would explain the rest: no sign of other GPUs by itself"
     )
 
 
