@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.measurements import MeasuredPoint, Row
-from simulator.results.table import Result
+from simulator.results.table import Result, clean
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict
@@ -132,15 +133,32 @@ class Report(Result):
             for row in self.rows
         ]
 
+    def to_json(self) -> str:
+        """:meth:`document` as strict JSON, a row and a finding a line: a large file is written, not held, as objects."""
+        lists: dict[str, Sequence[Any]] = {"rows": self.rows, "findings": self.findings}
+        parts = [f'"{name}": {_line(value)}' for name, value in self._summary().items()]
+        for name, values in lists.items():
+            parts.append(f'"{name}": [\n' + ",\n".join(_line(one.as_dict()) for one in values) + "\n]")
+        return "{\n" + ",\n".join(parts) + "\n}"
+
     def document(self) -> Mapping[str, Any]:
         """``meta``, ``verdict``, ``counts``, ``coverage90``, ``rows``, ``findings``, ``pairs``, ``pooled``."""
+        return {
+            **self._summary(),
+            "rows": [row.as_dict() for row in self.rows],
+            "findings": [reason.as_dict() for reason in self.findings],
+        }
+
+    def _summary(self) -> dict[str, Any]:
         return {
             "meta": self.meta,
             "verdict": self.verdict,
             "counts": self.counts,
             "coverage90": self.coverage,
-            "rows": [row.as_dict() for row in self.rows],
-            "findings": [reason.as_dict() for reason in self.findings],
             "pairs": [pair.as_dict() for pair in self.pairs],
             "pooled": [one.as_dict() for one in self.pooled],
         }
+
+
+def _line(value: Any) -> str:
+    return json.dumps(clean(value), allow_nan=False)
