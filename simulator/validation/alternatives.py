@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90
 from simulator.validation.causes import MANY, leaves
 from simulator.validation.curves import Known, label
 from simulator.validation.expectation import BEYOND, Expectations, Expected
-from simulator.validation.readings import Reading, Repredictor, readings
+from simulator.validation.readings import ACCEPTANCE, Reading, Repredictor, readings
 from simulator.validation.reason import Place, Reason, number, quantity
 
 ENOUGH = 0.8
@@ -26,6 +27,10 @@ CAP = 2.0 * BEYOND
 """Half-widths beyond which a value that a reading misses counts no more: one bad run does not decide."""
 PENALTY = 4.0
 """Of a free number, in chi-squared."""
+MOST_CURVES = 40
+"""Curves, and sweeps of one, that are read again; those with the most fast rows first."""
+MOST_ROWS = 24
+"""Rows of one that a reading is fitted to, spread over its concurrencies."""
 GAIN = 0.5
 """A reading must leave less than this part of the chi-squared of the labels as they are."""
 
@@ -93,21 +98,21 @@ def misread(
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
     """
-    curves: defaultdict[tuple[object, ...], list[Known]] = defaultdict(list)
+    curves: defaultdict[Configuration, list[Known]] = defaultdict(list)
     total: Counter[tuple[object, ...]] = Counter()
     for one in known:
         if one.index not in broken and one.index in found.rows:
             total[one.sweep] += 1
             if _fast(found.rows[one.index]):
-                curves[one.curve, one.row.source, one.row.file].append(one)
+                curves[one.curve].append(one)
     again = Repredictor(calibration, force, method)
     out = []
-    for rows in curves.values():
+    for rows in sorted(curves.values(), key=len, reverse=True)[:MOST_CURVES]:
         sweeps: defaultdict[tuple[object, ...], list[Known]] = defaultdict(list)
         for one in rows:
             sweeps[one.sweep].append(one)
         together = _misread(rows, found, again, total)
-        if together is not None or len(sweeps) == 1:
+        if together is not None or not 1 < len(sweeps) <= MOST_CURVES:
             out += [together] if together else []
         else:
             parts = (_misread(part, found, again, total) for part in sweeps.values())
@@ -119,7 +124,7 @@ def _misread(
     rows: Sequence[Known], found: Expectations, again: Repredictor, total: Mapping[tuple[object, ...], int]
 ) -> Misread | None:
     explained = _explained(rows, found, again)
-    if not explained:
+    if not explained or any(one.kind == ACCEPTANCE for one in explained):
         return None
     pairs = [(one, e) for one in rows for e in _fast(found.rows[one.index])]
     alone = len(rows) == 1 and total[rows[0].sweep] >= MANY
@@ -131,6 +136,8 @@ def _fast(metrics: Mapping[str, Expected]) -> list[Expected]:
 
 
 def _explained(rows: Sequence[Known], found: Expectations, again: Repredictor) -> list[Reading]:
+    ordered = sorted(rows, key=lambda one: one.row.concurrency)
+    rows = ordered[:: -(-len(ordered) // MOST_ROWS)]
     measured = {
         (one.index, e.metric): e.measured
         for one in rows

@@ -25,7 +25,7 @@ from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class
 from simulator.prediction.predict import predict_one
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
-from simulator.serving.replica import build_replica
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import from_length
 from simulator.validation.curves import Known, label
@@ -188,7 +188,10 @@ class _Solver:
     def __init__(self, mtp: Scenario, off: Scenario, method: str) -> None:
         self.mtp, self.off, self.method = mtp, off, method
         self.k = mtp.speculation.tokens
-        self.values = mtp.calibration.values()
+        values = mtp.calibration.values()
+        self.mtp_replica = build_replica(mtp.deployment, mtp.speculation, values)
+        self.off_replica = build_replica(off.deployment, off.speculation, values)
+        self.off_logs: dict[tuple[int, str], float] = {}
 
     def at(self, length: float) -> Scenario:
         """The MTP scenario with another acceptance length."""
@@ -196,14 +199,16 @@ class _Solver:
 
     def ratio(self, length: float, concurrency: int, metric: str) -> float:
         """Log of the closed form's MTP / Off."""
-        found = []
-        for scenario in (self.at(length), self.off):
-            replica = build_replica(scenario.deployment, scenario.speculation, self.values)
-            cap = max(1, scenario.max_concurrency)
-            load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
-            gpus = np.array([float(scenario.deployment.tp)])
-            found.append(closed_form_metrics([replica], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
-        return math.log(found[0] / found[1])
+        if (concurrency, metric) not in self.off_logs:
+            self.off_logs[concurrency, metric] = self._log(self.off, self.off_replica, concurrency, metric)
+        return self._log(self.at(length), self.mtp_replica, concurrency, metric) - self.off_logs[concurrency, metric]
+
+    @staticmethod
+    def _log(scenario: Scenario, replica: Replica, concurrency: int, metric: str) -> float:
+        cap = max(1, scenario.max_concurrency)
+        load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
+        gpus = np.array([float(scenario.deployment.tp)])
+        return math.log(closed_form_metrics([replica], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
 
     def shift(self, length: float, concurrency: int, metric: str) -> float:
         """What discrete events add to the closed form's log ratio."""

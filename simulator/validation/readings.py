@@ -21,6 +21,8 @@ Predicted = tuple[float, float, float]
 Measured = Mapping[tuple[int, str], float]
 """(index of a row, metric) -> value."""
 
+ACCEPTANCE = "other_acceptance"
+"""Kind of the reading in which no label is wrong."""
 DEEPER = 7
 """Draft depth tried where the default one cannot give the speed."""
 LEAST_LENGTH = 1.5
@@ -163,11 +165,11 @@ def _try(
 
 
 def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
-    """MTP runs labelled Off, at the acceptance length that fits best."""
+    """MTP runs labelled Off, or of another acceptance than assumed, at the acceptance length that fits best."""
     curve = rows[0].curve
-    if curve.spec_tokens or not curve.deployment.model.mtp_layers:
+    if not curve.deployment.model.mtp_layers:
         return
-    for k in (DEFAULT_DEPTH, DEEPER):
+    for k in (curve.spec_tokens,) if curve.spec_tokens else (DEFAULT_DEPTH, DEEPER):
         lengths = np.linspace(LEAST_LENGTH, 1.0 + k, POINTS)
         grid = [
             _try(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=float(length)))
@@ -178,6 +180,9 @@ def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> 
         length = _best(lengths, [found or {} for found in grid], measured)
         at_end = length >= 1.0 + k - 1e-6 or length <= LEAST_LENGTH + 1e-6
         found = _try(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=length))
+        if curve.spec_tokens and found is not None:
+            yield Reading(ACCEPTANCE, f"an acceptance of {length:.2f} tokens per round explains {{rows}}", 1, found)
+            return
         if found is not None:
             text = (
                 f"MTP runs labelled Off: no Off run is this fast there, and one acceptance length of {length:.2f} "

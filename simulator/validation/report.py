@@ -134,7 +134,7 @@ class Report(Result):
         ]
 
     def to_json(self) -> str:
-        """:meth:`document` as strict JSON, a row and a finding a line: a large file is written, not held, as objects."""
+        """:meth:`document` as strict JSON, a row or a finding a line, none held as an object."""
         lists: dict[str, Sequence[Any]] = {"rows": self.rows, "findings": self.findings}
         parts = [f'"{name}": {_line(value)}' for name, value in self._summary().items()]
         for name, values in lists.items():
