@@ -44,6 +44,8 @@ SURE = 0.05
 """Least probability of residuals as large, for one length to explain all pairs."""
 VAGUE = 0.25
 """Half-width, as a part of the length above 1, from which an interval is wide."""
+OPTIONAL = ("checkpoint", "kv_cache_dtype", "ep", "dp_attention")
+"""Columns of the configuration that one side may leave blank; dates, images, sources and notes never part rows."""
 STEP = 0.02
 """Tokens over which a residual is differentiated."""
 
@@ -120,6 +122,8 @@ def infer_acceptance(
     if select:
         mtp_rows = list(selected(mtp_rows, select))
     groups = _groups(mtp_rows)
+    off_rows = _filled(off_rows, mtp_rows)
+    mtp_rows = _filled(mtp_rows, off_rows)
     offs = {replace(configuration(row), acceptance_length=None): row for row in off_rows}
     pairs: list[list[Pair]] = []
     used: dict[str, str] = {}
@@ -227,6 +231,16 @@ def _rows(path: str, spec: str) -> list[MeasuredPoint]:
         what = "no Off curve to compare with" if spec == "off" else "no MTP curve"
         raise InputError(f"{path}: {what}: expected rows with spec={spec}, found none among {len(table.points)}")
     return rows
+
+
+def _filled(rows: Sequence[MeasuredPoint], others: Sequence[MeasuredPoint]) -> list[MeasuredPoint]:
+    """Rows with what they leave blank taken from the other side, where that says one thing.
+
+    A blank is "not published", not "different": only values that both sides state keep rows apart.
+    """
+    said = {name: {value for row in others if (value := getattr(row, name)) is not None} for name in OPTIONAL}
+    only = {name: next(iter(values)) for name, values in said.items() if len(values) == 1}
+    return [replace(row, **{name: value for name, value in only.items() if getattr(row, name) is None}) for row in rows]
 
 
 def _groups(rows: Sequence[MeasuredPoint]) -> list[tuple[str, list[MeasuredPoint]]]:
