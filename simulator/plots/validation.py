@@ -229,7 +229,7 @@ def _roof_front(axes: Axes, report: Report) -> tuple[float | None, list[Text]]:
     roof = np.array([max(r.front(KILO / one, most) for r in report.roofs.values()) for one in x])
     axes.set_xlim(x_low, x_high * 1.6)
     if float(roof.min()) > y_high * FAR:
-        axes.set_ylim(y_low, y_high)
+        axes.set_ylim(y_low, y_high * 1.15)
         words = f"impossible above {plain(float(roof.min()))} tok/s/GPU or more, far beyond this picture"
         return None, [axes.text(0.015, 0.97, words, transform=axes.transAxes, va="top", color=MUTED, fontsize=10)]
     top = y_high * min(HEADROOM, max(1.0, float(roof.max()) * 1.2 / y_high))

@@ -180,6 +180,8 @@ def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> 
         length = _best(lengths, [found or {} for found in grid], measured)
         at_end = length >= 1.0 + k - 1e-6 or length <= LEAST_LENGTH + 1e-6
         found = _try(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=length))
+        if curve.spec_tokens and (found is None or length >= 1.0 + k - 1e-6):
+            return
         if curve.spec_tokens and found is not None:
             yield Reading(ACCEPTANCE, f"an acceptance of {length:.2f} tokens per round explains {{rows}}", 1, found)
             return
