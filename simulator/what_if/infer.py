@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from scipy.stats import chi2
 from simulator.errors import InputError
 from simulator.measurements import MeasuredPoint, read_csv
 from simulator.measurements import select as selected
-from simulator.measurements.configuration import Configuration, configuration
+from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import versions
 from simulator.results.table import Result
@@ -121,9 +122,8 @@ def infer_acceptance(
     off_rows, mtp_rows = _rows(off, "off"), _rows(mtp, "mtp")
     if select:
         mtp_rows = list(selected(mtp_rows, select))
+    off_rows, mtp_rows = _filled(off_rows, mtp_rows), _filled(mtp_rows, off_rows)
     groups = _groups(mtp_rows)
-    off_rows = _filled(off_rows, mtp_rows)
-    mtp_rows = _filled(mtp_rows, off_rows)
     offs = {replace(configuration(row), acceptance_length=None): row for row in off_rows}
     pairs: list[list[Pair]] = []
     used: dict[str, str] = {}
@@ -139,15 +139,16 @@ def infer_acceptance(
     curves: dict[str, list[Pair]] = defaultdict(list)
     for p in solved:
         curves[p.curve].append(p)
+    streamed = {(row.file, row.line): value for row in mtp_rows if (value := itl_over_tpot(row)) is not None}
     kept = max(pairs, key=len)
     pooled = pool(kept)
     others = [pool(members) for members in pairs if members and members is not kept]
     return Inference(
         meta={"off": off, "mtp": mtp, "calibrations": used, "method": method, "versions": versions()},
-        points=tuple(_point(p) for p in solved),
+        points=tuple(_point(p, streamed) for p in solved),
         pooled=pooled,
         curves=tuple({"curve": name, **pool(members)} for name, members in curves.items()),
-        sentences=tuple(_sentences(pooled, len({p.curve for p in kept}), others)),
+        sentences=(*_sentences(pooled, len({p.curve for p in kept}), others), *_streamed(mtp_rows)),
     )
 
 
@@ -200,7 +201,7 @@ def _covariance(equations: Sequence[Equation]) -> tuple[Array, Array]:
     return shared, np.array([e.noise**2 for e in equations])
 
 
-def _point(p: Pair) -> dict[str, Any]:
+def _point(p: Pair, streamed: Mapping[tuple[str, int], float]) -> dict[str, Any]:
     """A pair; outside of what any length can give, the nearest end with the interval that reaches it."""
     length, low, high = p.length, p.low, p.high
     if length is None and p.equation is not None:
@@ -217,6 +218,7 @@ def _point(p: Pair) -> dict[str, Any]:
         "acceptance_length": length,
         "lo": low,
         "hi": high,
+        "itl_over_tpot": streamed.get(p.places[0]),
         "note": p.absent,
         "places": [{"file": file, "line": line} for file, line in p.places],
     }
@@ -293,6 +295,41 @@ def _unpaired(off: str, mtp: str, off_rows: Sequence[MeasuredPoint], mtp_rows: S
 
 def _brief(row: MeasuredPoint) -> str:
     return f"{label(row)} at concurrency {row.concurrency}"
+
+
+def itl_over_tpot(row: MeasuredPoint) -> float | None:
+    """Tokens per round that a stream shows by itself: the time between its messages over the time per token.
+
+    None where either is not there (``mean_itl_ms`` or ``median_itl_ms`` among further columns), and where the ratio is
+    no acceptance length: engines that hold back tokens, or send one at a time.
+
+    Example:
+        >>> row = MeasuredPoint(hardware="h", model="m", precision="FP4", engine="e", spec="mtp", spec_tokens=3, isl=1024,
+        ...                     osl=1024, tp=1, concurrency=4, mean_tpot_ms=5.0, extras={"mean_itl_ms": "13.5"})
+        >>> itl_over_tpot(row)
+        2.7
+    """
+    for statistic in ("mean", "median"):
+        tpot = getattr(row, f"{statistic}_tpot_ms")
+        try:
+            itl = float(row.extras.get(f"{statistic}_itl_ms", ""))
+        except ValueError:
+            continue
+        if tpot and 1.0 < itl / tpot <= (row.spec_tokens or DEFAULT_DEPTH) + 1.0:
+            return itl / tpot
+    return None
+
+
+def _streamed(rows: Sequence[MeasuredPoint]) -> list[str]:
+    """What the streams of the MTP rows say of the acceptance, without an Off curve and without a model."""
+    found = [value for row in rows if (value := itl_over_tpot(row)) is not None]
+    if not found:
+        return []
+    middle = median(found)
+    return [
+        f"ITL / TPOT of {len(found)} MTP row{'s' if len(found) > 1 else ''} says {middle:.2f} tokens per round "
+        f"({min(found):.2f} to {max(found):.2f}), without an Off curve and without a model, if each round is one message"
+    ]
 
 
 def _sentences(pooled: Mapping[str, Any], curves: int, others: Sequence[Mapping[str, Any]]) -> list[str]:
