@@ -18,7 +18,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -29,13 +28,14 @@ from scipy.stats import chi2
 from simulator.errors import InputError
 from simulator.measurements import MeasuredPoint, read_csv
 from simulator.measurements import select as selected
-from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
+from simulator.measurements.configuration import Configuration, configuration
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import versions
 from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known, label
 from simulator.validation.pairs import Equation, Pair, implied_lengths
+from simulator.what_if.streamed import itl_over_tpot, streamed_sentences
 
 Array = NDArray[np.float64]
 
@@ -148,7 +148,7 @@ def infer_acceptance(
         points=tuple(_point(p, streamed) for p in solved),
         pooled=pooled,
         curves=tuple({"curve": name, **pool(members)} for name, members in curves.items()),
-        sentences=(*_sentences(pooled, len({p.curve for p in kept}), others), *_streamed(mtp_rows)),
+        sentences=(*_sentences(pooled, len({p.curve for p in kept}), others), *streamed_sentences(mtp_rows)),
     )
 
 
@@ -295,41 +295,6 @@ def _unpaired(off: str, mtp: str, off_rows: Sequence[MeasuredPoint], mtp_rows: S
 
 def _brief(row: MeasuredPoint) -> str:
     return f"{label(row)} at concurrency {row.concurrency}"
-
-
-def itl_over_tpot(row: MeasuredPoint) -> float | None:
-    """Tokens per round that a stream shows by itself: the time between its messages over the time per token.
-
-    None where either is not there (``mean_itl_ms`` or ``median_itl_ms`` among further columns), and where the ratio is
-    no acceptance length: engines that hold back tokens, or send one at a time.
-
-    Example:
-        >>> row = MeasuredPoint(hardware="h", model="m", precision="FP4", engine="e", spec="mtp", spec_tokens=3, isl=1024,
-        ...                     osl=1024, tp=1, concurrency=4, mean_tpot_ms=5.0, extras={"mean_itl_ms": "13.5"})
-        >>> itl_over_tpot(row)
-        2.7
-    """
-    for statistic in ("mean", "median"):
-        tpot = getattr(row, f"{statistic}_tpot_ms")
-        try:
-            itl = float(row.extras.get(f"{statistic}_itl_ms", ""))
-        except ValueError:
-            continue
-        if tpot and 1.0 < itl / tpot <= (row.spec_tokens or DEFAULT_DEPTH) + 1.0:
-            return itl / tpot
-    return None
-
-
-def _streamed(rows: Sequence[MeasuredPoint]) -> list[str]:
-    """What the streams of the MTP rows say of the acceptance, without an Off curve and without a model."""
-    found = [value for row in rows if (value := itl_over_tpot(row)) is not None]
-    if not found:
-        return []
-    middle = median(found)
-    return [
-        f"ITL / TPOT of {len(found)} MTP row{'s' if len(found) > 1 else ''} says {middle:.2f} tokens per round "
-        f"({min(found):.2f} to {max(found):.2f}), without an Off curve and without a model, if each round is one message"
-    ]
 
 
 def _sentences(pooled: Mapping[str, Any], curves: int, others: Sequence[Mapping[str, Any]]) -> list[str]:
