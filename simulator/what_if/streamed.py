@@ -24,7 +24,7 @@ def itl_over_tpot(row: MeasuredPoint) -> float | None:
         2.7
     """
     for statistic in ("mean", "median"):
-        tpot = getattr(row, f"{statistic}_tpot_ms")
+        tpot: float | None = getattr(row, f"{statistic}_tpot_ms")
         try:
             itl = float(row.extras.get(f"{statistic}_itl_ms", ""))
         except ValueError:
