@@ -27,9 +27,9 @@ CAP = 2.0 * BEYOND
 """Half-widths beyond which a value that a reading misses counts no more: one bad run does not decide."""
 PENALTY = 4.0
 """Of a free number, in chi-squared."""
-MOST_CURVES = 40
+MOST_CURVES = 20
 """Curves, and sweeps of one, that are read again; those with the most fast rows first."""
-MOST_ROWS = 24
+MOST_ROWS = 12
 """Rows of one that a reading is fitted to, spread over its concurrencies."""
 GAIN = 0.5
 """A reading must leave less than this part of the chi-squared of the labels as they are."""

@@ -65,37 +65,41 @@ class Repredictor:
     def __init__(self, calibration: str | None, force: bool, method: str) -> None:
         """Predict with this calibration where it covers a configuration, else with its default."""
         self.calibration, self.force, self.method = calibration, force, method
-        self.known: dict[Configuration, Mapping[str, Any] | None] = {}
+        self.known: dict[Configuration, dict[int, Mapping[str, Any]] | None] = {}
 
-    def at(self, config: Configuration, most: int | None = None) -> Mapping[str, Any] | None:
-        """Metrics with their intervals, or None where such a run is impossible.
+    def at(self, curve: Configuration, counts: Sequence[int]) -> dict[int, Mapping[str, Any]] | None:
+        """Metrics with their intervals by concurrency, or None where such runs are impossible.
 
         Args:
-            config: with its concurrency.
-            most: requests in flight at most.
+            curve: a configuration, whatever its concurrency.
+            counts: concurrencies.
         """
-        if most is not None:
-            config = replace(config, concurrency=max(1, min(config.concurrency, most)))
-        if config not in self.known:
-            self.known[config] = self._predict(config)
-        return self.known[config]
+        curve = replace(curve, concurrency=0)
+        known = self.known.setdefault(curve, {})
+        missing = [] if known is None else sorted(set(counts) - set(known))
+        if known is not None and missing:
+            found = self._predict(curve, missing)
+            if found is None:
+                self.known[curve] = None
+            else:
+                known.update(found)
+        return self.known[curve]
 
     def capacity(self, config: Configuration) -> int:
         """Requests that fit in memory at once."""
         return config.scenario(resolve_calibration(None, config.deployment, False, config.isl)[0]).max_concurrency
 
-    def _predict(self, config: Configuration) -> Mapping[str, Any] | None:
+    def _predict(self, curve: Configuration, counts: Sequence[int]) -> dict[int, Mapping[str, Any]] | None:
         try:
             try:
-                used, forced = resolve_calibration(self.calibration, config.deployment, self.force, config.isl)
+                used, forced = resolve_calibration(self.calibration, curve.deployment, self.force, curve.isl)
             except InputError:
-                used, forced = resolve_calibration(None, config.deployment, False, config.isl)
-            scenario = config.scenario(used, forced)
-            counts = [config.concurrency]
-            row: Mapping[str, Any] = predict_one(scenario, counts, method=self.method, over_memory="queue").rows[0]
+                used, forced = resolve_calibration(None, curve.deployment, False, curve.isl)
+            scenario = curve.scenario(used, forced)
+            table = predict_one(scenario, counts, method=self.method, over_memory="queue")
         except InputError:
             return None
-        return row
+        return {row["concurrency"]: row for row in table.rows}
 
 
 def readings(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
@@ -122,15 +126,15 @@ def _predictions(
 ) -> dict[tuple[int, str], Predicted] | None:
     """What a curve predicts of the rows; throughput times ``scale``, each of ``share`` ranks with its share of
     clients."""
+    clients = {one.index: max(1, round(one.row.concurrency / share)) for one in rows}
+    known = again.at(curve, sorted(set(clients.values())))
+    if known is None:
+        return None
     out: dict[tuple[int, str], Predicted] = {}
-    for one in rows:
-        found = again.at(replace(curve, concurrency=max(1, round(one.row.concurrency / share))))
-        if found is None:
-            return None
-        for index, metric in measured:
-            if index == one.index:
-                by = scale if metric.endswith("tok_s_gpu") else 1.0
-                out[index, metric] = (by * found[metric], by * found[f"{metric}_lo"], by * found[f"{metric}_hi"])
+    for index, metric in measured:
+        found = known[clients[index]]
+        by = scale if metric.endswith("tok_s_gpu") else 1.0
+        out[index, metric] = (by * found[metric], by * found[f"{metric}_lo"], by * found[f"{metric}_hi"])
     return out
 
 
