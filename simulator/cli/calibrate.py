@@ -17,6 +17,8 @@ from simulator.cli.progress import reporting
 @click.option("--name", help="Name of the calibration; default: the output file's name.")
 @click.option("--prior", metavar="NAME|FILE", help="Start from this calibration instead of the kernel priors.")
 @click.option("--engine", default="sglang", show_default=True, help="Engine behind frontier rows that name none.")
+@click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
+@click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
 @click.option("--no-cross-validation", is_flag=True, help="Do not leave each concurrency out in turn.")
 @click.option("--shipped", is_flag=True, help="Make the calibrations that ship with the package again.")
 @click.option("--check", is_flag=True, help="With --shipped: compare with the shipped files and write nothing.")
@@ -27,6 +29,8 @@ def calibrate(
     name: str | None,
     prior: str | None,
     engine: str,
+    model: str | None,
+    allow_dequant: bool,
     no_cross_validation: bool,
     shipped: bool,
     check: bool,
@@ -67,6 +71,8 @@ def calibrate(
             prior=prior,
             engine=engine,
             cross_validate=not no_cross_validation,
+            model=model,
+            allow_dequant=allow_dequant,
             progress=progress,
         )
     session.write(target)

@@ -12,6 +12,8 @@ from simulator.cli.progress import reporting
 @click.argument("files", metavar="DATA.csv...", nargs=-1, required=True)
 @click.option("--calibration", metavar="NAME|FILE", help="Default: none; profiles and kernel priors alone.")
 @click.option("--force", is_flag=True, help="Apply a calibration of another engine, precision or hardware.")
+@click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
+@click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
 @click.option("--engine", default="sglang", show_default=True, help="Engine behind frontier rows that name none.")
 @click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
@@ -22,6 +24,8 @@ def evaluate(
     files: tuple[str, ...],
     calibration: str | None,
     force: bool,
+    model: str | None,
+    allow_dequant: bool,
     expression: str | None,
     engine: str,
     method: str,
@@ -40,7 +44,15 @@ def evaluate(
 
     with reporting("evaluating") as progress:
         result = api.evaluate(
-            files, calibration, select=expression, engine=engine, force=force, method=method, progress=progress
+            files,
+            calibration,
+            select=expression,
+            engine=engine,
+            force=force,
+            method=method,
+            model=model,
+            allow_dequant=allow_dequant,
+            progress=progress,
         )
     if plot is not None:
         from simulator.plots.drawing import draw

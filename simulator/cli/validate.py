@@ -10,12 +10,17 @@ from simulator.cli.output import check_outputs, emit
 
 FINDINGS = 3
 """Exit status when something is suspicious or impossible."""
+UNCHECKED = 4
+"""Exit status when nothing was found, but no profile says what to expect of some rows."""
 
 
 @click.command()
 @click.argument("curves", nargs=-1, required=True, metavar="CURVE.csv...")
 @click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches each row, else priors.")
 @click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to.")
+@click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
+@click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
+@click.option("--allow-unchecked", is_flag=True, help="Exit with 0 though some rows could not be checked.")
 @click.option("--select", "expression", metavar="EXPR", help='Rows, such as "engine = ATOM and precision = FP8".')
 @click.option(
     "--method",
@@ -37,6 +42,9 @@ def validate(
     curves: tuple[str, ...],
     calibration: str | None,
     force: bool,
+    model: str | None,
+    allow_dequant: bool,
+    allow_unchecked: bool,
     expression: str | None,
     method: str,
     plot: str | None,
@@ -45,13 +53,16 @@ def validate(
 ) -> None:
     """Check whether measured curves are possible and plausible, row by row.
 
-    Identities and labels first, then physical roofs at any acceptance, what the model expects, and the acceptance
-    length that MTP/Off pairs imply. Exit status: 0 clean or notes, 3 something suspicious or impossible, 2 bad input.
+    Identities and labels first, then physical roofs at any acceptance, what the model expects, what else the figures
+    fit, and the acceptance length that MTP/Off pairs imply. Exit status: 0 all checked and clean, 2 bad input, 3
+    something suspicious or impossible, 4 nothing found but some rows unchecked: no profile knows their model or
+    hardware (0 with --allow-unchecked).
 
     \b
     mtpsim validate curve.csv
     mtpsim validate off.csv mtp.csv --select "tp = 4" --plot curve.png
     mtpsim validate curve.csv --calibration fit.yaml --format json
+    mtpsim validate curve.csv --model mine.yaml
     """
     check_outputs(output, plot)
     from simulator import api
@@ -59,7 +70,7 @@ def validate(
 
     rows = api.read_measurements(curves, select=expression)
     start_kernels()
-    report = api.validate(rows, calibration, force=force, method=method)
+    report = api.validate(rows, calibration, force=force, method=method, model=model, allow_dequant=allow_dequant)
     if plot is not None:
         from simulator.plots.drawing import draw
 
@@ -71,5 +82,7 @@ def validate(
     else:
         emit(report.to_json(), output)
     sys.stdout.flush()
-    if not report.clean:
+    if report.suspect:
         raise click.exceptions.Exit(FINDINGS)
+    if report.unchecked and not allow_unchecked:
+        raise click.exceptions.Exit(UNCHECKED)

@@ -3,8 +3,9 @@ unknown."""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from simulator.fitting.writing import write
 from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv
 from simulator.measurements import select as selected
 from simulator.measurements.cells import cells_of
-from simulator.measurements.configuration import DEFAULT_DEPTH, configuration
+from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
 from simulator.prediction.predict import versions
 from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import resolve_calibration
 
+Configure = Callable[[MeasuredPoint], Configuration]
+"""How a measured row becomes a configuration."""
 UNKNOWN_NOISE = {"throughput": 0.03, "tpot": 0.035, "ttft": 0.12}
 """Noise of a fit with too little data to measure its own: the held-out error of the shipped calibrations."""
 
@@ -113,6 +116,8 @@ def calibrate(
     engine: str = "sglang",
     checkpoint: str | None = None,
     cross_validate: bool = True,
+    model: str | None = None,
+    allow_dequant: bool = False,
     progress: Progress = silent,
 ) -> Session:
     """Fit the physical parameters to measured runs, frontier points, or both; ``write(path)`` keeps the answer.
@@ -126,6 +131,8 @@ def calibrate(
         engine: behind frontier rows that name none.
         checkpoint: of frontier rows that name none.
         cross_validate: also leave each concurrency out in turn, which measures the noise.
+        model: profile name or path to use instead of the model that the rows of runs name.
+        allow_dequant: compute in the next wider format that the hardware has.
         progress: told what is being done.
 
     Raises:
@@ -143,21 +150,22 @@ def calibrate(
     tables, rows = read_rows(paths, select)
     points = [r for r in rows if isinstance(r, MeasuredPoint)]
     sweeps = sweeps_of([r for r in rows if isinstance(r, FrontierPoint)], engine, checkpoint)
-    scope = _scope(points, sweeps)
-    start = _prior(prior, points, sweeps)
-    cells = cells_of(points)
+    configure = functools.partial(configuration, model=model, allow_dequant=allow_dequant)
+    scope = _scope(points, sweeps, configure)
+    start = _prior(prior, points, sweeps, configure)
+    cells = cells_of(points, model=model, allow_dequant=allow_dequant)
     if not cells and not sweeps:
         raise InputError("nothing to fit: no row states a throughput, TPOT or TTFT")
     problem = Problem(cells, sweeps, start, priors())
     progress(f"fitting {len(problem.y)} values")
     found = fit_from_many_starts(problem) if sweeps else fit(problem)
     written = as_written(found)
-    in_sample = row_errors(points, predictor(written))
+    in_sample = row_errors(points, predictor(written), configure)
     for error in _sweep_errors(written, sweeps):
         in_sample["total_tok_s_gpu"].append(error)
     errors: dict[str, Any] = {"in_sample": mape(in_sample), "rows": len(rows)}
     noise, source = dict(UNKNOWN_NOISE), "held-out errors of the shipped calibrations: too little data here for its own"
-    held = _held_out(points, start, progress) if cross_validate else None
+    held = _held_out(points, start, model, allow_dequant, progress) if cross_validate else None
     if held is not None:
         errors["leave_one_concurrency_out"] = mape(held)
         noise |= {NOISE_OF_KIND[kind]: noise_of(values) for kind, values in held.items()}
@@ -167,22 +175,22 @@ def calibrate(
     return Session(meta, found, content, tuple(points))
 
 
-def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep]) -> Prior:
+def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: Configure) -> Prior:
     unknown = any(r.spec == "mtp" and r.acceptance_length is None for r in points)
     unknown |= any(s.base.spec_tokens > 0 and s.base.acceptance_length is None for s in sweeps)
     if name is None:
         return default_prior(unknown)
-    first = configuration(points[0]) if points else sweeps[0].base
+    first = configure(points[0]) if points else sweeps[0].base
     calibration, _ = resolve_calibration(name, first.deployment)
     return prior_from(calibration, unknown)
 
 
-def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep]) -> dict[str, list[Any]]:
-    bases = [configuration(p) for p in points] + [s.base for s in sweeps]
+def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: Configure) -> dict[str, list[Any]]:
+    bases = [configure(p) for p in points] + [s.base for s in sweeps]
     scope: dict[str, list[Any]] = {
-        "hardware": sorted({b.hardware for b in bases}),
-        "model": sorted({b.model for b in bases}),
-        "engine": sorted({b.engine for b in bases}),
+        "hardware": sorted({b.deployment.hardware.name for b in bases}),
+        "model": sorted({b.deployment.model.name for b in bases}),
+        "engine": sorted({b.deployment.engine.name for b in bases}),
         "precision": sorted({b.precision for b in bases}),
         "checkpoint": sorted({b.deployment.checkpoint for b in bases}),
         "tp": sorted({b.tp for b in bases} | {tp for s in sweeps for tp in s.tp}),
@@ -199,19 +207,25 @@ def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep]) -> dict[str
     return scope
 
 
-def _held_out(points: Sequence[MeasuredPoint], start: Prior, progress: Progress) -> Errors | None:
+def _held_out(
+    points: Sequence[MeasuredPoint], start: Prior, model: str | None, allow_dequant: bool, progress: Progress
+) -> Errors | None:
     """Errors with each concurrency left out, or None when fewer than three concurrencies exist."""
     held = sorted({p.concurrency for p in points})
     if len(held) < 3:
         return None
     progress(f"leaving each of {len(held)} concurrencies out")
-    return join(Parallel(n_jobs=JOBS)(delayed(_without)(points, c, start) for c in held))
+    return join(Parallel(n_jobs=JOBS)(delayed(_without)(points, c, start, model, allow_dequant) for c in held))
 
 
-def _without(points: Sequence[MeasuredPoint], concurrency: int, start: Prior) -> Errors:
+def _without(
+    points: Sequence[MeasuredPoint], concurrency: int, start: Prior, model: str | None, allow_dequant: bool
+) -> Errors:
     train = [p for p in points if p.concurrency != concurrency]
     test = [p for p in points if p.concurrency == concurrency]
-    return dict(row_errors(test, predictor(fit(Problem(cells_of(train), [], start, priors())))))
+    found = fit(Problem(cells_of(train, model=model, allow_dequant=allow_dequant), [], start, priors()))
+    configure = functools.partial(configuration, model=model, allow_dequant=allow_dequant)
+    return dict(row_errors(test, predictor(found), configure))
 
 
 def _sweep_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[float]:

@@ -24,13 +24,13 @@ from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import resolve_calibration
 
-GROUP = ("engine", "hardware", "precision", "spec", "isl", "osl", "tp")
+GROUP = ("engine", "hardware", "model", "precision", "spec", "isl", "osl", "tp")
 
 
 @dataclass(frozen=True)
 class Evaluation(Result):
-    """Errors as fractions, predicted / measured - 1. ``groups`` has one entry per engine, precision, spec, lengths and
-    TP."""
+    """Errors as fractions, predicted / measured - 1. ``groups`` has one entry per engine, hardware, model, precision,
+    spec, lengths and TP."""
 
     meta: Mapping[str, Any]
     points: tuple[Mapping[str, Any], ...]
@@ -61,6 +61,8 @@ def evaluate(
     engine: str = "sglang",
     force: bool = False,
     method: str = "des",
+    model: str | None = None,
+    allow_dequant: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
     """Predict every row of measured files and report the errors: per row, as MAPE by metric and group, and coverage.
@@ -72,6 +74,8 @@ def evaluate(
         engine: behind frontier rows that name none.
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
+        model: profile name or path to use instead of the model that the rows of runs name.
+        allow_dequant: compute in the next wider format that the hardware has.
         progress: told what is being done.
 
     Raises:
@@ -91,7 +95,9 @@ def evaluate(
         raise InputError("points and frontier files together: expected one kind; evaluate them one by one")
     if frontier:
         return evaluate_frontier(frontier, calibration, engine=engine, force=force)
-    return evaluate_runs(runs, calibration, force=force, method=method, progress=progress)
+    return evaluate_runs(
+        runs, calibration, force=force, method=method, model=model, allow_dequant=allow_dequant, progress=progress
+    )
 
 
 def evaluate_runs(
@@ -100,6 +106,8 @@ def evaluate_runs(
     *,
     force: bool = False,
     method: str = "des",
+    model: str | None = None,
+    allow_dequant: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
     """Predict each row under one calibration; without one, from the profiles and the kernel priors alone.
@@ -115,7 +123,7 @@ def evaluate_runs(
         raise InputError("no row to evaluate")
     groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
     for row in rows:
-        groups[checked_configuration(row)].append(row)
+        groups[checked_configuration(row, model=model, allow_dequant=allow_dequant)].append(row)
     curves: dict[Configuration, list[Configuration]] = defaultdict(list)
     for config in groups:
         curves[replace(config, concurrency=1)].append(config)
@@ -132,7 +140,9 @@ def evaluate_runs(
         members.sort(key=lambda c: c.concurrency)
         table = predict_one(scenario, [c.concurrency for c in members], method=method, over_memory="queue")
         predictions |= dict(zip(members, table.rows, strict=True))
-    points = tuple(_point(row, predictions[configuration(row)]) for row in rows)
+    points = tuple(
+        _point(row, predictions[configuration(row, model=model, allow_dequant=allow_dequant)]) for row in rows
+    )
     meta = {
         "calibration": name,
         "forced_outside_calibration": sorted(outside),
@@ -150,6 +160,7 @@ def _point(row: MeasuredPoint, found: Mapping[str, Any]) -> dict[str, Any]:
         "file": row.file,
         "line": row.line,
         "hardware": row.hardware,
+        "model": row.model,
         "engine": row.engine,
         "precision": row.precision,
         "spec": row.spec,

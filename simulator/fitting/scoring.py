@@ -25,11 +25,21 @@ KINDS = {"total_tok_s_gpu": "total_tok_s_gpu", "mean_tpot_ms": "tpot", "median_t
 Errors = dict[str, list[float]]
 
 
-def row_errors(rows: Iterable[MeasuredPoint], predict: Callable[[Configuration], Mapping[str, float]]) -> Errors:
-    """Relative errors predicted / measured - 1 of every measured metric, by kind."""
+def row_errors(
+    rows: Iterable[MeasuredPoint],
+    predict: Callable[[Configuration], Mapping[str, float]],
+    configure: Callable[[MeasuredPoint], Configuration] = configuration,
+) -> Errors:
+    """Relative errors predicted / measured - 1 of every measured metric, by kind.
+
+    Args:
+        rows: measured points.
+        predict: of a configuration.
+        configure: how a row becomes one.
+    """
     out: Errors = defaultdict(list)
     for row in rows:
-        found = predict(configuration(row))
+        found = predict(configure(row))
         for metric in METRICS:
             value = measured(row, metric)
             if value is not None and metric in found:

@@ -68,13 +68,15 @@ def measured(row: MeasuredPoint, metric: str) -> float | None:
     return value
 
 
-def checked_configuration(row: MeasuredPoint) -> Configuration:
+def checked_configuration(
+    row: MeasuredPoint, *, model: str | None = None, allow_dequant: bool = False
+) -> Configuration:
     """The configuration of a row that can be simulated: lengths, acceptance, concurrency and memory are in bounds.
 
     Raises:
         InputError: names the file and the line of the row, and what is out of bounds.
     """
-    config = configuration(row)
+    config = configuration(row, model=model, allow_dequant=allow_dequant)
     length = None if config.spec_tokens == 0 else config.acceptance_length or 1.0
     try:
         check_concurrencies([config.concurrency])
@@ -86,15 +88,20 @@ def checked_configuration(row: MeasuredPoint) -> Configuration:
     return config
 
 
-def cells_of(rows: Iterable[MeasuredPoint]) -> list[Cell]:
+def cells_of(rows: Iterable[MeasuredPoint], *, model: str | None = None, allow_dequant: bool = False) -> list[Cell]:
     """Pool rows of one configuration.
+
+    Args:
+        rows: measured points.
+        model: profile name or path to use instead of the model that the rows name.
+        allow_dequant: compute in the next wider format that the hardware has.
 
     Raises:
         InputError: a row that no profile can describe.
     """
     groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
     for row in rows:
-        groups[checked_configuration(row)].append(row)
+        groups[checked_configuration(row, model=model, allow_dequant=allow_dequant)].append(row)
     cells = []
     for config, members in groups.items():
         found = [obs for metric in METRICS if (obs := _observe(config, members, metric)) is not None]

@@ -10,7 +10,7 @@ from simulator.cost.calibration import Calibration
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.reading import load_model
+from simulator.facts.reading import is_path, load_model
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
 from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
@@ -41,6 +41,7 @@ class Configuration:
     acceptance_length: float | None
     concurrency: int
     requests_per_client: int = DEFAULT_REQUESTS
+    allow_dequant: bool = False
 
     @property
     def workload(self) -> Workload:
@@ -64,8 +65,13 @@ class Configuration:
         return Scenario(deployment, self.workload, speculation, calibration, forced)
 
 
-def configuration(row: MeasuredPoint) -> Configuration:
+def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant: bool = False) -> Configuration:
     """The configuration of a measured run; a checkpoint that no profile knows falls back to the row's precision.
+
+    Args:
+        row: the measured point.
+        model: profile name or path to use instead of the model that the row names.
+        allow_dequant: compute in the next wider format that the hardware has.
 
     Raises:
         InputError: names the file and the line of the row, and what is unknown.
@@ -74,9 +80,9 @@ def configuration(row: MeasuredPoint) -> Configuration:
     kv = row.kv_cache_dtype.lower() if row.kv_cache_dtype else None
     kv = KV_NAMES.get(kv, kv) if kv else None
     out = Configuration(
-        hardware=row.hardware.lower(),
-        model=row.model.lower(),
-        engine=row.engine.lower(),
+        hardware=_profile(row.hardware),
+        model=_profile(model or row.model),
+        engine=_profile(row.engine),
         precision=row.precision.lower(),
         checkpoint=row.checkpoint,
         tp=row.tp,
@@ -89,6 +95,7 @@ def configuration(row: MeasuredPoint) -> Configuration:
         acceptance_length=row.acceptance_length,
         concurrency=row.concurrency,
         requests_per_client=requests_per_client(row),
+        allow_dequant=allow_dequant,
     )
     try:
         _ = out.deployment
@@ -97,7 +104,12 @@ def configuration(row: MeasuredPoint) -> Configuration:
     return out
 
 
-DEPLOYED = ("hardware", "model", "engine", "precision", "checkpoint", "tp", "ep", "dp", "kv_dtype")
+def _profile(name: str) -> str:
+    """A profile's name without case; a path as it is."""
+    return name if is_path(name) else name.lower()
+
+
+DEPLOYED = ("hardware", "model", "engine", "precision", "checkpoint", "tp", "ep", "dp", "kv_dtype", "allow_dequant")
 """The fields of a configuration that make its deployment."""
 
 

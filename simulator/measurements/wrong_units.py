@@ -38,10 +38,12 @@ def wrong_units(row: MeasuredPoint) -> list[tuple[str, str]]:
             faults.append((name, SECONDS.format(found=f"{value:g}")))
     converted, ttft_faults = _ttft_in_seconds(row)
     faults += ttft_faults
+    if _holds(converted):
+        return faults
     thousand = replace(
         converted, total_tok_s_gpu=_kilo(row.total_tok_s_gpu), output_tok_s_gpu=_kilo(row.output_tok_s_gpu)
     )
-    if not _holds(converted) and _holds(thousand):
+    if _holds(thousand):
         for name in ("total_tok_s_gpu", "output_tok_s_gpu"):
             if (value := getattr(row, name)) is not None:
                 faults.append((name, THOUSANDS.format(found=f"{value:g}")))
@@ -60,9 +62,11 @@ def _ttft_in_seconds(row: MeasuredPoint) -> tuple[MeasuredPoint, list[tuple[str,
             tpot = KILO / row.interactivity_tok_s_user
         if ttft is None or tpot is None:
             continue
+        if ttft >= UNUSUAL_STEPS * tpot:
+            continue
         trial = replace(row, **{name: KILO * ttft})
         if ttft >= TTFT_STEPS * tpot:
-            wrong = ttft < UNUSUAL_STEPS * tpot and not _holds(row) and _holds(trial)
+            wrong = not _holds(row) and _holds(trial)
         else:
             wrong = ttft < BLUNT_STEPS * tpot or _holds(trial) or little_ratio(trial) is None
         if wrong:

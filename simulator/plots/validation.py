@@ -52,11 +52,22 @@ WORDS = {
     "mixed_engine": "mixed engines",
     "gpu_count": "GPU count",
     "littles_law": "Little's law",
+    "wrong_lengths": "lengths",
+    "ttft_absent": "no TTFT",
+    "itl_of_chunks": "ITL as TPOT",
+    "per_decode_gpu": "per decode GPU",
+    "client_limit": "client limit",
+    "mtp_as_off": "MTP as Off",
+    "narrower_weights": "narrower weights",
+    "dp_as_one_gpu": "DP as one GPU",
+    "cached_tokens": "cached tokens",
 }
 """Kind of a finding -> the label beside its point; other kinds are written out."""
 MOST_LABELS = 14
 FAR = 2.0
 """A least latency this many times below the picture is written, not drawn: it would squeeze the points."""
+HEADROOM = 1.8
+"""The picture reaches at most this many times above its points to show a roof."""
 COUNTED = {"note": "with a note"}
 PANELS = {"tpot": ("mean_tpot_ms", "median_tpot_ms"), "ttft": ("mean_ttft_ms", "median_ttft_ms")}
 
@@ -205,7 +216,10 @@ def _scales(panels: Mapping[str, Axes], report: Report) -> None:
 
 
 def _roof_front(axes: Axes, report: Report) -> tuple[float | None, list[Text]]:
-    """Shade what lies above the highest roof of all curves; its height at the left (0 to 1), and its text."""
+    """Shade what lies above the highest roof of all curves; its height at the left (0 to 1), and its text.
+
+    A roof far above every point is written, not drawn: the points keep the height of the picture.
+    """
     if not report.roofs or not axes.has_data():
         return None, []
     most = max((float(row.row.concurrency or 1) for row in report.rows), default=1.0)
@@ -213,13 +227,17 @@ def _roof_front(axes: Axes, report: Report) -> tuple[float | None, list[Text]]:
     y_low, y_high = axes.get_ylim()
     x = np.geomspace(x_low, x_high * 1.6, 300)
     roof = np.array([max(r.front(KILO / one, most) for r in report.roofs.values()) for one in x])
-    top = max(y_high, float(roof.max()) * 1.5)
-    axes.fill_between(x, np.maximum(roof, y_low / 10), top, color=ROOF, lw=0, zorder=1)
-    axes.plot(x, np.maximum(roof, y_low / 10), color=INK, lw=1.1, ls=(0, (4, 2)), zorder=2)
     axes.set_xlim(x_low, x_high * 1.6)
+    if float(roof.min()) > y_high * FAR:
+        axes.set_ylim(y_low, y_high * 1.15)
+        words = f"impossible above {plain(float(roof.min()))} tok/s/GPU or more, far beyond this picture"
+        return None, [axes.text(0.015, 0.97, words, transform=axes.transAxes, va="top", color=MUTED, fontsize=10)]
+    top = y_high * min(HEADROOM, max(1.0, float(roof.max()) * 1.2 / y_high))
+    axes.fill_between(x, np.clip(roof, y_low / 10, top), top, color=ROOF, lw=0, zorder=1)
+    axes.plot(x, np.maximum(roof, y_low / 10), color=INK, lw=1.1, ls=(0, (4, 2)), zorder=2)
     axes.set_ylim(y_low, top)
     words = "impossible at any acceptance"
-    below = float(np.log(roof[0] / y_low) / np.log(top / y_low)) if roof[0] > y_low else None
+    below = float(np.log(roof[0] / y_low) / np.log(top / y_low)) if y_low < roof[0] < top else None
     height = 0.94 if below is None else below + 0.012
     return below, [axes.text(0.015, height, words, transform=axes.transAxes, color=INK, fontsize=11)]
 

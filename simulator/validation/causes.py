@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -38,13 +39,31 @@ def per_token(metrics: Metrics) -> Expected | None:
     return metrics.get("mean_tpot_ms") or metrics.get("median_tpot_ms")
 
 
-def slow_causes(metrics: Metrics, sweep: Sweep) -> list[str]:
+class SweepFacts:
+    """What the rows measured together say, worked out once."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        """Of these rows."""
+        self.sweep = sweep
+
+    @functools.cached_property
+    def slow(self) -> int:
+        """Rows slower than expected."""
+        return sum(bool(leaves(metrics, slower=True)) for _, metrics in self.sweep)
+
+    @functools.cached_property
+    def shapes(self) -> list[str]:
+        """How the extra time changes over the concurrencies."""
+        return _shapes(self.sweep)
+
+
+def slow_causes(metrics: Metrics, sweep: SweepFacts) -> list[str]:
     """Causes of a row that is slower than expected; ``sweep`` holds the row too."""
     kinds = {_kind(e.metric) for e in leaves(metrics, slower=True)}
     found = [FRONT_END] if "ttft" in kinds else []
-    alone = len(sweep) >= MANY and not any(leaves(m, slower=True) for _, m in sweep if m is not metrics)
+    alone = len(sweep.sweep) >= MANY and sweep.slow <= 1
     if "tpot" in kinds:
-        found += [ALONE] if alone else _shapes(sweep)
+        found += [ALONE] if alone else sweep.shapes
     elif "throughput" in kinds:
         found += [] if "ttft" in kinds else [STOPPED if per_token(metrics) else UNKNOWN]
     return [*found, ALONE] if alone and ALONE not in found else found

@@ -13,13 +13,14 @@ from simulator.measurements.configuration import Configuration
 from simulator.prediction.predict import predict_one
 from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known
+from simulator.validation.reason import Place
 
 BEYOND = 2.0
 """Half-widths of the 90 % interval between measured and expected from which a row is suspicious: beyond the end of the
 interval by more than the interval. Normal errors get there once in a thousand times."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expected:
     """One metric of one row: measured, expected, and the ends of the 90 % interval, in the unit of the metric."""
 
@@ -72,6 +73,14 @@ class Expectations:
     scenarios: Mapping[Configuration, Scenario]
     refused: Mapping[Configuration, str]
     crowded: Mapping[int, int]
+
+    def leaving(self, rows: Iterable[Known], places: Mapping[int, Place]) -> frozenset[Place]:
+        """The rows that are suspicious by what is expected of them."""
+        return frozenset(
+            places[one.index]
+            for one in rows
+            if any(abs(e.widths) > BEYOND for e in self.rows.get(one.index, {}).values())
+        )
 
 
 def expectations(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from simulator.validation.causes import Metrics, fast_causes, leaves, per_token, slow_causes
+from simulator.validation.alternatives import Misread
+from simulator.validation.causes import Metrics, SweepFacts, fast_causes, leaves, per_token, slow_causes
 from simulator.validation.curves import Known
 from simulator.validation.expectation import Expectations, Expected
 from simulator.validation.pairs import Pair
@@ -18,6 +19,7 @@ def check_expectations(
     pairs: Sequence[Pair],
     places: Mapping[int, Place],
     broken: frozenset[int],
+    perhaps: Mapping[int, Misread],
 ) -> Iterator[Reason]:
     """Reasons for rows slower or faster than expected by more than their interval.
 
@@ -27,11 +29,13 @@ def check_expectations(
         pairs: implied acceptance lengths.
         places: index of a row -> file and line.
         broken: indices of rows that arithmetic or physics forbids; they are not judged by the model too.
+        perhaps: index of a row -> what else it fits.
     """
     sweeps: defaultdict[tuple[object, ...], list[tuple[int, Metrics]]] = defaultdict(list)
     for known in rows:
         if known.index in found.rows and known.index not in broken:
             sweeps[known.sweep].append((known.row.concurrency, found.rows[known.index]))
+    facts = {key: SweepFacts(sweep) for key, sweep in sweeps.items()}
     implied = {place: pair for pair in pairs for place in pair.places}
     for known in rows:
         metrics = found.rows.get(known.index)
@@ -42,9 +46,11 @@ def check_expectations(
             out = leaves(metrics, slower)
             if not out:
                 continue
-            causes = slow_causes(metrics, sweeps[known.sweep]) if slower else fast_causes(metrics)
+            causes = slow_causes(metrics, facts[known.sweep]) if slower else fast_causes(metrics)
             if known.configuration.spec_tokens and any("ttft" not in e.metric for e in out):
                 causes = _acceptance(known, found, implied.get(place), metrics, slower) + causes
+            if not slower and known.index in perhaps:
+                causes += [reading.words([known]) for reading in perhaps[known.index].readings]
             if known.index in found.crowded and slower:
                 causes.append(f"by the memory account only {found.crowded[known.index]} requests fit at once")
             yield _reason(known, out, causes, slower, place)

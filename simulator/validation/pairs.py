@@ -25,7 +25,7 @@ from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class
 from simulator.prediction.predict import predict_one
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
-from simulator.serving.replica import build_replica
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import from_length
 from simulator.validation.curves import Known, label
@@ -61,6 +61,7 @@ class Pair:
         outside: distance of the ratio from what AL in [1, k+1] can give, in half-widths of its 90 % interval; 0 inside.
         off_stated: the same from what the stated length gives.
         places: MTP rows first, then Off rows.
+        drafting: how many of them are MTP rows.
         equation: what was solved.
     """
 
@@ -76,8 +77,15 @@ class Pair:
     absent: str | None
     outside: float
     places: tuple[Place, ...]
+    drafting: int = 0
     off_stated: float = 0.0
     equation: Equation | None = field(default=None, repr=False, compare=False)
+
+    def blamed(self, leaving: frozenset[Place]) -> tuple[Place, ...]:
+        """The rows that are at fault when the pair is: those that leave what is expected of them, else the MTP rows."""
+        sides = self.places[: self.drafting], self.places[self.drafting :]
+        wrong = [side for side in sides if any(place in leaving for place in side)]
+        return tuple(place for side in wrong or sides[:1] for place in side)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -118,7 +126,11 @@ class Pooled:
 
 
 def implied_lengths(
-    rows: Iterable[Known], scenarios: Mapping[Configuration, Scenario], places: Mapping[int, Place], method: str = "des"
+    rows: Iterable[Known],
+    scenarios: Mapping[Configuration, Scenario],
+    places: Mapping[int, Place],
+    method: str = "des",
+    extra_names: tuple[str, ...] = (),
 ) -> tuple[list[Pair], list[Pooled]]:
     """Pair MTP rows with Off rows that differ in nothing else, and solve each pair.
 
@@ -127,6 +139,7 @@ def implied_lengths(
         scenarios: curve -> its scenario; curves without one are left out.
         places: index of a row -> file and line.
         method: ``des`` shifts the closed form to the discrete events at the solution, ``closed-form`` does not.
+        extra_names: columns that the words for a curve name too.
     """
     curves: dict[Configuration, dict[int, list[Known]]] = defaultdict(lambda: defaultdict(list))
     for known in rows:
@@ -140,24 +153,29 @@ def implied_lengths(
         solver = _Solver(scenarios[curve], scenarios[off], method)
         found = []
         for count in sorted(set(by_count) & set(curves[off])):
-            pair = _solve(solver, by_count[count], curves[off][count], places)
+            pair = _solve(solver, by_count[count], curves[off][count], places, extra_names)
             found += [] if pair is None else [pair]
         pairs += found
         pooled += _pool(found, scenarios[curve].calibration, curve.spec_tokens)
     return pairs, pooled
 
 
-def check_pairs(pairs: Iterable[Pair]) -> Iterator[Reason]:
-    """Reasons: a ratio that no acceptance length gives, and a stated length that the pair contradicts."""
+def check_pairs(pairs: Iterable[Pair], leaving: frozenset[Place] = frozenset()) -> Iterator[Reason]:
+    """Reasons: a ratio that no acceptance length gives, and a stated length that the pair contradicts.
+
+    Args:
+        pairs: solved.
+        leaving: rows that are suspicious by what is expected of them.
+    """
     for p in pairs:
         where = f"{p.curve} at concurrency {p.concurrency}: MTP / Off = {p.ratio:.3f} in {p.metric}"
         data = {"ratio": p.ratio, "stated": p.stated, "implied": p.length, "implied_lo": p.low, "implied_hi": p.high}
         if p.length is None and p.outside > BEYOND:
-            yield Reason("suspicious", "no_acceptance", f"{where}, {p.absent}", p.places, data)
+            yield Reason("suspicious", "no_acceptance", f"{where}, {p.absent}", p.blamed(leaving), data)
         elif p.stated is not None and p.length is not None and p.off_stated > BEYOND:
             found = f"{p.length:.2f} ({p.low:.2f} to {p.high:.2f})"
             message = f"{where} implies {found} tokens per round, stated {p.stated:g}"
-            yield Reason("suspicious", "stated_acceptance", message, p.places, data)
+            yield Reason("suspicious", "stated_acceptance", message, p.places[: p.drafting], data)
 
 
 def _inner(length: float, k: int) -> float:
@@ -170,7 +188,10 @@ class _Solver:
     def __init__(self, mtp: Scenario, off: Scenario, method: str) -> None:
         self.mtp, self.off, self.method = mtp, off, method
         self.k = mtp.speculation.tokens
-        self.values = mtp.calibration.values()
+        values = mtp.calibration.values()
+        self.mtp_replica = build_replica(mtp.deployment, mtp.speculation, values)
+        self.off_replica = build_replica(off.deployment, off.speculation, values)
+        self.off_logs: dict[tuple[int, str], float] = {}
 
     def at(self, length: float) -> Scenario:
         """The MTP scenario with another acceptance length."""
@@ -178,14 +199,16 @@ class _Solver:
 
     def ratio(self, length: float, concurrency: int, metric: str) -> float:
         """Log of the closed form's MTP / Off."""
-        found = []
-        for scenario in (self.at(length), self.off):
-            replica = build_replica(scenario.deployment, scenario.speculation, self.values)
-            cap = max(1, scenario.max_concurrency)
-            load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
-            gpus = np.array([float(scenario.deployment.tp)])
-            found.append(closed_form_metrics([replica], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
-        return math.log(found[0] / found[1])
+        if (concurrency, metric) not in self.off_logs:
+            self.off_logs[concurrency, metric] = self._log(self.off, self.off_replica, concurrency, metric)
+        return self._log(self.at(length), self.mtp_replica, concurrency, metric) - self.off_logs[concurrency, metric]
+
+    @staticmethod
+    def _log(scenario: Scenario, replica: Replica, concurrency: int, metric: str) -> float:
+        cap = max(1, scenario.max_concurrency)
+        load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
+        gpus = np.array([float(scenario.deployment.tp)])
+        return math.log(closed_form_metrics([replica], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])
 
     def shift(self, length: float, concurrency: int, metric: str) -> float:
         """What discrete events add to the closed form's log ratio."""
@@ -248,7 +271,13 @@ class Equation:
         return float(brentq(lambda length: self.residual(length) - off, *ends))
 
 
-def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: Mapping[int, Place]) -> Pair | None:
+def _solve(
+    solver: _Solver,
+    mtp: Sequence[Known],
+    off: Sequence[Known],
+    places: Mapping[int, Place],
+    extra_names: tuple[str, ...],
+) -> Pair | None:
     metric = next((m for m in RATIO_METRICS if _middle(mtp, m) and _middle(off, m)), None)
     if metric is None:
         return None
@@ -256,7 +285,7 @@ def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: 
     ratio = (_middle(mtp, metric) or 1.0) / (_middle(off, metric) or 1.0)
     first = mtp[0].row
     out = Pair(
-        curve=label(first),
+        curve=label(first, extra_names),
         concurrency=count,
         spec_tokens=k,
         metric=metric,
@@ -268,6 +297,7 @@ def _solve(solver: _Solver, mtp: Sequence[Known], off: Sequence[Known], places: 
         absent=None,
         outside=0.0,
         places=tuple(places[known.index] for known in (*mtp, *off)),
+        drafting=len(mtp),
     )
     ends = (_inner(1.0, k), _inner(1.0 + k, k))
     target, guess = math.log(ratio), _inner(solver.mtp.speculation.acceptance_length, k)

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from simulator.validation.consistency import Severity
 
-Verdict = Literal["clean", "note", "suspicious", "impossible"]
+Verdict = Literal["clean", "note", "unchecked", "suspicious", "impossible"]
 Place = tuple[str, int]
 """File and line of a row."""
 
-VERDICTS: tuple[Verdict, ...] = ("clean", "note", "suspicious", "impossible")
+VERDICTS: tuple[Verdict, ...] = ("clean", "note", "unchecked", "suspicious", "impossible")
+"""From the best to the worst. ``unchecked``: nothing was found, but no profile says what to expect of the row."""
 RANK: Mapping[str, int] = {verdict: i for i, verdict in enumerate(VERDICTS)}
 
 METRIC_WORDS = {
@@ -45,8 +46,21 @@ class Reason:
     places: tuple[Place, ...]
     data: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON; ``places`` become ``{"file", "line"}``."""
+    def as_dict(self, place: Place | None = None) -> dict[str, Any]:
+        """For JSON; ``places`` become ``{"file", "line"}``.
+
+        Args:
+            place: the row that it is told of; then only that place is named, and how many rows it concerns.
+        """
+        if place is not None:
+            return {
+                "severity": self.severity,
+                "kind": self.kind,
+                "message": self.message,
+                "places": [{"file": place[0], "line": place[1]}],
+                "rows": len(self.places),
+                "data": dict(self.data),
+            }
         return {
             "severity": self.severity,
             "kind": self.kind,

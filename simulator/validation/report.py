@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.measurements import Row
-from simulator.results.table import Result
+from simulator.measurements import MeasuredPoint, Row
+from simulator.results.table import Result, clean
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict
-from simulator.validation.roofs import Roofs
+from simulator.validation.roofs import Roofs, limits_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class RowVerdict:
         verdict: the worst of its reasons.
         reasons: its own, and those of its curve that are more than a note.
         expected: metric -> measured, expected and interval; empty without physics.
-        limits: metric -> resource -> the greatest throughput or the least latency that is possible.
+        roofs: of its curve; None without physics.
     """
 
     row: Row
@@ -33,7 +34,14 @@ class RowVerdict:
     verdict: Verdict
     reasons: tuple[Reason, ...]
     expected: Mapping[str, Expected]
-    limits: Mapping[str, Mapping[str, float]]
+    roofs: Roofs | None = None
+
+    @property
+    def limits(self) -> Mapping[str, Mapping[str, float]]:
+        """Metric -> resource -> the greatest throughput or the least latency that is possible."""
+        if self.roofs is None or not isinstance(self.row, MeasuredPoint):
+            return {}
+        return limits_of(self.row, self.roofs)
 
     @property
     def place(self) -> Place:
@@ -48,7 +56,7 @@ class RowVerdict:
             "curve": self.curve,
             "concurrency": self.row.concurrency,
             "verdict": self.verdict,
-            "reasons": [reason.as_dict() for reason in self.reasons],
+            "reasons": [reason.as_dict(self.place) for reason in self.reasons],
             "expected": {metric: e.as_dict() for metric, e in self.expected.items()},
             "roofs": {metric: dict(limits) for metric, limits in self.limits.items()},
         }
@@ -83,8 +91,18 @@ class Report(Result):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is worse than a note."""
+        """Whether every row was checked and nothing is worse than a note."""
         return RANK[self.verdict] <= RANK["note"]
+
+    @property
+    def suspect(self) -> bool:
+        """Whether something is suspicious or impossible."""
+        return RANK[self.verdict] > RANK["unchecked"]
+
+    @property
+    def unchecked(self) -> int:
+        """Rows that no profile describes and in which nothing was found."""
+        return self.counts["unchecked"]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,15 +133,32 @@ class Report(Result):
             for row in self.rows
         ]
 
+    def to_json(self) -> str:
+        """:meth:`document` as strict JSON, a row or a finding a line, none held as an object."""
+        lists: dict[str, Sequence[Any]] = {"rows": self.rows, "findings": self.findings}
+        parts = [f'"{name}": {_line(value)}' for name, value in self._summary().items()]
+        for name, values in lists.items():
+            parts.append(f'"{name}": [\n' + ",\n".join(_line(one.as_dict()) for one in values) + "\n]")
+        return "{\n" + ",\n".join(parts) + "\n}"
+
     def document(self) -> Mapping[str, Any]:
         """``meta``, ``verdict``, ``counts``, ``coverage90``, ``rows``, ``findings``, ``pairs``, ``pooled``."""
+        return {
+            **self._summary(),
+            "rows": [row.as_dict() for row in self.rows],
+            "findings": [reason.as_dict() for reason in self.findings],
+        }
+
+    def _summary(self) -> dict[str, Any]:
         return {
             "meta": self.meta,
             "verdict": self.verdict,
             "counts": self.counts,
             "coverage90": self.coverage,
-            "rows": [row.as_dict() for row in self.rows],
-            "findings": [reason.as_dict() for reason in self.findings],
             "pairs": [pair.as_dict() for pair in self.pairs],
             "pooled": [one.as_dict() for one in self.pooled],
         }
+
+
+def _line(value: Any) -> str:
+    return json.dumps(clean(value), allow_nan=False)

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from simulator.errors import InputError
 from simulator.facts.hardware import Hardware
-from simulator.facts.reading import load_hardware
-from simulator.measurements import MeasuredPoint, Row
-from simulator.measurements.configuration import configuration
+from simulator.facts.reading import is_path, load_hardware
+from simulator.measurements import FrontierPoint, MeasuredPoint, Row
 from simulator.measurements.files import Files, read_measurements
 from simulator.measurements.wrong_units import wrong_units
 from simulator.prediction.predict import versions
 from simulator.units import KILO
+from simulator.validation.alternatives import misread
+from simulator.validation.consistency.client import check_client
 from simulator.validation.consistency.cost import check_cost
 from simulator.validation.consistency.finding import describe
 from simulator.validation.consistency.gpu_count import check_gpus
 from simulator.validation.consistency.labels import check_comparable, check_duplicates
 from simulator.validation.consistency.shape import check_shape
 from simulator.validation.consistency.ttft import check_ttft
-from simulator.validation.curves import Known, label
+from simulator.validation.curves import Known, label, telling
 from simulator.validation.expectation import BEYOND, Expectations, expectations
 from simulator.validation.judging import check_expectations
+from simulator.validation.known import described, known_rows
 from simulator.validation.pairs import check_pairs, implied_lengths
 from simulator.validation.reason import RANK, Place, Reason, Verdict
 from simulator.validation.report import Report, RowVerdict
-from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, limits_of, roofs_of
+from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, roofs_of
 
 
 def validate(
@@ -37,6 +40,8 @@ def validate(
     select: str | None = None,
     force: bool = False,
     method: str = "des",
+    model: str | None = None,
+    allow_dequant: bool = False,
 ) -> Report:
     """Check whether measured curves are possible and plausible, row by row.
 
@@ -46,82 +51,109 @@ def validate(
         select: which rows, such as ``"engine = ATOM and precision = FP8"``.
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
+        model: profile name or path to use instead of the model that the rows name, such as one of your own.
+        allow_dequant: compute in the next wider format that the hardware has.
 
     Raises:
-        InputError: bad files, an unknown calibration, or one made for something else without ``force``.
+        InputError: bad files, an unknown calibration, one made for something else without ``force``, or ``model`` for
+            rows of several models.
 
     Example:
         >>> from simulator import shipped_measurements, validate
         >>> validate(shipped_measurements("sglang_mi355x_8k1k.csv"), select="precision=FP4").verdict
         'clean'
     """
-    return judge(read_measurements(files, select=select), calibration, force, method=method)
+    rows = read_measurements(files, select=select)
+    return judge(rows, calibration, force, method=method, model=model, allow_dequant=allow_dequant)
 
 
-def judge(rows: Sequence[Row], calibration: str | None = None, force: bool = False, *, method: str = "des") -> Report:
+def judge(
+    rows: Sequence[Row],
+    calibration: str | None = None,
+    force: bool = False,
+    *,
+    method: str = "des",
+    model: str | None = None,
+    allow_dequant: bool = False,
+) -> Report:
     """Is this measured curve possible and plausible?
 
     Without a model: identities, labels and neighbours (:mod:`simulator.validation.consistency`), with prices and power
-    of the hardware profile. With physics: roofs at any acceptance, the interval that a calibration expects, and the
-    acceptance that MTP/Off pairs imply. Rows that no profile knows, and frontier points, get the first part and a note.
+    of the hardware profile. With physics: roofs at any acceptance, the interval that a calibration expects, what else
+    the figures fit, and the acceptance that MTP/Off pairs imply. Rows that no profile knows, and frontier points, get
+    the first part and are ``unchecked`` unless that finds something.
 
     Args:
         rows: measured or frontier points, of one or several files.
         calibration: name or path; None: the shipped one that matches each row, else the priors.
         force: apply a calibration outside what it was fitted to.
         method: ``des`` (discrete events) or ``closed-form``.
+        model: profile name or path to use instead of the model that the rows name.
+        allow_dequant: compute in the next wider format that the hardware has.
 
     Raises:
-        InputError: an unknown calibration, or one made for another hardware, model, engine or precision.
+        InputError: an unknown calibration, one made for another hardware, model, engine or precision, or ``model`` for
+            rows of several models.
     """
     places = {i: (row.file, row.line) for i, row in enumerate(rows)}
-    known, strangers = _known(rows, places)
+    extra_names = telling(rows)
+    known, strangers = known_rows(rows, places, model, allow_dequant)
     curves = {one.curve: one for one in known}
     limits = {curve: roofs_of(curve) for curve in curves}
-    reasons = [*_alone(rows, places), *strangers]
+    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
+    reasons = [*_alone(rows, numbered, places), *strangers]
     reasons += [reason for one in known for reason in check_roofs(one, places[one.index], limits[one.curve])]
     forbidden = {place for reason in reasons if reason.severity == "impossible" for place in reason.places}
     broken = frozenset(i for i, place in places.items() if place in forbidden)
-    reasons += _together(rows, places, broken)
     expected = expectations(known, calibration, force, method)
-    reasons += [_unpredicted(curve, why, known, places) for curve, why in expected.refused.items()]
-    sound = [one for one in known if one.index not in broken]
-    pairs, pooled = implied_lengths(sound, expected.scenarios, places, method)
-    reasons += [*check_pairs(pairs), *check_expectations(known, expected, pairs, places, broken)]
+    reasons += _unpredicted(expected, known, places)
+    readings = misread(known, expected, broken, calibration, force, method)
+    misnamed = [one for one in readings if not one.alone]
+    perhaps = {one.rows[0].index: one for one in readings if one.alone}
+    reasons += [one.reason(places, extra_names) for one in misnamed]
+    elsewhere = frozenset(i for one in misnamed for i in one.indices)
+    reasons += _together(numbered, places, broken | elsewhere)
+    sound = [one for one in known if one.index not in broken and one.index not in elsewhere]
+    pairs, pooled = implied_lengths(sound, expected.scenarios, places, method, extra_names)
+    reasons += [
+        *check_pairs(pairs, expected.leaving(known, places)),
+        *check_expectations(known, expected, pairs, places, broken | elsewhere, perhaps),
+    ]
     reasons.sort(key=lambda r: (-RANK[r.severity], r.places[0], r.kind))
     by_index = {one.index: limits[one.curve] for one in known}
-    judged = [_judge(i, row, reasons, expected, by_index.get(i)) for i, row in enumerate(rows)]
+    own = _by_place(reasons)
+    judged = [_judge(i, row, own, expected, by_index.get(i), extra_names) for i, row in enumerate(rows)]
     return Report(
         rows=tuple(judged),
         findings=tuple(reasons),
         pairs=tuple(pairs),
         pooled=tuple(pooled),
-        roofs={label(one.row): limits[curve] for curve, one in curves.items()},
-        meta=_meta(rows, expected, curves, method),
+        roofs={label(one.row, extra_names): limits[curve] for curve, one in curves.items()},
+        meta=_meta(rows, expected, curves, method, extra_names),
     )
 
 
-def _alone(rows: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
+def _alone(rows: Sequence[Row], numbered: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
     """The checks without a model that need one row only."""
-    hardware = {row.hardware: _hardware(row.hardware) for row in rows}
+    hardware = {name: _hardware(name) for name in {row.hardware for row in rows}}
+    prices = {n: hw.price.model_dump() if hw is not None and hw.price is not None else {} for n, hw in hardware.items()}
+    power = {n: hw.all_in_power / KILO if hw and hw.all_in_power is not None else None for n, hw in hardware.items()}
+    for one, f in check_client((row, f) for row in numbered for f in check_gpus(row)):
+        yield Reason(f.severity, f.kind, f.message, (places[one.line],), f.data)
     for i, row in enumerate(rows):
-        hw = hardware[row.hardware]
-        prices = hw.price.model_dump() if hw is not None and hw.price is not None else {}
-        power = hw.all_in_power / KILO if hw is not None and hw.all_in_power is not None else None
-        for f in (*check_gpus(row), *check_cost(row, prices, power)):
+        for f in check_cost(row, prices[row.hardware], power[row.hardware]):
             yield Reason(f.severity, f.kind, f.message, (places[i],), f.data)
         if isinstance(row, MeasuredPoint):
             for column, what in wrong_units(row):
                 yield Reason("impossible", "wrong_units", f"{column}: found {what}", (places[i],), {"column": column})
 
 
-def _together(rows: Sequence[Row], places: Mapping[int, Place], broken: frozenset[int]) -> Iterator[Reason]:
+def _together(numbered: Sequence[Row], places: Mapping[int, Place], broken: frozenset[int]) -> Iterator[Reason]:
     """The checks without a model that compare rows.
 
     Neighbours of a row that cannot be are not blamed for it. Rows are numbered through, so that a finding on several
     files names the right ones.
     """
-    numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
     sound = [row for row in numbered if row.line not in broken]
     found = [*check_shape(sound), *check_ttft(sound), *check_duplicates(numbered), *check_comparable(numbered)]
     for f in found:
@@ -131,49 +163,57 @@ def _together(rows: Sequence[Row], places: Mapping[int, Place], broken: frozense
 
 def _hardware(name: str) -> Hardware | None:
     try:
-        return load_hardware(name.lower())
+        return load_hardware(name if is_path(name) else name.lower())
     except InputError:
         return None
 
 
-def _known(rows: Sequence[Row], places: Mapping[int, Place]) -> tuple[list[Known], list[Reason]]:
-    """The rows that profiles describe, and a note for the others, one per cause."""
-    known: list[Known] = []
-    absent: dict[str, list[Place]] = {}
-    for i, row in enumerate(rows):
-        if not isinstance(row, MeasuredPoint):
-            why = "a frontier point is interpolated, not a run: no roofs and no expectation"
-            absent.setdefault(why, []).append(places[i])
-            continue
-        try:
-            known.append(Known(i, row, configuration(row)))
-        except InputError as fault:
-            why = str(fault).removeprefix(f"{row.file}: line {row.line}: ")
-            absent.setdefault(f"no roofs and no expectation: {why}", []).append(places[i])
-    return known, [Reason("note", "no_physics", why, tuple(where)) for why, where in absent.items()]
+def _unpredicted(expected: Expectations, known: Sequence[Known], places: Mapping[int, Place]) -> Iterator[Reason]:
+    where: defaultdict[str, list[Place]] = defaultdict(list)
+    for one in known:
+        if (why := expected.refused.get(one.curve)) is not None:
+            where[why].append(places[one.index])
+    for why, found in where.items():
+        yield Reason("note", "no_expectation", f"roofs only, no expectation: {why}", tuple(found))
 
 
-def _unpredicted(curve: Any, why: str, known: Sequence[Known], places: Mapping[int, Place]) -> Reason:
-    where = tuple(places[one.index] for one in known if one.curve == curve)
-    return Reason("note", "no_expectation", f"roofs only, no expectation: {why}", where)
+def _by_place(reasons: Sequence[Reason]) -> dict[Place, list[Reason]]:
+    """The reasons of each row; notes on several rows are those of no row in particular."""
+    own: defaultdict[Place, list[Reason]] = defaultdict(list)
+    for reason in reasons:
+        if reason.severity != "note" or len(reason.places) == 1:
+            for place in dict.fromkeys(reason.places):
+                own[place].append(reason)
+    return own
 
 
-def _judge(index: int, row: Row, reasons: Sequence[Reason], expected: Expectations, limits: Roofs | None) -> RowVerdict:
-    place = (row.file, row.line)
-    own = tuple(r for r in reasons if place in r.places and (r.severity != "note" or len(r.places) == 1))
+def _judge(
+    index: int,
+    row: Row,
+    reasons: Mapping[Place, Sequence[Reason]],
+    expected: Expectations,
+    limits: Roofs | None,
+    extra_names: tuple[str, ...],
+) -> RowVerdict:
+    own = tuple(reasons.get((row.file, row.line), ()))
     worst: Verdict = max((r.severity for r in own), key=lambda severity: RANK[severity], default="clean")
+    found = expected.rows.get(index, {})
+    if not found and RANK[worst] < RANK["unchecked"] and not (isinstance(row, FrontierPoint) and described(row)):
+        worst = "unchecked"
     return RowVerdict(
         row=row,
-        curve=label(row) if isinstance(row, MeasuredPoint) else f"{describe(row)} frontier",
+        curve=label(row, extra_names) if isinstance(row, MeasuredPoint) else f"{describe(row)} frontier",
         verdict=worst,
         reasons=own,
-        expected=expected.rows.get(index, {}),
-        limits=limits_of(row, limits) if limits is not None and isinstance(row, MeasuredPoint) else {},
+        expected=found,
+        roofs=limits,
     )
 
 
-def _meta(rows: Sequence[Row], expected: Expectations, curves: Mapping[Any, Known], method: str) -> dict[str, Any]:
-    used = {label(curves[curve].row): scenario for curve, scenario in expected.scenarios.items()}
+def _meta(
+    rows: Sequence[Row], expected: Expectations, curves: Mapping[Any, Known], method: str, extra_names: tuple[str, ...]
+) -> dict[str, Any]:
+    used = {label(curves[curve].row, extra_names): scenario for curve, scenario in expected.scenarios.items()}
     return {
         "files": list(dict.fromkeys(row.file for row in rows)),
         "rows": len(rows),

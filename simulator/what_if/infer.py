@@ -35,6 +35,7 @@ from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.validation.curves import Known, label
 from simulator.validation.pairs import Equation, Pair, implied_lengths
+from simulator.what_if.streamed import itl_over_tpot, streamed_sentences
 
 Array = NDArray[np.float64]
 
@@ -44,6 +45,8 @@ SURE = 0.05
 """Least probability of residuals as large, for one length to explain all pairs."""
 VAGUE = 0.25
 """Half-width, as a part of the length above 1, from which an interval is wide."""
+OPTIONAL = ("checkpoint", "kv_cache_dtype", "ep", "dp_attention")
+"""Columns of the configuration that one side may leave blank; dates, images, sources and notes never part rows."""
 STEP = 0.02
 """Tokens over which a residual is differentiated."""
 
@@ -119,6 +122,7 @@ def infer_acceptance(
     off_rows, mtp_rows = _rows(off, "off"), _rows(mtp, "mtp")
     if select:
         mtp_rows = list(selected(mtp_rows, select))
+    off_rows, mtp_rows = _filled(off_rows, mtp_rows), _filled(mtp_rows, off_rows)
     groups = _groups(mtp_rows)
     offs = {replace(configuration(row), acceptance_length=None): row for row in off_rows}
     pairs: list[list[Pair]] = []
@@ -135,15 +139,16 @@ def infer_acceptance(
     curves: dict[str, list[Pair]] = defaultdict(list)
     for p in solved:
         curves[p.curve].append(p)
+    streamed = {(row.file, row.line): value for row in mtp_rows if (value := itl_over_tpot(row)) is not None}
     kept = max(pairs, key=len)
     pooled = pool(kept)
     others = [pool(members) for members in pairs if members and members is not kept]
     return Inference(
         meta={"off": off, "mtp": mtp, "calibrations": used, "method": method, "versions": versions()},
-        points=tuple(_point(p) for p in solved),
+        points=tuple(_point(p, streamed) for p in solved),
         pooled=pooled,
         curves=tuple({"curve": name, **pool(members)} for name, members in curves.items()),
-        sentences=tuple(_sentences(pooled, len({p.curve for p in kept}), others)),
+        sentences=(*_sentences(pooled, len({p.curve for p in kept}), others), *streamed_sentences(mtp_rows)),
     )
 
 
@@ -196,7 +201,7 @@ def _covariance(equations: Sequence[Equation]) -> tuple[Array, Array]:
     return shared, np.array([e.noise**2 for e in equations])
 
 
-def _point(p: Pair) -> dict[str, Any]:
+def _point(p: Pair, streamed: Mapping[tuple[str, int], float]) -> dict[str, Any]:
     """A pair; outside of what any length can give, the nearest end with the interval that reaches it."""
     length, low, high = p.length, p.low, p.high
     if length is None and p.equation is not None:
@@ -213,6 +218,7 @@ def _point(p: Pair) -> dict[str, Any]:
         "acceptance_length": length,
         "lo": low,
         "hi": high,
+        "itl_over_tpot": streamed.get(p.places[0]),
         "note": p.absent,
         "places": [{"file": file, "line": line} for file, line in p.places],
     }
@@ -227,6 +233,16 @@ def _rows(path: str, spec: str) -> list[MeasuredPoint]:
         what = "no Off curve to compare with" if spec == "off" else "no MTP curve"
         raise InputError(f"{path}: {what}: expected rows with spec={spec}, found none among {len(table.points)}")
     return rows
+
+
+def _filled(rows: Sequence[MeasuredPoint], others: Sequence[MeasuredPoint]) -> list[MeasuredPoint]:
+    """Rows with what they leave blank taken from the other side, where that says one thing.
+
+    A blank is "not published", not "different": only values that both sides state keep rows apart.
+    """
+    said = {name: {value for row in others if (value := getattr(row, name)) is not None} for name in OPTIONAL}
+    only = {name: next(iter(values)) for name, values in said.items() if len(values) == 1}
+    return [replace(row, **{name: value for name, value in only.items() if getattr(row, name) is None}) for row in rows]
 
 
 def _groups(rows: Sequence[MeasuredPoint]) -> list[tuple[str, list[MeasuredPoint]]]:

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import yaml
 
-from simulator import calibrate, shipped_measurements
+from simulator import calibrate, make_scenario, shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import digest, load_calibration
 from simulator.cost.parameters import registry
+from simulator.errors import InputError
+from simulator.facts.reading import read_mapping
 from simulator.measurements import MeasuredPoint, read_csv, select, write_csv
 from simulator.prediction.predict import versions
 
@@ -435,3 +437,20 @@ def test_a_failed_fit_leaves_the_earlier_file(fitted: Path, refused: Text, tmp_p
     shutil.copy(fitted, tmp_path / "fit.yaml")
     refused("calibrate", lines(tmp_path, HEADER, row(mean_ttft_ms="0.13")), "-o", "fit.yaml")
     assert (tmp_path / "fit.yaml").read_bytes() == fitted.read_bytes()
+
+
+def test_a_fit_made_with_a_model_file_accepts_the_file(tmp_path: Path) -> None:
+    """The scope names the profile, not the file; the file of another model is still refused."""
+    shipped = read_mapping("model", "qwen3.5-397b-a17b")
+    files = {name: tmp_path / f"{name}.yaml" for name in ("mine", "other")}
+    for name, path in files.items():
+        path.write_text(yaml.safe_dump({**shipped, "name": name}))
+    rows = shipped_measurements("sglang_mi355x_8k1k.csv")
+    chosen = "precision=FP4 and tp=4 and spec=off"
+    session = calibrate(rows, name="fit", select=chosen, model=str(files["mine"]), cross_validate=False)
+    session.write(tmp_path / "fit.yaml")
+    assert session.content["scope"]["model"] == ["mine"]
+    scenario = {"calibration": str(tmp_path / "fit.yaml"), "tp": 4, "isl": 8192, "checkpoint": "mxfp4"}
+    assert make_scenario(model=str(files["mine"]), **scenario).calibration.name == "fit"
+    with pytest.raises(InputError, match="model other"):
+        make_scenario(model=str(files["other"]), **scenario)

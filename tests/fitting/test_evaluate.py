@@ -306,3 +306,19 @@ def test_change_alarm_of_the_coverage_in_sample(name: str) -> None:
     path, expression, calibration, _ = ACCURACY[name]
     found = evaluate(rows_of(path, expression), calibration)
     assert all(share > 0.8 for share in found.coverage90.values()), found.coverage90
+
+
+def test_groups_name_hardware_and_model_only_where_they_differ(ask: Callable[..., str], tmp_path: Path) -> None:
+    header = f"{NEEDED},mean_tpot_ms"
+    rows = [f"{hw},{MODEL},FP8,SGLang,off,1024,1024,8,{c},9" for hw in ("MI355X", "H200") for c in (4, 8)]
+    for name, chosen in (("one.csv", rows[:2]), ("two.csv", rows)):
+        (tmp_path / name).write_text("\n".join([header, *chosen]) + "\n")
+    one, two = (ask(tmp_path / name, "--method", "closed-form").splitlines()[0] for name in ("one.csv", "two.csv"))
+    assert "hardware" not in one
+    assert "hardware" in two
+    assert "model" not in two
+    groups = json.loads(ask(tmp_path / "two.csv", "--method", "closed-form", "--format", "json"))["groups"]
+    assert {(group["hardware"], group["model"], group["rows"]) for group in groups} == {
+        ("MI355X", MODEL, 2),
+        ("H200", MODEL, 2),
+    }

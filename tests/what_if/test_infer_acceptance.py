@@ -137,3 +137,35 @@ def test_bad_input(tmp_path: Path) -> None:
     assert "TP4" in message
     assert "No such file" in run(str(tmp_path / "none.csv"), mtp)
     assert "does not cover" in run(off, mtp, "--calibration", "atom-mi355x")
+
+
+def test_blank_optional_columns_do_not_part_rows(tmp_path: Path) -> None:
+    """One side states checkpoint, KV format, date and notes, the other leaves them blank: the pairs are the same."""
+    rows = planted(2.5)
+    said = {"checkpoint": "amd/Qwen3.5-397B-A17B-MXFP4", "kv_cache_dtype": "fp8", "date": "2026-09-14", "notes": "n"}
+    blank = dict.fromkeys(said, "")
+    both = [{**row, **said} for row in rows]
+    mtp = [{**row, **said} for row in rows if row["spec"] == "mtp"]
+    off = [{**row, **blank} for row in rows if row["spec"] == "off"]
+    whole = write(tmp_path / "both.csv", both)
+    expected = infer_acceptance(whole, whole, method="closed-form")
+    for first, second in ((off, mtp), ([{**row, **said} for row in off], [{**row, **blank} for row in mtp])):
+        found = infer_acceptance(
+            write(tmp_path / "off.csv", first), write(tmp_path / "mtp.csv", second), method="closed-form"
+        )
+        assert found.pooled["acceptance_length"] == pytest.approx(expected.pooled["acceptance_length"])
+        assert len(found.points) == len(COUNTS)
+
+
+def test_itl_over_tpot_is_told_where_both_are_there(tmp_path: Path) -> None:
+    """A stream of one message a round: ITL is the acceptance length times TPOT, whatever the model thinks."""
+    rows = [
+        {**row, "mean_itl_ms": (2.5 if row["spec"] == "mtp" else 1.0) * float(row["mean_tpot_ms"])}
+        for row in planted(2.5)
+    ]
+    path = write(tmp_path / "rows.csv", rows)
+    found = infer_acceptance(path, path, method="closed-form")
+    assert [point["itl_over_tpot"] for point in found.points] == pytest.approx([2.5] * len(COUNTS))
+    assert any("ITL / TPOT of 3 MTP rows says 2.50 tokens per round" in line for line in found.sentences)
+    bare = infer_acceptance(write(tmp_path / "bare.csv", planted(2.5)), path, method="closed-form")
+    assert not any("ITL" in line for line in infer_acceptance(bare.meta["off"], bare.meta["off"]).sentences)

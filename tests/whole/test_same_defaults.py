@@ -76,6 +76,7 @@ ONLY_THERE = {
     "compare": {"against"},
     "explain": {"queue_over_memory", "sweep"},
     "calibrate": {"shipped", "check"},
+    "validate": {"allow_unchecked"},
     "what-if workload": {"across_isl", "across_osl", "across_hardware", "across_precision"},
 }
 """Options that say in other words what a function takes as an argument or a scenario."""

@@ -54,8 +54,10 @@ def _groups(page: Page, groups: Sequence[Mapping[str, Any]], metrics: Sequence[s
     def text(name: str) -> list[str]:
         return [str(g[name]) for g in groups]
 
+    differ = [name for name in ("hardware", "model") if len(set(text(name))) > 1]
     columns = [
         Column("engine", "", text("engine"), left=True),
+        *(Column(name, "", text(name), left=True) for name in differ),
         Column("weights", "", text("precision"), left=True),
         Column("spec", "", text("spec"), left=True),
         Column("ISL/OSL", "tokens", [f"{g['isl']}/{g['osl']}" for g in groups]),

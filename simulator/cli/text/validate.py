@@ -8,10 +8,13 @@ from pathlib import Path
 
 from simulator.cli.text.page import Column, Page, number
 from simulator.validation import Expected, Pair, Report, RowVerdict
-from simulator.validation.reason import METRIC_WORDS, Place, Reason
+from simulator.validation.reason import METRIC_WORDS, RANK, Place, Reason
 
 MANY_ROWS = 60
 """With more rows than this only those that are not clean are listed."""
+MOST_ROWS = 30
+"""Rows of one curve that are listed then, the worst first."""
+MOST_FINDINGS = 200
 MOST_PLACES = 8
 COLUMNS = (
     ("throughput", "tok/s/GPU", ("total_tok_s_gpu",), ("total_tok_s_gpu", "output_tok_s_gpu")),
@@ -27,15 +30,24 @@ def validation_text(report: Report, piped: bool = False) -> str:
     page = Page.of(piped)
     several = len(report.meta["files"]) > 1
     parts = [page.paragraph(_headline(report)), ""]
-    shown = [row for row in report.rows if len(report.rows) <= MANY_ROWS or row.verdict != "clean"]
-    for curve in dict.fromkeys(row.curve for row in shown):
-        members = [row for row in shown if row.curve == curve]
-        total = sum(row.curve == curve for row in report.rows)
-        rest = f", {total - len(members)} clean rows not shown" if total > len(members) else ""
+    silent = () if len(report.rows) <= MANY_ROWS else ("clean", "unchecked")
+    curves: dict[str, list[RowVerdict]] = {}
+    for row in report.rows:
+        curves.setdefault(row.curve, []).append(row)
+    for curve, everything in curves.items():
+        members = [row for row in everything if row.verdict not in silent]
+        if not members:
+            continue
+        if silent:
+            members = sorted(members, key=lambda row: -RANK[row.verdict])[:MOST_ROWS]
+        rest = f", {len(everything) - len(members)} rows not shown" if len(everything) > len(members) else ""
         body, _ = page.table(_columns(members, several))
         parts += [page.paragraph(f"{curve}{_calibration(report, curve)}{rest}"), body, ""]
-    for reason in report.findings:
+    for reason in report.findings[:MOST_FINDINGS]:
         parts += [_finding(page, reason, several), ""]
+    if len(report.findings) > MOST_FINDINGS:
+        more = len(report.findings) - MOST_FINDINGS
+        parts += [page.paragraph(f"... and {more} more findings, none worse than the last: --format json"), ""]
     if report.pairs:
         parts += [page.paragraph("Acceptance length, tokens per round, that MTP/Off pairs imply:"), ""]
         for curve in dict.fromkeys(pair.curve for pair in report.pairs):
@@ -48,7 +60,9 @@ def validation_text(report: Report, piped: bool = False) -> str:
 
 
 def _headline(report: Report) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
+    counts = ", ".join(
+        f"{count} {verdict}" for verdict, count in report.counts.items() if count or verdict == "unchecked"
+    )
     files = ", ".join(Path(name).name for name in report.meta["files"])
     return f"{report.verdict.upper()}. {len(report.rows)} rows of {files}: {counts}."
 

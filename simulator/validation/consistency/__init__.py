@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from simulator.measurements.rows import Row
+from simulator.validation.consistency.client import check_client
 from simulator.validation.consistency.cost import check_cost
 from simulator.validation.consistency.finding import Finding, Severity
 from simulator.validation.consistency.gpu_count import check_gpus
@@ -28,6 +29,7 @@ def check_rows(
         all_in_kw: all-in kW per GPU; without it the tok/s/MW column is not checked.
     """
     prices = {"price": price} if isinstance(price, int | float) else dict(price or {})
-    findings = [finding for row in rows for finding in (*check_gpus(row), *check_cost(row, prices, all_in_kw))]
+    findings = [f for _, f in check_client((row, f) for row in rows for f in check_gpus(row))]
+    findings += [f for row in rows for f in check_cost(row, prices, all_in_kw)]
     findings += [*check_shape(rows), *check_ttft(rows), *check_duplicates(rows), *check_comparable(rows)]
     return sorted(findings, key=lambda f: (ORDER[f.severity], f.file, f.line, f.kind))

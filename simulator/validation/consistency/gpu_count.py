@@ -10,22 +10,30 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from simulator.measurements.littles_law import TYPICAL_RATIO, honest_band, implied_gpus, in_flight, little_ratio
+from simulator.measurements.littles_law import (
+    TYPICAL_RATIO,
+    honest_band,
+    implied_gpus,
+    in_flight,
+    little_ratio,
+    mean_length,
+)
 from simulator.measurements.rows import FrontierPoint, MeasuredPoint, Row
 from simulator.units import KILO
+from simulator.validation.consistency.explanations import explanations, says_pools
 from simulator.validation.consistency.finding import Finding, Severity, finding
+from simulator.validation.consistency.wrong_lengths import check_lengths
 
 TOKEN_RATIO_TOLERANCE = 0.05
 """Of total / output against (isl + osl) / osl. The shipped rows keep within 0.012: lengths are drawn."""
-MATCH = 0.08
-"""How near (in log) the implied factor must be to an explanation; the shipped rows scatter by 0.02."""
 NO_TTFT_LOW = 0.65
 """Lower end of the band where TTFT is not published and counts as zero; it is 1 to 11 % of the shipped latencies."""
 HOPELESS = 0.75
 """Below this ratio clients idle for a quarter of the run, which no ramp and drain explains."""
+ONE_COLUMN = ("output_as_total", "total_as_output", "per_replica", "per_decode_gpu")
+"""Readings that explain one throughput column beside a sound one."""
 FRONTIER_MATCH = 0.20
 """How far from a power of two a frontier point may imply; the shipped ones imply 1.93 to 2.10 and 4.18."""
-Explanation = tuple[str, float, str]
 
 
 def check_gpus(row: Row) -> Iterator[Finding]:
@@ -42,8 +50,13 @@ def check_gpus(row: Row) -> Iterator[Finding]:
     if abs(total / output / ratio - 1.0) <= TOKEN_RATIO_TOLERANCE:
         yield from _check_column(row, "output_tok_s_gpu", agree=True)
         return
-    found = [*_check_column(row, "total_tok_s_gpu", agree=False), *_check_column(row, "output_tok_s_gpu", agree=False)]
-    yield from found or [_token_ratio(row, total, output, ratio)]
+    columns = [
+        *_check_column(row, "total_tok_s_gpu", agree=False),
+        *_check_column(row, "output_tok_s_gpu", agree=False),
+    ]
+    explained = [f for f in columns if f.kind in ONE_COLUMN]
+    lengths = [] if explained else list(check_lengths(row, total, output))
+    yield from lengths or explained or columns or [_token_ratio(row, total, output, ratio)]
 
 
 def _token_ratio(row: MeasuredPoint, total: float, output: float, ratio: float) -> Finding:
@@ -73,14 +86,24 @@ def _check_column(row: MeasuredPoint, column: str, *, agree: bool) -> Iterator[F
     if low <= ratio <= high:
         return
     implied = row.tp * TYPICAL_RATIO / ratio
-    explained = _explanations(row, implied / row.tp, None if agree else column)
-    kind, _, words = explained[0] if explained else ("littles_law", 0.0, "")
+    pools = says_pools(row) or (not agree and column == "output_tok_s_gpu" and _total_holds(row))
+    explained = explanations(row, implied / row.tp, None if agree else column, pools=pools)
+    waiting = without_ttft and ratio < low
     sure = ratio > high or (not without_ttft and (bool(explained) or ratio < HOPELESS))
+    if waiting:
+        kind, reading = "ttft_absent", _waiting(row, ratio, output)
+    else:
+        kind = explained[0].kind if explained else "littles_law"
+        reading = f"the figures imply {implied:.2f} GPUs{f': {explained[0].words}' if explained else ''}"
+    others = [one.words for one in (explained if waiting else explained[1:])]
+    if ratio < low and not without_ttft:
+        others.append(f"the client kept {ratio * row.concurrency:.0f} of its {row.concurrency} requests in flight")
     name = "throughput" if agree else column
+    rest = f" (else: {'; '.join(others)})" if others else ""
     message = (
         f"{name} x latency keeps {ratio * row.concurrency:.1f} requests in flight on the stated {row.tp} GPUs; "
         f"concurrency is {row.concurrency} (ratio {ratio:.3f}, honest {low:.2f} to {high:.2f}). "
-        f"The figures imply {implied:.2f} GPUs{f': {words}' if words else ''}"
+        f"{reading[0].upper()}{reading[1:]}{rest}"
     )
     yield finding(
         [row],
@@ -93,7 +116,29 @@ def _check_column(row: MeasuredPoint, column: str, *, agree: bool) -> Iterator[F
         implied_gpus=implied,
         stated_gpus=row.tp,
         column=column,
-        candidates=[name for name, _, _ in explained],
+        in_flight=ratio * row.concurrency,
+        candidates=[*([kind] if waiting else []), *(one.kind for one in explained)],
+    )
+
+
+def _total_holds(row: MeasuredPoint) -> bool:
+    """Whether Little's law holds with the total throughput of a row."""
+    if row.total_tok_s_gpu is None:
+        return False
+    ratio = little_ratio(row, row.total_tok_s_gpu * row.osl / (row.isl + row.osl))
+    low, high = honest_band(row)
+    return ratio is not None and low <= ratio <= high
+
+
+def _waiting(row: MeasuredPoint, ratio: float, output: float) -> str:
+    """What Little's law says where no TTFT is published: who was decoding, and which wait explains the others."""
+    length = mean_length(row.osl)
+    each = TYPICAL_RATIO * row.concurrency * length / (output * row.tp)
+    wait = (1.0 - ratio / TYPICAL_RATIO) * each
+    decoding = ratio * row.concurrency
+    return (
+        f"TTFT is not published: {decoding:.0f} of {row.concurrency} were decoding, and a wait of {wait:.2f} s "
+        f"before the first token would explain the rest: no sign of other GPUs by itself"
     )
 
 
@@ -103,26 +148,6 @@ def _tpot_ms(row: MeasuredPoint) -> float | None:
     if row.median_tpot_ms is not None:
         return row.median_tpot_ms
     return KILO / row.interactivity_tok_s_user if row.interactivity_tok_s_user is not None else None
-
-
-def _explanations(row: MeasuredPoint, factor: float, column: str | None) -> list[Explanation]:
-    """(kind, factor, words) of every mislabelling that gives this implied / stated GPUs, the most specific first."""
-    tokens = (row.isl + row.osl) / row.osl
-    tp, ep = row.tp, row.ep or 1
-    known: list[Explanation] = []
-    if ep > 1:
-        known.append(("tp_times_ep", float(ep), f"TP {tp} x EP {ep} = {tp * ep}; EP lies inside TP"))
-        known.append(("tp_times_ep", 1.0 / ep, f"the stated {tp} GPUs are TP multiplied by EP {ep}"))
-    if column == "total_tok_s_gpu":
-        known.append(("output_as_total", tokens, f"x {tokens:g} too many: output tokens labelled total"))
-    if column == "output_tok_s_gpu":
-        known.append(("total_as_output", 1.0 / tokens, f"x {tokens:g} too few: total tokens labelled output"))
-    if tp > 1:
-        known.append(("per_replica", 1.0 / tp, "one: the replica's throughput is labelled per GPU"))
-    exponent = round(math.log2(factor))
-    if exponent:
-        known.append(("gpu_count", 2.0**exponent, f"{tp * 2.0**exponent:g} rather than the stated {tp}"))
-    return [known_one for known_one in known if abs(math.log(factor / known_one[1])) <= MATCH]
 
 
 def _check_interactivity(row: MeasuredPoint) -> Iterator[Finding]:

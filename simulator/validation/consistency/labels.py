@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import combinations
 
 from simulator.measurements.rows import METRICS, Row
 from simulator.validation.consistency.finding import CURVE, SERIES, Finding, Severity, describe, finding, group
@@ -13,7 +12,7 @@ LABELS = (*SERIES, "engine_version", "date", "source")
 SAME_FIGURES = 4
 """Figures, equal to the last digit, that two curves share by copying rather than by chance."""
 MIXES: tuple[tuple[str, Severity, str], ...] = (
-    ("engine", "suspicious", "engines"),
+    ("engine", "note", "engines"),
     ("engine_version", "note", "images"),
     ("checkpoint", "note", "checkpoints"),
     ("acceptance_length", "note", "acceptance lengths"),
@@ -21,7 +20,7 @@ MIXES: tuple[tuple[str, Severity, str], ...] = (
 
 
 def check_duplicates(rows: Iterable[Row]) -> Iterator[Finding]:
-    """Findings on rows whose metrics are identical while a label differs, one per pair of labels."""
+    """Findings on rows whose metrics are identical while labels differ, one per curve and the labels that differ."""
     same: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         figures = tuple(getattr(row, name, None) for name in METRICS)
@@ -29,8 +28,9 @@ def check_duplicates(rows: Iterable[Row]) -> Iterator[Finding]:
     pairs: defaultdict[tuple[object, ...], list[tuple[Row, Row]]] = defaultdict(list)
     for key, members in same.items():
         if any(figure is not None for figure in key[1:]):
-            for first, second in combinations(members, 2):
-                pairs[describe(first), *_differences(first, second)].append((first, second))
+            for second in members[1:]:
+                names = tuple(name for name, _, _ in _differences(members[0], second))
+                pairs[describe(members[0]), names].append((members[0], second))
     for found in pairs.values():
         figures_shared = sum(getattr(first, name, None) is not None for first, _ in found for name in METRICS)
         if figures_shared >= SAME_FIGURES:
@@ -62,12 +62,12 @@ def _lines(pairs: list[tuple[Row, Row]], side: int) -> str:
 
 
 def check_comparable(rows: Iterable[Row]) -> Iterator[Finding]:
-    """Findings on curves (:data:`CURVE`) of several engines, images, checkpoints or acceptance lengths."""
+    """Notes on labels (:data:`CURVE`) that hold several engines, images, checkpoints or acceptance lengths."""
     for curve in group(list(rows), CURVE).values():
         for label, severity, words in MIXES:
             values = list(dict.fromkeys(str(getattr(row, label, None) or "not published") for row in curve))
             if len(values) < 2:
                 continue
             shown = ", ".join(values[:3]) + (", ..." if len(values) > 3 else "")
-            message = f"not comparable: {len(values)} {words} on one curve, {describe(curve[0])}: {shown}"
+            message = f"{len(values)} {words} under one label are curves of their own, {describe(curve[0])}: {shown}"
             yield finding(curve, severity, f"mixed_{label}", message, values=values)

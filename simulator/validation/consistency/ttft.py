@@ -19,6 +19,9 @@ CLUSTER_GAP = 1.4
 """Ratio across the widest gap between two clusters of runs."""
 FALL = 1.3
 """Ratio of the TTFT at one concurrency to that at a higher one; more clients never shorten the queue."""
+TAIL = 5.0
+"""Mean over median of one run from which a few requests waited for something that the others did not; opening bursts
+of honest runs make up to 3."""
 MAD_TO_SIGMA = 1.4826
 
 
@@ -27,20 +30,38 @@ def ttft_ms(row: MeasuredPoint) -> float | None:
     return row.mean_ttft_ms if row.mean_ttft_ms is not None else row.median_ttft_ms
 
 
+def steady_ms(row: MeasuredPoint) -> float | None:
+    """Median TTFT, else the mean, in ms: what a curve of many requests shows, without its first ones."""
+    return row.median_ttft_ms if row.median_ttft_ms is not None else row.mean_ttft_ms
+
+
 def check_ttft(rows: Iterable[Row]) -> Iterator[Finding]:
     """Findings on TTFT, per series of runs that differ in date and image only."""
     measured = [row for row in rows if isinstance(row, MeasuredPoint) and ttft_ms(row) is not None]
     for series in group(measured, SERIES).values():
-        runs = {
-            concurrency: [row for row in series if row.concurrency == concurrency] for concurrency in _counts(series)
-        }
+        found = group(series, ("concurrency",))
+        runs = {concurrency: found[concurrency,] for concurrency in _counts(series)}
+        yield from _check_tails(series)
         medians = {concurrency: median(_values(members)) for concurrency, members in runs.items()}
+        steady = {c: median(v for row in members if (v := steady_ms(row))) for c, members in runs.items()}
         doubtful: set[int] = set()
         for concurrency, members in runs.items():
-            found = list(_check_repeats(members, medians[concurrency]))
-            doubtful |= {concurrency} if any(f.kind == "ttft_bimodal" for f in found) else set()
-            yield from found
-        yield from _check_curve(runs, medians, doubtful)
+            repeats = list(_check_repeats(members, medians[concurrency]))
+            doubtful |= {concurrency} if any(f.kind == "ttft_bimodal" for f in repeats) else set()
+            yield from repeats
+        yield from _check_curve(runs, steady, doubtful)
+
+
+def _check_tails(series: Sequence[MeasuredPoint]) -> Iterator[Finding]:
+    for row in series:
+        mean, middle = row.mean_ttft_ms, row.median_ttft_ms
+        if mean is not None and middle is not None and mean > TAIL * middle:
+            message = (
+                f"mean TTFT {mean:g} ms is {mean / middle:.1f} x the median {middle:g} ms at concurrency "
+                f"{row.concurrency} of {describe(row)}: a few requests waited for something that the others did not, "
+                "such as a warm-up inside the timed run"
+            )
+            yield finding([row], "suspicious", "ttft_outlier", message, ttft_ms=mean, median_ms=middle)
 
 
 def _counts(series: Sequence[MeasuredPoint]) -> list[int]:
