@@ -190,7 +190,7 @@ def sensitivity(
 @scenario_options(tp="2,4", mtp="1,2,3,4,5,6,7,8")
 @click.option("--concurrency", metavar="N,..|LOW..HIGH:N", default="4..256", show_default=True, help="Clients.")
 @click.option("--rates", metavar="A,..|LOW..HIGH[:N]", default="0..1:11", show_default=True, help="Acceptance rates.")
-@click.option("--method", type=click.Choice(["closed-form", "des"]), default="closed-form", show_default=True)
+@click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts.")
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True)
 @backend_options
@@ -200,8 +200,8 @@ def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str |
     """Every combination of TP, depth, acceptance rate and concurrency; the table shows the best TP and depth.
 
     \b
-    mtpsim what-if sweep --tp 1,2,4,8 --concurrency 1..100:100 --rates 0..1:100 --format csv --output all.csv
-    mtpsim what-if sweep --method des --backend dask --scheduler tcp://127.0.0.1:8786 --results runs.jsonl
+    mtpsim what-if sweep --tp 1,2,4,8 --concurrency 1..100:10 --rates 0..1:20 --format csv --output all.csv
+    mtpsim what-if sweep --backend dask --scheduler tcp://127.0.0.1:8786 --results runs.jsonl
     """
     check_outputs(output, None)
     from simulator.what_if import what_if_sweep

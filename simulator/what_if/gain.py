@@ -23,7 +23,9 @@ from simulator.prediction.intervals import Z90, jacobian
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.trusted import CLOSED_FORM, EVENTS, FELL_BACK, closed_form_or_events
 from simulator.speculation.acceptance import OFF, from_length, rate_of_length
+from simulator.what_if.grid import cases_of
 
 Array = NDArray[np.float64]
 THROUGHPUT = "total_tok_s_gpu"
@@ -91,13 +93,18 @@ class Gain:
     """Log gain of one scenario at one concurrency as a function of the acceptance length."""
 
     def __init__(self, scenario: Scenario, concurrency: int, method: str = "closed-form", seed: int = 0) -> None:
-        """``scenario`` has drafts; ``des`` runs the same drawn lengths at all acceptances."""
+        """``scenario`` has drafts; ``des`` runs the same drawn lengths at all acceptances, and stands in for
+        ``closed-form`` where that is not to be trusted."""
         self.scenario, self.concurrency, self.method, self.seed = scenario, concurrency, method, seed
         self.k = scenario.speculation.tokens
         self.off = off_of(scenario)
         values = scenario.calibration.values()
         self.replica = build_replica(scenario.deployment, scenario.speculation, values)
         self.known: dict[float, float] = {}
+        if method == CLOSED_FORM:
+            ends = [self.off, *(with_length(scenario, x) for x in (1.0, 1.0 + self.k))]
+            _found, how = closed_form_or_events(cases_of(ends, [concurrency], seed), [0] * len(ends))
+            self.method = method = EVENTS if FELL_BACK in how else method
         self.base = self._log_throughput(self.off, build_replica(scenario.deployment, OFF, values), method)
 
     def __call__(self, length: float) -> float:

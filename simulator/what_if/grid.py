@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.serving.batch import Case
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.trusted import closed_form_or_events
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -80,3 +82,47 @@ def _in_chunks(
             found.append(future.result())
             progress(min(p.stop, total), total)
     return {name: np.concatenate([f[name] for f in found]) for name in found[0]}
+
+
+def trusted_grid(
+    scenarios: Sequence[Scenario],
+    concurrencies: Sequence[int],
+    *,
+    seed: int = 0,
+    together: Callable[[int, int], int] | None = None,
+    progress: Progress = silent,
+) -> tuple[dict[str, Array], NDArray[np.str_]]:
+    """Like :func:`closed_form_grid`, by discrete events where the closed form is not to be trusted.
+
+    Args:
+        scenarios: what runs.
+        concurrencies: clients.
+        seed: of lengths and accepted drafts of the events.
+        together: (scenario, concurrency) by number -> the group that goes by events as a whole, so that what is
+            compared was settled in one way; None: everything at one concurrency.
+        progress: told after each chunk.
+
+    Returns:
+        The metrics, and per scenario and concurrency what settled it.
+    """
+    group = together or (lambda _i, j: j)
+    shape = (len(scenarios), len(concurrencies))
+    cases = cases_of(scenarios, concurrencies, seed)
+    progress(0, len(cases))
+    groups = [group(i, j) for i in range(shape[0]) for j in range(shape[1])]
+    found, how = closed_form_or_events(cases, groups)
+    progress(len(cases), len(cases))
+    return {name: column.reshape(shape) for name, column in found.items()}, np.array(how).reshape(shape)
+
+
+def cases_of(scenarios: Sequence[Scenario], concurrencies: Sequence[int], seed: int) -> list[Case]:
+    """Every scenario at every concurrency, concurrencies innermost. Requests beyond what fits in memory queue."""
+    replicas: dict[tuple[object, ...], Replica] = {}
+    out = []
+    for s in scenarios:
+        key = (id(s.deployment), id(s.calibration), s.speculation.tokens)
+        if key not in replicas:
+            replicas[key] = build_replica(s.deployment, s.speculation, s.calibration.values())
+        cap, tp = max(1, s.max_concurrency), s.deployment.tp
+        out += [Case(replicas[key], s.workload, s.speculation, int(c), cap, tp, seed) for c in concurrencies]
+    return out

@@ -236,7 +236,7 @@ def test_sensitivity_agrees_with_direct_simulation() -> None:
     factors = factors_of(fp4(), PARAMETERS)
     rng = np.random.default_rng(2)
     points = np.array([[f.at(float(rng.random())) for f in factors] for _ in range(10)])
-    found = evaluate(fp4(), 16, factors, points)["gain"]
+    found = evaluate(fp4(), 16, factors, points)[0]["gain"]
     for point, gain in zip(points, found, strict=True):
         scenario, values = apply(fp4(), factors, point)
         rates = []
