@@ -76,7 +76,14 @@ def predict_one(
     spread: dict[str, Array] = {}
     if intervals:
         present = [m for m in INTERVAL_METRICS if m in values]
-        spread = relative_sd(scenario, concurrencies, present, lambda m: sampling.get(m, np.zeros(len(concurrencies))))
+        spread = relative_sd(
+            scenario,
+            concurrencies,
+            present,
+            lambda m: sampling.get(m, np.zeros(len(concurrencies))),
+            methods=how,
+            seed=seed,
+        )
     rows = []
     for i, c in enumerate(concurrencies):
         measured = {name: float(column[i]) for name, column in values.items()}

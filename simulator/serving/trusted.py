@@ -7,7 +7,7 @@ scheduler, or where prefill takes a large part of the time, it is off by more th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,15 +76,16 @@ def closed_form_or_events(
     if together is not None:
         groups = np.asarray(together)
         ok = ~np.isin(groups, groups[~ok])
-    return by_events(found, cases, ok), [CLOSED_FORM if fine else FELL_BACK for fine in ok]
+    rest = {i: case for i, case in enumerate(cases) if not ok[i]}
+    return by_events(found, rest), [CLOSED_FORM if fine else FELL_BACK for fine in ok]
 
 
-def by_events(found: dict[str, Array], cases: Sequence[Case], ok: Flags) -> dict[str, Array]:
-    """The same metrics with those of events where the closed form is not ``ok``, and their ``sd_<metric>``."""
+def by_events(found: Mapping[str, Array], rest: Mapping[int, Case]) -> dict[str, Array]:
+    """The same metrics with those of events for the configurations in ``rest``, by their number, and their
+    ``sd_<metric>``."""
     out = {name: values.copy() for name, values in found.items()}
-    out |= {f"sd_{name}": np.zeros(len(cases)) for name in found}
-    rest = [i for i, fine in enumerate(ok) if not fine]
-    for i, row in zip(rest, expected_batch([cases[i] for i in rest]), strict=True):
+    out |= {f"sd_{name}": np.zeros_like(values) for name, values in found.items()}
+    for i, row in zip(rest, expected_batch(list(rest.values())), strict=True):
         for name in found:
             out[name][i] = row.get(name, out[name][i])
             out[f"sd_{name}"][i] = row.get(f"sd_{name}", 0.0)

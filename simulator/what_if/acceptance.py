@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,8 @@ def what_if_acceptance(
     ``dlog_throughput_dlength`` per token, ``dlog_throughput_drate`` per unit of rate), ``break_even`` and ``off``.
 
     Args:
-        scenario: with drafts; its depth is kept, its acceptance is not used. None: the default one with MTP 3.
+        scenario: with drafts; its depth is kept. A stated acceptance is one more point, and a sentence says what it
+            gains; any other is not used. None: the default one with MTP 3.
         concurrencies: clients; None: those of 4 to 256 that fit. Requests beyond what fits queue, which is noted.
         rates: acceptance rates in [0, 1], the same at each position; None with no lengths: 0 to 1 in 21 steps.
         lengths: acceptance lengths in [1, k + 1], instead of rates.
@@ -68,7 +70,11 @@ def what_if_acceptance(
     check_method(method)
     counts = chosen_concurrencies(scenario, concurrencies)
     price = cost_basis_price(scenario.deployment, cost_basis)
+    own = scenario.speculation.acceptance_length
+    stated = scenario.speculation.source.kind == "stated"
     found_lengths = _lengths(scenario, rates, lengths)
+    if stated and not any(math.isclose(own, length) for length in found_lengths):
+        found_lengths = sorted([*found_lengths, own])
     variants = [with_length(scenario, length) for length in found_lengths]
     everything = [*variants, off_of(scenario)]
     if method == "des":
@@ -96,7 +102,12 @@ def what_if_acceptance(
         kind="acceptance",
         meta=study_meta(scenario, method, seed, cost_basis, price) | {"intervals": "90 %" if intervals else None},
         tables={"points": tuple(points), "break_even": tuple(e.as_row() for e in even), "off": tuple(off)},
-        sentences=(*map(sentence, even), *_queueing(scenario, counts), *fallen(points)),
+        sentences=(
+            *(_gains(points, own) if stated else ()),
+            *map(sentence, even),
+            *_queueing(scenario, counts),
+            *fallen(points),
+        ),
     )
 
 
@@ -131,6 +142,16 @@ def sentence(e: BreakEven) -> str:
         return f"{where} MTP {e.spec_tokens} does not pay even if all drafts are accepted{ends}"
     rate = rate_of_length(e.length, e.spec_tokens)
     return f"{where} MTP {e.spec_tokens} pays above {e.length:.2f} tokens per round{ends}, a rate of {rate:.2f}"
+
+
+def _gains(points: Sequence[Mapping[str, Any]], length: float) -> list[str]:
+    """What a stated acceptance gains at each concurrency."""
+    return [
+        f"at {row['concurrency']} clients MTP {row['spec_tokens']} gains {100 * row['gain_over_off']:+.0f} % at "
+        f"{row['acceptance_length']:.2f} tokens per round, as stated"
+        for row in points
+        if math.isclose(row["acceptance_length"], length)
+    ]
 
 
 def _lengths(scenario: Scenario, rates: Sequence[float] | None, lengths: Sequence[float] | None) -> list[float]:

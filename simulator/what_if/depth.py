@@ -22,7 +22,7 @@ from simulator.prediction.predict import derived
 from simulator.serving.batch import runs_needed
 from simulator.serving.closed_loop import run_closed_loop
 from simulator.serving.replica import Replica, build_replica
-from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario, published_acceptance
+from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.units import KILO
 from simulator.what_if.acceptance import SHOWN, fallen, study_meta
@@ -61,8 +61,8 @@ def what_if_depth(
     ``policy`` (the depth an adaptive engine picks at each number of running requests).
 
     Args:
-        scenario: with drafts, as deep as is to be looked at; None: the default one to depth 8, with the published
-            acceptance of its model.
+        scenario: with drafts, as deep as is to be looked at; None: the default one to depth 8, with the
+            acceptance that a prediction of it has.
         concurrencies: clients; None: those of 4 to 256 that fit at the greatest depth.
         method: ``des`` or ``closed-form``.
         seed: of lengths and accepted drafts.
@@ -79,7 +79,7 @@ def what_if_depth(
         >>> study.tables["best"][0]["spec_tokens"]
         1
     """
-    scenario = scenario or make_scenario(mtp=8, acceptance_profile=published_acceptance())
+    scenario = scenario or make_scenario(mtp=8)
     check_drafts(scenario)
     check_method(method)
     counts = chosen_concurrencies(scenario, concurrencies)

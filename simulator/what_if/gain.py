@@ -2,8 +2,8 @@
 
 ``gain(AL) = throughput with MTP at acceptance length AL / throughput of Off - 1``, both at the same concurrency. Its
 logarithm rises with AL, so the break-even length is one root, found by Brent's method (``scipy.optimize.brentq``). Its
-interval is the set of lengths whose log gain is nil within 90 %: the log gain is uncertain by the parameters, to first
-order with the covariance of the calibration, and by the calibration's noise on both sides.
+interval is the set of lengths whose log gain is nil within 90 %: the log gain is uncertain by the parameters, as
+draws from the posterior say, and by the calibration's noise on both sides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from simulator.prediction.intervals import Z90, jacobian
+from simulator.prediction.intervals import Z90
+from simulator.prediction.posterior import drawn_logs
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
@@ -122,14 +123,9 @@ class Gain:
 
     def sd(self, length: float) -> float:
         """Standard deviation of the log gain: parameters that both sides share partly cancel, noise does not."""
-        calibration = self.scenario.calibration
-        everything, covariance = calibration.uncertainty()
-        total = np.zeros(len(everything))
-        for sign, scenario in ((1.0, with_length(self.scenario, length)), (-1.0, self.off)):
-            names, _covariance, slopes = jacobian(scenario, [self.concurrency])
-            for name, slope in zip(names, slopes[THROUGHPUT][0], strict=True):
-                total[everything.index(name)] += sign * slope
-        return math.sqrt(float(total @ covariance @ total) + 2.0 * calibration.noise.throughput**2)
+        sides = (with_length(self.scenario, length), self.off)
+        mtp, off = (drawn_logs(side, [self.concurrency], self.seed, self.method)[THROUGHPUT][0] for side in sides)
+        return math.sqrt(float(np.var(mtp - off)) + 2.0 * self.scenario.calibration.noise.throughput**2)
 
     def root(self, level: float = 0.0) -> float | None:
         """The length whose log gain is ``level``; None: beyond k + 1; 1 where it is more than that at once."""
