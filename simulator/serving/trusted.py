@@ -23,6 +23,8 @@ CLOSED_FORM = "closed-form"
 EVENTS = "des"
 FELL_BACK = f"{EVENTS} (closed form not valid here)"
 
+CHUNK = 4096
+"""Configurations by events in one call, which bounds the memory."""
 LEAST_PER_CLIENT = 10.0
 """Requests of each client: the burst and the drain are a small part of the run."""
 LEAST_LOOKS = 2.0
@@ -85,8 +87,11 @@ def by_events(found: Mapping[str, Array], rest: Mapping[int, Case]) -> dict[str,
     ``sd_<metric>``."""
     out = {name: values.copy() for name, values in found.items()}
     out |= {f"sd_{name}": np.zeros_like(values) for name, values in found.items()}
-    for i, row in zip(rest, expected_batch(list(rest.values())), strict=True):
-        for name in found:
-            out[name][i] = row.get(name, out[name][i])
-            out[f"sd_{name}"][i] = row.get(f"sd_{name}", 0.0)
+    numbers = list(rest)
+    for start in range(0, len(numbers), CHUNK):
+        some = numbers[start : start + CHUNK]
+        for i, row in zip(some, expected_batch([rest[i] for i in some]), strict=True):
+            for name in found:
+                out[name][i] = row.get(name, out[name][i])
+                out[f"sd_{name}"][i] = row.get(f"sd_{name}", 0.0)
     return out

@@ -126,17 +126,19 @@ def trusted_grid(
     """
     shape = (len(scenarios), len(concurrencies))
     asked = _asked(scenarios, concurrencies)
-    found = _in_chunks(asked, progress)
+    found = _in_chunks(asked, silent)
     polls = np.array([replica.constants.poll for replica in asked.replicas])[asked.which]
     ok = trusted(asked.loads, found["prefill_share"], polls)
     groups = np.array([together(i, j) if together else j for i in range(shape[0]) for j in range(shape[1])])
     ok = ~np.isin(groups, groups[~ok])
+    progress(int(ok.sum()), ok.size)
     rest = {}
     for at in np.flatnonzero(~ok).tolist():
         s, j = scenarios[at // shape[1]], at % shape[1]
         replica, cap = asked.replicas[asked.which[at]], max(1, s.max_concurrency)
         rest[at] = Case(replica, s.workload, s.speculation, int(concurrencies[j]), cap, s.deployment.tp, seed)
     grid = {name: column.reshape(shape) for name, column in by_events(found, rest).items()}
+    progress(ok.size, ok.size)
     return grid, np.where(ok, CLOSED_FORM, FELL_BACK).reshape(shape)
 
 

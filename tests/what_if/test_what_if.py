@@ -56,6 +56,7 @@ def fp4(mtp: int = 3, tp: int = 2) -> Scenario:
     return make_scenario(isl=8192, tp=tp, mtp=mtp)
 
 
+@functools.cache
 def short() -> Scenario:
     """Short prompts, where the closed form is trusted."""
     return make_scenario(isl=128, mtp=3)
@@ -72,7 +73,7 @@ def directly(scenario: Scenario, concurrency: int) -> float:
 # --- acceptance -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("concurrency", [4, 32])
+@pytest.mark.parametrize("concurrency", [2, 8])
 def test_break_even_agrees_with_a_fine_grid(concurrency: int) -> None:
     lengths = np.linspace(1.0, 4.0, 3001)
     grid = closed_form_grid(
@@ -180,7 +181,7 @@ def test_useless_drafts_cost_what_was_measured() -> None:
 
 def test_sensitivity_is_the_derivative() -> None:
     lengths = [2.0, 2.001]
-    a, b = what_if_acceptance(short(), [32], lengths=lengths, method="closed-form", intervals=False).tables["points"]
+    a, b = what_if_acceptance(short(), [8], lengths=lengths, method="closed-form", intervals=False).tables["points"]
     slope = math.log(b["total_tok_s_gpu"] / a["total_tok_s_gpu"]) / 0.001
     assert a["dlog_throughput_dlength"] == pytest.approx(slope, rel=1e-2)
 
@@ -329,7 +330,7 @@ def test_wide_sweep() -> None:
     assert seen[-1][0] == seen[-1][1]
     study = what_if_acceptance(scenarios[10], [100], rates=[rates[4]], method="closed-form", intervals=False)
     chosen = (found.columns["tp"] == 2) & (found.columns["spec_tokens"] == 3) & (found.columns["concurrency"] == 100)
-    (row,) = study.tables["points"]
+    row = next(r for r in study.tables["points"] if r["acceptance_rate"] == pytest.approx(rates[4]))
     assert found.columns["method"][chosen][4] == row["method"]
     assert set(found.columns["method"]) == {"closed-form", "des (closed form not valid here)"}
     for name in ("total_tok_s_gpu", "gain_over_off", "cost_usd_per_mtok", "interactivity_tok_s_user"):
