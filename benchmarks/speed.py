@@ -30,7 +30,15 @@ from numpy.typing import NDArray
 from simulator import kernels as kn
 from simulator.cost.parameters import priors
 from simulator.facts.deployment import Deployment
-from simulator.serving.closed_loop import Run, closed_form_loads, closed_form_metrics, metrics, run_closed_loop
+from simulator.serving.batch import Case, cores, expected_batch
+from simulator.serving.closed_loop import (
+    Run,
+    closed_form_load,
+    closed_form_loads,
+    closed_form_metrics,
+    metrics,
+    run_closed_loop,
+)
 from simulator.serving.replica import build_replica
 from simulator.serving.scenario import resolve_deployment, resolve_workload
 from simulator.speculation.acceptance import OFF, Speculation, from_length
@@ -53,10 +61,11 @@ class Size:
     processes: int
     requests_per_client: int
     million: int
+    batch: int
 
 
-WHOLE = Size(100_000, 5, 9, 10, 1_000_000)
-SMALL = Size(48, 1, 1, 2, 2_000)
+WHOLE = Size(100_000, 5, 9, 10, 1_000_000, 2_000)
+SMALL = Size(48, 1, 1, 2, 2_000, 4)
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,26 @@ def events(spec: Speculation, osl: int, per_client: int, concurrency: int = 64) 
     workload = resolve_workload(8192, osl, requests_per_client=per_client)
     plan = build_replica(d, spec, priors())
     return run_closed_loop(plan, workload, spec, concurrency, NO_CAP, np.random.default_rng(0))
+
+
+def cases(count: int, per_client: int) -> list[Case]:
+    """So many parameter sets of the same benchmark as :func:`events`, with MTP: what a posterior or a study asks for.
+
+    Operator tables are made here, outside the timer: they cost the same one by one.
+    """
+    d, workload = deployment(4), resolve_workload(8192, 1024, requests_per_client=per_client)
+    step = priors()["host.step_us"]
+    sets = [{**priors(), "host.step_us": step * factor} for factor in np.linspace(0.8, 1.2, count)]
+    return [Case(build_replica(d, MTP, one), workload, MTP, 64, NO_CAP, 4, runs=1) for one in sets]
+
+
+def closed_form_of(many: Sequence[Case]) -> NDArray[np.float64]:
+    """The same configurations by the closed form."""
+    loads = np.array([closed_form_load(c.workload, c.speculation, c.concurrency, c.cap) for c in many[:1]])
+    gpus = np.array([float(case.gpus) for case in many])
+    loads = np.repeat(loads, len(many), axis=0)
+    found = closed_form_metrics([case.replica for case in many], np.arange(len(many)), loads, gpus)
+    return found["total_tok_s_gpu"]
 
 
 def kernel_of(run: Run, spec: Speculation) -> Callable[[], None]:
@@ -195,6 +224,17 @@ def lines(size: Size) -> Iterator[Line]:
 
     note = f"{each / MICRO:.1f} us against {whole / MICRO:.0f} us a configuration"
     yield Line("closed form: times faster than the discrete events", whole / each, 20, True, note)
+
+    many = cases(size.batch, size.requests_per_client)
+    batch = least(size.repeats, partial(expected_batch, many, 1)) / len(many)
+    note = f"{run.send.size} requests each, lengths and rounds drawn once, one thread; {cores()} cores here"
+    yield Line("batch of discrete events: configurations/s and core", 1 / batch, 5000, True, note)
+    loop = least(size.repeats, lambda: [expected_batch([case], 1) for case in many[:50]]) / min(50, len(many))
+    note = f"{batch / MICRO:.0f} us against {loop / MICRO:.0f} us a configuration"
+    yield Line("batch: times faster than the loop of single runs", loop / batch, 4, True, note)
+    formula = least(size.repeats, partial(closed_form_of, many)) / len(many)
+    note = f"{batch / MICRO:.0f} us against {formula / MICRO:.1f} us a configuration"
+    yield Line("batch: times slower than the closed form", batch / formula, 40, False, note)
 
     short, long = events(OFF, 1024, size.requests_per_client), events(OFF, 8192, size.requests_per_client)
     seconds = [least(size.repeats, kernel_of(r, OFF)) for r in (short, long)]

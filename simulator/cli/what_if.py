@@ -61,8 +61,11 @@ def acceptance(
 ) -> None:
     """Throughput, TPOT, cost and gain over Off by acceptance, and the break-even acceptance per concurrency.
 
+    A stated acceptance is looked at beside the range, and what it gains is said.
+
     \b
     mtpsim what-if acceptance --isl 8192 --plot acceptance.png
+    mtpsim what-if acceptance --acceptance-length 2.6 --concurrency 4,32
     mtpsim what-if acceptance --tp 4 --rates 0..1:11 --concurrency 4..256 --format json
     """
     check_outputs(output, plot)
@@ -95,11 +98,13 @@ def depth(
 ) -> None:
     """The best draft depth, 0 to K, per concurrency, and what picking it per batch would add.
 
-    Without an acceptance, the published per-position profile of the model.
+    Without an acceptance, that of predict: fitted by the calibration, at the same rate at every position, else the
+    published profile of the model.
 
     \b
     mtpsim what-if depth --isl 8192
     mtpsim what-if depth --acceptance 0.9,0.8,0.6,0.4 --concurrency 4..256
+    mtpsim what-if depth --acceptance-profile qwen3.5-397b-a17b-thinking --isl 8192
     """
     check_outputs(output, plot)
     from simulator.what_if import what_if_depth
@@ -107,10 +112,6 @@ def depth(
     backend = backend_of(options)
     if inputs.acceptance and not _given("mtp"):
         inputs = replace(inputs, mtp=[len(inputs.acceptance)])
-    if not (inputs.acceptance or inputs.acceptance_profile or inputs.acceptance_rate or inputs.acceptance_length):
-        from simulator.serving.scenario import published_acceptance
-
-        inputs = replace(inputs, acceptance_profile=published_acceptance(inputs.model))
     with progress_bar("depth") as progress:
         study = what_if_depth(
             inputs.scenario(), concurrency, method=method, backend=backend, progress=progress, **options
@@ -190,7 +191,7 @@ def sensitivity(
 @scenario_options(tp="2,4", mtp="1,2,3,4,5,6,7,8")
 @click.option("--concurrency", metavar="N,..|LOW..HIGH:N", default="4..256", show_default=True, help="Clients.")
 @click.option("--rates", metavar="A,..|LOW..HIGH[:N]", default="0..1:11", show_default=True, help="Acceptance rates.")
-@click.option("--method", type=click.Choice(["closed-form", "des"]), default="closed-form", show_default=True)
+@click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts.")
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True)
 @backend_options
@@ -200,8 +201,8 @@ def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str |
     """Every combination of TP, depth, acceptance rate and concurrency; the table shows the best TP and depth.
 
     \b
-    mtpsim what-if sweep --tp 1,2,4,8 --concurrency 1..100:100 --rates 0..1:100 --format csv --output all.csv
-    mtpsim what-if sweep --method des --backend dask --scheduler tcp://127.0.0.1:8786 --results runs.jsonl
+    mtpsim what-if sweep --tp 1,2,4,8 --concurrency 1..100:10 --rates 0..1:20 --format csv --output all.csv
+    mtpsim what-if sweep --backend dask --scheduler tcp://127.0.0.1:8786 --results runs.jsonl
     """
     check_outputs(output, None)
     from simulator.what_if import what_if_sweep

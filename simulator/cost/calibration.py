@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from simulator.cost.parameters import prior_covariance, registry, with_values
+from simulator.cost.parameters import on_bounds, prior_covariance, registry, with_values
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.quantities import Spec
@@ -119,6 +119,10 @@ class Calibration(Spec):
             InputError: an unknown parameter or a value outside its bounds.
         """
         return with_values({n: p.value for n, p in self.parameters.items()}, f"calibration {self.name}")
+
+    def on_bounds(self) -> list[str]:
+        """A sentence on every fitted parameter that is on a bound."""
+        return on_bounds({name: fitted.value for name, fitted in self.parameters.items()})
 
     def uncertainty(self) -> tuple[list[str], NDArray[np.float64]]:
         """Names and covariance of all uncertain quantities: fitted ones as fitted, the others as their priors say."""

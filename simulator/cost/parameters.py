@@ -40,13 +40,67 @@ class Parameter:
     family: str = ""
 
     def to_internal(self, value: float) -> float:
-        """The coordinate in which the prior is normal: log(value) or the value itself."""
-        return math.log(value) if self.scale == "log" else value
+        """The coordinate in which the prior is normal and every number lies within the bounds.
+
+        The logit of where the value (its logarithm, where ``scale`` is ``log``) stands between the bounds, shifted and
+        scaled so that at the prior it equals the value (its logarithm) and moves as fast: ``sd`` is its standard
+        deviation. Kept finite at the bounds.
+        """
+        return self._origin + self._pace * _logit(self.share(value))
 
     def from_internal(self, x: float) -> float:
-        """The inverse of :meth:`to_internal`, kept within the bounds."""
-        value = math.exp(x) if self.scale == "log" else x
-        return min(max(value, self.low), self.high)
+        """The inverse of :meth:`to_internal`; within the bounds whatever ``x`` is."""
+        low, high = self._ends
+        place = (x - self._origin) / self._pace
+        share = 1.0 / (1.0 + math.exp(-place)) if place > -FAR else 0.0
+        found = low + share * (high - low)
+        return min(max(math.exp(found) if self.scale == "log" else found, self.low), self.high)
+
+    def share(self, value: float) -> float:
+        """Where a value stands between the bounds, 0 to 1, on the parameter's scale."""
+        low, high = self._ends
+        return (self._plain(value) - low) / (high - low)
+
+    def at_bound(self, value: float) -> str | None:
+        """``lower`` or ``upper`` if a value is within :data:`ON_BOUND` of that bound, else None.
+
+        Example:
+            >>> registry()["routing.correlation"].at_bound(0.979), registry()["routing.correlation"].at_bound(0.5)
+            ('upper', None)
+        """
+        share = self.share(value)
+        if share < ON_BOUND:
+            return "lower"
+        return "upper" if share > 1.0 - ON_BOUND else None
+
+    def _plain(self, value: float) -> float:
+        return math.log(value) if self.scale == "log" else value
+
+    @functools.cached_property
+    def _ends(self) -> tuple[float, float]:
+        return self._plain(self.low), self._plain(self.high)
+
+    @functools.cached_property
+    def _pace(self) -> float:
+        share = self.share(self.value)
+        return share * (1.0 - share) * (self._ends[1] - self._ends[0])
+
+    @functools.cached_property
+    def _origin(self) -> float:
+        return self._plain(self.value) - self._pace * _logit(self.share(self.value))
+
+
+ON_BOUND = 0.01
+"""A value this part of the range from a bound counts as on it: the data would have it beyond."""
+FAR = 700.0
+"""Coordinates so many paces below the middle are at the lower bound: the exponential would overflow."""
+EDGE = 1e-6
+"""Coordinates stay finite by keeping this part of the range from a bound."""
+
+
+def _logit(share: float) -> float:
+    inside = min(max(share, EDGE), 1.0 - EDGE)
+    return math.log(inside / (1.0 - inside))
 
 
 @functools.cache
@@ -92,3 +146,19 @@ def with_values(overrides: Mapping[str, Any], label: str) -> dict[str, float]:
             )
         values[name] = float(value)
     return values
+
+
+def on_bounds(values: Mapping[str, float]) -> list[str]:
+    """A sentence on every parameter that a fit pushed to a bound, where the value says less than its error claims.
+
+    Example:
+        >>> on_bounds({"routing.correlation": 0.98, "routing.skew": 1.0})
+        ['routing.correlation is on its upper bound, 0.98 fraction: the data would have it beyond']
+    """
+    out = []
+    for name, value in values.items():
+        p = registry()[name]
+        if (side := p.at_bound(value)) is not None:
+            bound = p.low if side == "lower" else p.high
+            out.append(f"{name} is on its {side} bound, {bound:g} {p.unit}: the data would have it beyond")
+    return out

@@ -14,7 +14,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_coordinate, length_of_coordinate
-from simulator.cost.parameters import priors, registry
+from simulator.cost.parameters import on_bounds, priors, registry
 from simulator.errors import InputError
 from simulator.fitting.fit import Fit, fit, fit_from_many_starts
 from simulator.fitting.frontiers import Sweep, sweeps_of
@@ -318,6 +318,7 @@ def unidentified(found: Fit) -> list[str]:
     names = found.problem.prior.names
     silent = [n for n, s in zip(names, found.shrinkage, strict=True) if s > UNINFORMED]
     out = [f"the data says nothing, the prior stands: {', '.join(silent)}"] if silent else []
+    out += on_bounds({n: found.problem.values(found.x)[0][n] for n in names if n != ACCEPTANCE})
     correlation = found.correlation()
     for i, a in enumerate(names):
         for j in range(i):

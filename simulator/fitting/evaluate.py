@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.cost.calibration import PRIORS
+from simulator.cost.calibration import PRIORS, load_calibration
 from simulator.errors import InputError
 from simulator.fitting.frontiers import sweeps_of
 from simulator.fitting.headline import point_errors
@@ -148,6 +148,7 @@ def evaluate_runs(
         "forced_outside_calibration": sorted(outside),
         "method": method,
         "acceptance_sources": sorted(used - {"off"}),
+        "on_bounds": load_calibration(name).on_bounds(),
         "rows": len(points),
         "files": sorted({row.file for row in rows}),
         "versions": versions(),
@@ -233,6 +234,7 @@ def evaluate_frontier(
         "calibration": name,
         "forced_outside_calibration": wrong,
         "acceptance_length": length,
+        "on_bounds": chosen.on_bounds(),
         "rows": len(rows),
         "kind": "interpolated frontier",
         "versions": versions(),

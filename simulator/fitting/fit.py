@@ -63,10 +63,9 @@ START_SEED = 7
 def fit_from_many_starts(problem: Problem) -> Fit:
     """Fit frontier data: draw starts from the prior, solve the best by the closed form, finish the best of these."""
     rng = np.random.default_rng(START_SEED)
-    low, high = problem.bounds()
     root = np.linalg.cholesky(problem.prior.covariance)
-    draws = [problem.prior.mean + root @ rng.standard_normal(low.size) for _ in range(STARTS)]
-    starts = [np.clip(x, low + 1e-6, high - 1e-6) for x in (problem.prior.mean, *draws)]
+    draws = [problem.prior.mean + root @ rng.standard_normal(problem.prior.mean.size) for _ in range(STARTS)]
+    starts = [problem.prior.mean, *draws]
     nothing = np.zeros(problem.y.size)
     best = sorted(starts, key=lambda x: float(np.sum(np.arctan(problem.residuals(x, nothing) ** 2))))[:REFINED]
     refined = [_solve(problem, x, nothing) for x in (starts[0], *best)]
@@ -105,16 +104,15 @@ def _cost(problem: Problem, x: Array, exact: Array) -> float:
 
 
 def _solve(problem: Problem, start: Array, shift: Array) -> OptimizeResult:
-    low, high = problem.bounds()
+    """Coordinates of which every number is within the bounds of its parameter need no bounds of their own."""
 
     def residuals(x: Array) -> Array:
         return problem.residuals(x, shift)
 
     return least_squares(
         residuals,
-        np.clip(start, low + 1e-6, high - 1e-6),
+        start,
         jac=problem.jacobian,
-        bounds=(low, high),
         loss="soft_l1",
         f_scale=LOSS_SCALE,
         x_scale=np.sqrt(np.diag(problem.prior.covariance)),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
+from simulator.cost.calibration import ACCEPTANCE, length_of_coordinate
 from simulator.cost.parameters import registry
 from simulator.errors import InputError
 from simulator.facts.memory import memory_fit
@@ -49,19 +49,6 @@ class Problem:
                 y.append(np.log(obs.value))
                 sd.append(obs.sd)
         self.y, self.sd = np.array(y), np.array(sd)
-
-    def bounds(self) -> tuple[Array, Array]:
-        """Bounds of the coordinates."""
-        low, high = [], []
-        for name in self.prior.names:
-            if name == ACCEPTANCE:
-                low.append(length_coordinate(1.0, DEFAULT_DEPTH))
-                high.append(length_coordinate(DEFAULT_DEPTH + 1.0, DEFAULT_DEPTH))
-            else:
-                p = registry()[name]
-                low.append(p.to_internal(p.low))
-                high.append(p.to_internal(p.high))
-        return np.array(low), np.array(high)
 
     def values(self, x: Array) -> tuple[dict[str, float], float | None]:
         """Parameter values, and the acceptance length at the default depth if it is fitted."""

@@ -4,6 +4,7 @@ Randomness never enters: lengths and rounds are drawn outside and passed in as a
 tokens. Records and bundles are named in :mod:`simulator.kernels.records`.
 """
 
+from simulator.kernels.batch import serve_batch
 from simulator.kernels.closed_loop import closed_form, closed_form_sweep
 from simulator.kernels.fleet import LEAST_OUTSTANDING, ROUND_ROBIN, TWO_CHOICES, serve_fleet
 from simulator.kernels.open_loop import open_form
@@ -39,6 +40,7 @@ __all__ = [
     "round_time",
     "routing_constant",
     "serve",
+    "serve_batch",
     "serve_fleet",
     "zero",
     "zeros",

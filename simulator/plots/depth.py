@@ -13,11 +13,14 @@ from simulator.plots.acceptance import per_cent
 from simulator.plots.style import GREEN, INK, MARKERS, MUTED, ORANGE, SERIES, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
+NOTHING = 0.0005
+"""Gains below this part are bars without a height, labelled 0.0."""
 
 
 @styled
 def depth_figure(points: Rows, best: Rows, fixed: int, title: str = "") -> Figure:
-    """Left the gain over Off by depth, per concurrency, the best depth circled; right what a choice of depth adds.
+    """Left the gain over Off by depth, per concurrency, the best depth circled; right what a choice of depth adds,
+    unless it adds nothing anywhere, which is then said instead.
 
     Args:
         points: of :func:`simulator.what_if.what_if_depth`.
@@ -25,8 +28,12 @@ def depth_figure(points: Rows, best: Rows, fixed: int, title: str = "") -> Figur
         fixed: the one depth that is best for all concurrencies together.
         title: headline.
     """
-    figure = new_figure(title, "gain in tok/s/GPU over the same engine without drafts; circles: best depth")
-    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1.0))
+    adds = max(float(row[name]) for row in best for name in ("gain_over_fixed", "adaptive_gain")) >= NOTHING
+    below = "gain in tok/s/GPU over the same engine without drafts; circles: best depth"
+    if not adds:
+        below += f"; {_name(fixed)} for all is as good as a choice"
+    figure = new_figure(title, below)
+    left, *rest = figure.subplots(1, 2, width_ratios=(1.5, 1.0)) if adds else [figure.subplots()]
     counts = sorted({int(row["concurrency"]) for row in points})
     left.axhline(0.0, color=INK, lw=1.2)
     for i, count in enumerate(counts):
@@ -42,16 +49,20 @@ def depth_figure(points: Rows, best: Rows, fixed: int, title: str = "") -> Figur
     left.set_ylabel("Gain over Off, throughput per GPU")
     left.set_title("How deep to draft")
     left.legend(loc="best", fontsize=11)
-    _choice(right, best, fixed)
+    for right in rest:
+        _choice(right, best, fixed)
     return figure
+
+
+def _name(depth: int) -> str:
+    return f"depth {depth}" if depth else "off"
 
 
 def _choice(axes: Axes, best: Rows, fixed: int) -> None:
     rows = sorted(best, key=lambda row: int(row["concurrency"]))
     places = range(len(rows))
-    name = f"depth {fixed}" if fixed else "off"
     parts = (
-        ("gain_over_fixed", f"best depth of each, over {name} for all", GREEN, -0.2),
+        ("gain_over_fixed", f"best depth of each, over {_name(fixed)} for all", GREEN, -0.2),
         ("adaptive_gain", "picking it for each batch, on top", ORANGE, 0.2),
     )
     most = 0.0

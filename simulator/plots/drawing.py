@@ -166,6 +166,11 @@ def _simulation(result: Simulation, title: str) -> Figure:
     return traffic_figure(traffic_picture(result), title or own, below)
 
 
+def _models(meta: Mapping[str, Any]) -> str:
+    """The models of all scenarios, each named once."""
+    return " and ".join(f"{model}" for model in words.values(meta, "model"))
+
+
 def _study(study: Any, title: str, measured: Points = ()) -> Figure:
     """The picture of a what-if study of its kind."""
     from simulator.plots.acceptance import acceptance_figure
@@ -176,7 +181,7 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
     found: Study = study
     tables, meta = found.tables, found.meta
     if found.kind == "workload":
-        return workload_figure(tables["points"], title or "Where MTP pays: lengths and deployments")
+        return workload_figure(tables["points"], title or f"{_models(meta)}: where MTP pays")
     own = title or words.title(meta)
     if found.kind == "acceptance":
         what = title or f"{own}, MTP {meta['spec_tokens']}"

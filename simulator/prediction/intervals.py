@@ -1,18 +1,19 @@
 """90 % intervals of a prediction: parameter uncertainty, run-to-run noise and model error, and the sampling of lengths.
 
-Parameters are propagated to first order in log space; the derivatives come from the closed form, which costs
-microseconds.
+Parameters are propagated by draws from the posterior, see :mod:`simulator.prediction.posterior`. First derivatives, by
+the closed form, which costs microseconds, serve what asks for them: which quantity moves what, and how they cancel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import registry
+from simulator.prediction.posterior import Recorder, drawn_logs, fitted_acceptance
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
 from simulator.serving.replica import Replica, build_replica, build_tables
 from simulator.serving.scenario import Scenario
@@ -43,11 +44,11 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
     """
     names, covariance = scenario.calibration.uncertainty()
     values = scenario.calibration.values()
-    recorder = _Recorder(values)
+    recorder = Recorder(values)
     tables = build_tables(scenario.deployment, scenario.speculation.tokens, recorder)
     in_tables = frozenset(recorder.seen)
     build_replica(scenario.deployment, scenario.speculation, recorder, tables)
-    used = recorder.seen | ({ACCEPTANCE} if _fitted_acceptance(scenario) else set())
+    used = recorder.seen | ({ACCEPTANCE} if fitted_acceptance(scenario) else set())
     keep = [i for i, n in enumerate(names) if n in used]
     names = [names[i] for i in keep]
     covariance = covariance[np.ix_(keep, keep)]
@@ -78,18 +79,36 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
 
 
 def relative_sd(
-    scenario: Scenario, concurrencies: Sequence[int], metrics: Sequence[str], sampling: Callable[[str], Array]
+    scenario: Scenario,
+    concurrencies: Sequence[int],
+    metrics: Sequence[str],
+    sampling: Callable[[str], Array],
+    *,
+    methods: Sequence[str] = (),
+    seed: int = 0,
 ) -> dict[str, Array]:
     """Standard deviation of log(metric), per metric an array over the concurrencies.
 
-    ``sampling(metric)`` gives the part that the drawn lengths of one benchmark run contribute.
+    The part of the parameters is the spread over draws from the posterior, each through the discrete events.
+
+    Args:
+        scenario: what runs.
+        concurrencies: clients.
+        metrics: names.
+        sampling: of a metric, the part that the drawn lengths of one benchmark run contribute.
+        methods: what settled each concurrency; those by the closed form are drawn by it too. None: all by events.
+        seed: of the draws.
     """
-    _names, covariance, slopes = jacobian(scenario, concurrencies)
+    methods = methods or ["des"] * len(concurrencies)
+    out = {metric: np.zeros(len(concurrencies)) for metric in metrics}
+    for method in dict.fromkeys(methods):
+        at = [i for i, one in enumerate(methods) if one == method]
+        logs = drawn_logs(scenario, [concurrencies[i] for i in at], seed, method)
+        for metric in metrics:
+            out[metric][at] = logs[metric if metric in logs else _stand_in(metric)].std(axis=1)
     return {
         metric: np.sqrt(
-            np.einsum("ij,jk,ik->i", slopes[_stand_in(metric)], covariance, slopes[_stand_in(metric)])
-            + getattr(scenario.calibration.noise, noise_class(metric)) ** 2
-            + sampling(metric) ** 2
+            out[metric] ** 2 + getattr(scenario.calibration.noise, noise_class(metric)) ** 2 + sampling(metric) ** 2
         )
         for metric in metrics
     }
@@ -100,27 +119,6 @@ def _stand_in(metric: str) -> str:
     known = {"total_tok_s_gpu", "output_tok_s_gpu", "requests_per_s", "p99_ttft_ms"}
     known |= {f"{s}_{m}_ms" for s in ("mean", "median") for m in ("tpot", "ttft")} | {"mean_e2e_ms"}
     return metric if metric in known else "mean_" + metric.split("_", 1)[1]
-
-
-def _fitted_acceptance(scenario: Scenario) -> bool:
-    return scenario.speculation.tokens > 0 and scenario.speculation.source.kind == "fitted"
-
-
-class _Recorder(Mapping[str, float]):
-    """Values that remember which of them were asked for."""
-
-    def __init__(self, values: Mapping[str, float]) -> None:
-        self.values_of, self.seen = values, set[str]()
-
-    def __getitem__(self, name: str) -> float:
-        self.seen.add(name)
-        return self.values_of[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_of)
-
-    def __len__(self) -> int:
-        return len(self.values_of)
 
 
 def _evaluate(

@@ -14,13 +14,14 @@ from simulator.cost.explain import explain_round
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.intervals import Z90, relative_sd
 from simulator.results.table import ResultTable
-from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics, expected_metrics
+from simulator.serving.batch import Case, expected_batch
 from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.serving.trusted import CLOSED_FORM, EVENTS, closed_form_or_events
 from simulator.units import GIGA, KILO, MEGA, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
-METHODS = ("des", "closed-form")
+METHODS = (EVENTS, CLOSED_FORM)
 INTERVAL_METRICS = (
     "total_tok_s_gpu",
     "output_tok_s_gpu",
@@ -48,7 +49,8 @@ def predict_one(
     Args:
         scenario: what runs.
         concurrencies: closed-loop clients, each >= 1.
-        method: ``des`` (discrete events, mean of independent runs) or ``closed-form``.
+        method: ``des`` (discrete events, mean of independent runs) or ``closed-form``, which gives way to events where
+            it is not to be trusted; the column ``method`` says what settled a row.
         seed: seed of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: add ``*_lo`` and ``*_hi``, the ends of 90 % intervals.
@@ -70,11 +72,18 @@ def predict_one(
     if cap < 1:
         scenario.check_memory(1)
     price = cost_basis_price(scenario.deployment, cost_basis)
-    values, sampling = _metrics(scenario, concurrencies, method, seed, cap)
+    values, sampling, how = _metrics(scenario, concurrencies, method, seed, cap)
     spread: dict[str, Array] = {}
     if intervals:
         present = [m for m in INTERVAL_METRICS if m in values]
-        spread = relative_sd(scenario, concurrencies, present, lambda m: sampling.get(m, np.zeros(len(concurrencies))))
+        spread = relative_sd(
+            scenario,
+            concurrencies,
+            present,
+            lambda m: sampling.get(m, np.zeros(len(concurrencies))),
+            methods=how,
+            seed=seed,
+        )
     rows = []
     for i, c in enumerate(concurrencies):
         measured = {name: float(column[i]) for name, column in values.items()}
@@ -82,7 +91,7 @@ def predict_one(
         for name, sd in spread.items():
             bounds[f"{name}_lo"] = measured[name] * float(np.exp(-Z90 * sd[i]))
             bounds[f"{name}_hi"] = measured[name] * float(np.exp(Z90 * sd[i]))
-        rows.append(_row(scenario, c, measured, bounds, price, cap))
+        rows.append(_row(scenario, c, how[i], measured, bounds, price, cap))
     return ResultTable(_meta(scenario, method, seed, cost_basis, price, intervals), tuple(rows))
 
 
@@ -101,23 +110,28 @@ def check_concurrencies(concurrencies: Sequence[int]) -> None:
 
 def _metrics(
     scenario: Scenario, concurrencies: Sequence[int], method: str, seed: int, cap: int
-) -> tuple[dict[str, Array], dict[str, Array]]:
+) -> tuple[dict[str, Array], dict[str, Array], list[str]]:
+    """Metrics, the relative standard deviation of one run by sampling, and what settled each concurrency."""
     replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
-    tp = scenario.deployment.tp
-    if method == "closed-form":
-        loads = closed_form_loads(scenario.workload, scenario.speculation, np.array(concurrencies), cap)
-        which = np.zeros(len(concurrencies), dtype=np.int64)
-        return closed_form_metrics([replica], which, loads, np.full(which.size, float(tp))), {}
-    results = [
-        expected_metrics(replica, scenario.workload, scenario.speculation, c, cap, tp, seed) for c in concurrencies
-    ]
-    keys = [k for k in results[0] if not k.startswith("sd_")]
-    means = {k: np.array([r[k] for r in results]) for k in keys}
-    return means, {k: np.array([r.get(f"sd_{k}", 0.0) for r in results]) for k in keys}
+    tp, ask = scenario.deployment.tp, (scenario.workload, scenario.speculation)
+    cases = [Case(replica, *ask, int(c), cap, tp, seed) for c in concurrencies]
+    if method == CLOSED_FORM:
+        found, how = closed_form_or_events(cases)
+    else:
+        results, how = expected_batch(cases), [EVENTS] * len(cases)
+        found = {k: np.array([r.get(k, 0.0) for r in results]) for k in {k: 0 for r in results for k in r}}
+    means = {k: v for k, v in found.items() if not k.startswith("sd_")}
+    return means, {k[3:]: v for k, v in found.items() if k.startswith("sd_")}, how
 
 
 def _row(
-    scenario: Scenario, concurrency: int, m: dict[str, float], bounds: dict[str, float], price: float | None, cap: int
+    scenario: Scenario,
+    concurrency: int,
+    how: str,
+    m: dict[str, float],
+    bounds: dict[str, float],
+    price: float | None,
+    cap: int,
 ) -> dict[str, Any]:
     d, s, w = scenario.deployment, scenario.speculation, scenario.workload
     row: dict[str, Any] = {
@@ -130,6 +144,7 @@ def _row(
         "acceptance_length": s.acceptance_length,
         "isl": w.isl,
         "osl": w.osl,
+        "method": how,
     }
     row |= m | bounds
     row |= derived(m, bounds, price, d.hardware.all_in_power)

@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
+from simulator.serving.batch import Case, constants_of, draw_requests, expected_batch, stack
+from simulator.serving.reduction import reduced
 from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
-from simulator.speculation.rounds import draw_rounds, round_moments
-from simulator.traffic.benchmark import Workload, draw_lengths
+from simulator.speculation.rounds import round_moments
+from simulator.traffic.benchmark import Workload
 from simulator.units import KILO
 
 Array = NDArray[np.float64]
-
-
-REQUESTS_AVERAGED = 1280
-"""Low concurrencies have few requests per run, so that many are simulated in all, as independent runs, and averaged."""
 
 
 @dataclass(frozen=True)
@@ -57,52 +55,21 @@ def run_closed_loop(
     step; front-end work delays a request but not the GPU; a request's tokens are spread evenly over its rounds.
     """
     n = concurrency * workload.requests_per_client
-    prompt = draw_lengths(rng, workload.isl, workload.range_ratio, n).astype(float)
-    output = draw_lengths(rng, workload.osl, workload.range_ratio, n)
-    rounds = draw_rounds(rng, output - 1, spec)
+    prompt, length, rounds = draw_requests(rng, workload, spec, n)
     send, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
     counters = kn.zero(kn.Counters)
-    length = output.astype(float)
     requests = kn.Requests(send, prompt, length, rounds, first, finish)
     kn.serve(replica.target, replica.draft, replica.constants, float(cap), requests, concurrency, counters)
     return Run(send, first, finish, prompt, length, rounds, counters)
 
 
-def runs_needed(concurrency: int, requests_per_client: int) -> int:
-    """Independent runs to average so that the mean is steady at low concurrency."""
-    return max(1, -(-REQUESTS_AVERAGED // (concurrency * requests_per_client)))
-
-
 def metrics(run: Run, gpus: int) -> dict[str, float]:
     """The published metrics of one run; latencies in ms, throughput in tok/s/GPU over the whole duration."""
-    ttft, tpot, e2e = run.ttft() * KILO, run.tpot() * KILO, (run.finish - run.send) * KILO
-    out: dict[str, float] = {
-        "total_tok_s_gpu": float((run.prompt.sum() + run.output.sum()) / run.duration / gpus),
-        "output_tok_s_gpu": float(run.output.sum() / run.duration / gpus),
-        "requests_per_s": float(run.send.size / run.duration),
-    }
-    busy = run.counters.decode_time + run.counters.prefill_time
-    out["decode_batch"] = float(run.rounds.sum() / max(run.counters.rounds, 1.0))
-    out["prefill_share"] = float(run.counters.prefill_time / busy)
-    for name, values in (("tpot", tpot), ("ttft", ttft), ("e2e", e2e)):
-        if values.size == 0:
-            continue
-        values.sort()
-        out |= {
-            f"mean_{name}_ms": float(values.mean()),
-            f"median_{name}_ms": quantile(values, 0.5),
-            f"p90_{name}_ms": quantile(values, 0.9),
-            f"p99_{name}_ms": quantile(values, 0.99),
-        }
-    return out
-
-
-def quantile(values: Array, q: float) -> float:
-    """Quantile of ascending values, linear between neighbours: ``np.quantile`` without its overhead."""
-    at = q * (values.size - 1)
-    below = int(at)
-    low, high = float(values[below]), float(values[min(below + 1, values.size - 1)])
-    return low + (high - low) * (at - below)
+    times = (run.send, run.first, run.finish, run.prompt, run.output, run.rounds)
+    send, first, finish, prompt, output, rounds = (values[None, :] for values in times)
+    counters = np.array([run.counters])
+    found = reduced(send, first, finish, prompt, output, rounds, counters, np.array([float(gpus)]))
+    return {name: float(values[0]) for name, values in found.items()}
 
 
 def expected_metrics(
@@ -120,20 +87,7 @@ def expected_metrics(
     With at least four runs, ``sd_<metric>`` is the relative standard deviation of one run: the sampling of lengths and
     drafts.
     """
-    count = runs or runs_needed(concurrency, workload.requests_per_client)
-    seeds = np.random.SeedSequence([seed, concurrency]).spawn(count)
-    results = [
-        metrics(run_closed_loop(replica, workload, spec, concurrency, cap, np.random.default_rng(s)), gpus)
-        for s in seeds
-    ]
-    table = {key: np.array([r[key] for r in results]) for key in results[0]}
-    means = {key: float(column.mean()) for key, column in table.items()}
-    if count >= 4:
-        spread = {
-            f"sd_{key}": float(column.std(ddof=1) / column.mean()) for key, column in table.items() if column.all()
-        }
-        means |= spread
-    return means
+    return expected_batch([Case(replica, workload, spec, concurrency, cap, gpus, seed, runs)], threads=1)[0]
 
 
 def closed_form_load(workload: Workload, spec: Speculation, concurrency: int, cap: int) -> Array:
@@ -162,9 +116,9 @@ def closed_form_metrics(
     :func:`kernels.closed_form`."""
     out = kn.zeros(kn.ClosedForm, which.size)
     kn.closed_form_sweep(
-        _stack([p.target for p in replicas]),
-        _stack([p.draft for p in replicas]),
-        np.array([p.constants for p in replicas]),
+        stack([p.target for p in replicas]),
+        stack([p.draft for p in replicas]),
+        constants_of(replicas),
         which,
         loads,
         out,
@@ -184,11 +138,3 @@ def closed_form_metrics(
         "decode_batch": out["decode_batch"],
         "prefill_share": out["prefill_share"],
     }
-
-
-def _stack(tables: list[Array]) -> Array:
-    """Tables as one array; rows of zeros, which cost no time, fill up the shorter ones."""
-    out = np.zeros((len(tables), max(t.shape[0] for t in tables), tables[0].shape[1]))
-    for i, t in enumerate(tables):
-        out[i, : t.shape[0]] = t
-    return out

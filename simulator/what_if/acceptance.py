@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,17 +12,17 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
+from simulator.serving.trusted import FELL_BACK
 from simulator.speculation.acceptance import from_rate, rate_of_length
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import EDGE, THROUGHPUT, BreakEven, break_evens, off_of, with_length
-from simulator.what_if.grid import Progress, closed_form_grid, silent
+from simulator.what_if.grid import Progress, closed_form_grid, silent, trusted_grid
 from simulator.what_if.ranges import check_drafts, check_lengths, check_method, check_rates, chosen_concurrencies, span
 from simulator.what_if.study import Study
 
 Array = NDArray[np.float64]
 SHOWN = ("total_tok_s_gpu", "output_tok_s_gpu", "mean_tpot_ms", "median_tpot_ms", "mean_ttft_ms", "prefill_share")
-STALLED = 0.75
-"""Part of the time in prefill from which the closed form is not to be trusted."""
+INVALID = "the closed form is not valid there"
 
 
 def what_if_acceptance(
@@ -43,7 +44,8 @@ def what_if_acceptance(
     ``dlog_throughput_dlength`` per token, ``dlog_throughput_drate`` per unit of rate), ``break_even`` and ``off``.
 
     Args:
-        scenario: with drafts; its depth is kept, its acceptance is not used. None: the default one with MTP 3.
+        scenario: with drafts; its depth is kept. A stated acceptance is one more point, and a sentence says what it
+            gains; any other is not used. None: the default one with MTP 3.
         concurrencies: clients; None: those of 4 to 256 that fit. Requests beyond what fits queue, which is noted.
         rates: acceptance rates in [0, 1], the same at each position; None with no lengths: 0 to 1 in 21 steps.
         lengths: acceptance lengths in [1, k + 1], instead of rates.
@@ -68,13 +70,17 @@ def what_if_acceptance(
     check_method(method)
     counts = chosen_concurrencies(scenario, concurrencies)
     price = cost_basis_price(scenario.deployment, cost_basis)
+    own = scenario.speculation.acceptance_length
+    stated = scenario.speculation.source.kind == "stated"
     found_lengths = _lengths(scenario, rates, lengths)
+    if stated and not any(math.isclose(own, length) for length in found_lengths):
+        found_lengths = sorted([*found_lengths, own])
     variants = [with_length(scenario, length) for length in found_lengths]
     everything = [*variants, off_of(scenario)]
     if method == "des":
-        grid = events_grid(everything, counts, seed=seed, backend=backend, progress=progress)
+        grid, how = events_grid(everything, counts, seed=seed, backend=backend, progress=progress)
     else:
-        grid = closed_form_grid(everything, counts, progress=progress)
+        grid, how = trusted_grid(everything, counts, seed=seed, progress=progress)
     slopes = _slopes(scenario, found_lengths, counts)
     even = break_evens(scenario, counts, method=method, seed=seed, intervals=intervals)
     points = []
@@ -83,6 +89,7 @@ def what_if_acceptance(
         for j, count in enumerate(counts):
             row = _row(variant, count, {name: float(grid[name][i, j]) for name in SHOWN}, price)
             row["acceptance_rate"] = rate
+            row["method"] = str(how[i, j])
             row["gain_over_off"] = float(grid[THROUGHPUT][i, j] / grid[THROUGHPUT][-1, j]) - 1.0
             row["dlog_throughput_dlength"] = float(slopes[i, j])
             row["dlog_throughput_drate"] = float(slopes[i, j]) * _length_by_rate(rate, scenario.speculation.tokens)
@@ -95,7 +102,12 @@ def what_if_acceptance(
         kind="acceptance",
         meta=study_meta(scenario, method, seed, cost_basis, price) | {"intervals": "90 %" if intervals else None},
         tables={"points": tuple(points), "break_even": tuple(e.as_row() for e in even), "off": tuple(off)},
-        sentences=(*map(sentence, even), *_queueing(scenario, counts), *stalls(points, method)),
+        sentences=(
+            *(_gains(points, own) if stated else ()),
+            *map(sentence, even),
+            *_queueing(scenario, counts),
+            *fallen(points),
+        ),
     )
 
 
@@ -130,6 +142,16 @@ def sentence(e: BreakEven) -> str:
         return f"{where} MTP {e.spec_tokens} does not pay even if all drafts are accepted{ends}"
     rate = rate_of_length(e.length, e.spec_tokens)
     return f"{where} MTP {e.spec_tokens} pays above {e.length:.2f} tokens per round{ends}, a rate of {rate:.2f}"
+
+
+def _gains(points: Sequence[Mapping[str, Any]], length: float) -> list[str]:
+    """What a stated acceptance gains at each concurrency."""
+    return [
+        f"at {row['concurrency']} clients MTP {row['spec_tokens']} gains {100 * row['gain_over_off']:+.0f} % at "
+        f"{row['acceptance_length']:.2f} tokens per round, as stated"
+        for row in points
+        if math.isclose(row["acceptance_length"], length)
+    ]
 
 
 def _lengths(scenario: Scenario, rates: Sequence[float] | None, lengths: Sequence[float] | None) -> list[float]:
@@ -177,12 +199,7 @@ def _queueing(scenario: Scenario, counts: Sequence[int]) -> list[str]:
     ]
 
 
-def stalls(rows: Sequence[Mapping[str, Any]], method: str) -> list[str]:
-    """A warning where the closed form is not to be trusted."""
-    if method == "des" or max(float(row["prefill_share"]) for row in rows) < STALLED:
-        return []
-    counts = sorted({int(row["concurrency"]) for row in rows if row["prefill_share"] >= STALLED})
-    return [
-        f"at {', '.join(map(str, counts))} clients the engine does little but prefill, where the closed form is "
-        "not to be trusted: use discrete events (--method des)"
-    ]
+def fallen(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the closed form gave way to events."""
+    counts = sorted({int(row["concurrency"]) for row in rows if row["method"] == FELL_BACK})
+    return [f"at {', '.join(map(str, counts))} clients by discrete events: {INVALID}"] if counts else []

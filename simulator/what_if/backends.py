@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.predict import versions
-from simulator.serving.closed_loop import expected_metrics
-from simulator.serving.replica import Replica, build_replica
+from simulator.serving.batch import Case, expected_batch
 from simulator.serving.scenario import Scenario
-from simulator.speculation.acceptance import Speculation
-from simulator.traffic.benchmark import Workload
-from simulator.what_if.grid import Progress, silent
+from simulator.serving.trusted import EVENTS
+from simulator.what_if.grid import Progress, cases_of, silent
 
 Array = NDArray[np.float64]
 Metrics = dict[str, float]
@@ -72,17 +70,8 @@ class Backend:
 LOCAL = Backend()
 
 
-@dataclass(frozen=True)
-class Task:
-    """One configuration: what :func:`simulator.serving.closed_loop.simulate` takes."""
-
-    replica: Replica
-    workload: Workload
-    speculation: Speculation
-    concurrency: int
-    cap: int
-    gpus: int
-    seed: int
+class Task(Case):
+    """A configuration that has a name."""
 
     @property
     def key(self) -> str:
@@ -90,21 +79,15 @@ class Task:
         digest = hashlib.sha256()
         for table in (self.replica.target, self.replica.draft, self.replica.constants):
             digest.update(np.ascontiguousarray(table).tobytes())
-        load = self.concurrency, self.cap, self.gpus, self.seed
+        load = self.concurrency, self.cap, self.gpus, self.seed, self.runs, self.stretch
         rest = [self.workload.model_dump(), self.speculation.probabilities, load, versions()]
         digest.update(json.dumps(rest, sort_keys=True).encode())
         return digest.hexdigest()
 
-    def run(self) -> Metrics:
-        """Its metrics."""
-        return expected_metrics(
-            self.replica, self.workload, self.speculation, self.concurrency, self.cap, self.gpus, self.seed
-        )
-
 
 def run_chunk(tasks: Sequence[Task]) -> list[Metrics]:
     """What a worker does."""
-    return [task.run() for task in tasks]
+    return expected_batch(tasks, threads=1)
 
 
 def run_tasks(tasks: Sequence[Task], backend: Backend = LOCAL, progress: Progress = silent) -> list[Metrics]:
@@ -138,12 +121,7 @@ def run_tasks(tasks: Sequence[Task], backend: Backend = LOCAL, progress: Progres
 
 def tasks_of(scenarios: Sequence[Scenario], concurrencies: Sequence[int], seed: int) -> list[Task]:
     """Every scenario at every concurrency, concurrencies innermost. Requests beyond what fits in memory queue."""
-    out = []
-    for s in scenarios:
-        replica = build_replica(s.deployment, s.speculation, s.calibration.values())
-        cap = max(1, s.max_concurrency)
-        out += [Task(replica, s.workload, s.speculation, int(c), cap, s.deployment.tp, seed) for c in concurrencies]
-    return out
+    return [Task(**vars(case)) for case in cases_of(scenarios, concurrencies, seed)]
 
 
 def events_grid(
@@ -153,11 +131,12 @@ def events_grid(
     seed: int = 0,
     backend: Backend = LOCAL,
     progress: Progress = silent,
-) -> dict[str, Array]:
-    """Like :func:`simulator.what_if.grid.closed_form_grid`, by discrete events."""
+) -> tuple[dict[str, Array], NDArray[np.str_]]:
+    """Like :func:`simulator.what_if.grid.trusted_grid`, all by discrete events."""
     found = run_tasks(tasks_of(scenarios, concurrencies, seed), backend, progress)
     shape = (len(scenarios), len(concurrencies))
-    return {name: np.array([row.get(name, math.nan) for row in found]).reshape(shape) for name in found[0]}
+    grid = {name: np.array([row.get(name, math.nan) for row in found]).reshape(shape) for name in found[0]}
+    return grid, np.full(shape, EVENTS)
 
 
 def _in_any_order(chunks: list[list[Task]], backend: Backend) -> Iterator[tuple[int, list[Metrics]]]:

@@ -22,7 +22,7 @@ from simulator.units import KILO, MEGA, SECONDS_PER_HOUR
 from simulator.what_if.acceptance import study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, with_length
-from simulator.what_if.grid import Progress, closed_form_grid, silent
+from simulator.what_if.grid import Progress, silent, trusted_grid
 from simulator.what_if.ranges import check_drafts, check_method, check_rates, span
 
 Array = NDArray[Any]
@@ -68,7 +68,7 @@ def what_if_sweep(
     concurrencies: Sequence[int] = CLIENTS,
     rates: Sequence[float] = RATES,
     *,
-    method: str = "closed-form",
+    method: str = "des",
     seed: int = 0,
     cost_basis: str = "hyperscaler",
     backend: Backend = LOCAL,
@@ -82,7 +82,7 @@ def what_if_sweep(
         concurrencies: clients. Requests beyond what fits in memory queue; a scenario in which not even one fits is
             left out and noted.
         rates: acceptance rates in [0, 1], the same at each position.
-        method: ``closed-form`` or ``des``.
+        method: ``des`` or ``closed-form``, which gives way to events where it is not to be trusted.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         backend: where discrete events run.
@@ -109,9 +109,12 @@ def what_if_sweep(
     every = [with_length(s, x) for s, own in zip(scenarios, lengths, strict=True) for x in own]
     offs = [off_of(s) for s in scenarios]
     if method == "des":
-        grid = events_grid([*every, *offs], concurrencies, seed=seed, backend=backend, progress=progress)
+        grid, how = events_grid([*every, *offs], concurrencies, seed=seed, backend=backend, progress=progress)
     else:
-        grid = closed_form_grid([*every, *offs], concurrencies, progress=progress)
+        width = len(concurrencies)
+        grid, how = trusted_grid(
+            [*every, *offs], concurrencies, seed=seed, together=lambda i, j: i * width + j, progress=progress
+        )
     shape = (len(scenarios), len(rates), len(concurrencies))
     mtp = {name: grid[name][: len(every)].reshape(shape) for name in (THROUGHPUT, "mean_tpot_ms", "median_tpot_ms")}
     off = grid[THROUGHPUT][len(every) :].reshape(len(scenarios), 1, len(concurrencies))
@@ -127,6 +130,7 @@ def what_if_sweep(
         "interactivity_tok_s_user": KILO / mtp["median_tpot_ms"],
         "cost_usd_per_mtok": prices[:, None, None] / (mtp[THROUGHPUT] * SECONDS_PER_HOUR / MEGA),
         "gain_over_off": mtp[THROUGHPUT] / off - 1.0,
+        "method": how[: len(every)].reshape(shape),
     }
     price = cost_basis_price(scenarios[0].deployment, cost_basis)
     shared, own_meta = split_meta([study_meta(s, method, seed, cost_basis, price) for s in scenarios])

@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 
 from simulator import kernels as kn
 from simulator.prediction.predict import derived
-from simulator.serving.closed_loop import run_closed_loop, runs_needed
+from simulator.serving.batch import runs_needed
+from simulator.serving.closed_loop import run_closed_loop
 from simulator.serving.replica import Replica, build_replica
-from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario, published_acceptance
+from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.units import KILO
-from simulator.what_if.acceptance import SHOWN, study_meta
+from simulator.what_if.acceptance import SHOWN, fallen, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT
-from simulator.what_if.grid import Progress, closed_form_grid, silent
+from simulator.what_if.grid import Progress, silent, trusted_grid
 from simulator.what_if.ranges import check_drafts, check_method, chosen_concurrencies
 from simulator.what_if.study import Study
 
@@ -60,8 +61,8 @@ def what_if_depth(
     ``policy`` (the depth an adaptive engine picks at each number of running requests).
 
     Args:
-        scenario: with drafts, as deep as is to be looked at; None: the default one to depth 8, with the published
-            acceptance of its model.
+        scenario: with drafts, as deep as is to be looked at; None: the default one to depth 8, with the
+            acceptance that a prediction of it has.
         concurrencies: clients; None: those of 4 to 256 that fit at the greatest depth.
         method: ``des`` or ``closed-form``.
         seed: of lengths and accepted drafts.
@@ -78,16 +79,16 @@ def what_if_depth(
         >>> study.tables["best"][0]["spec_tokens"]
         1
     """
-    scenario = scenario or make_scenario(mtp=8, acceptance_profile=published_acceptance())
+    scenario = scenario or make_scenario(mtp=8)
     check_drafts(scenario)
     check_method(method)
     counts = chosen_concurrencies(scenario, concurrencies)
     price = cost_basis_price(scenario.deployment, cost_basis)
     variants = [at_depth(scenario, k) for k in range(scenario.speculation.tokens + 1)]
     if method == "des":
-        grid = events_grid(variants, counts, seed=seed, backend=backend, progress=progress)
+        grid, how = events_grid(variants, counts, seed=seed, backend=backend, progress=progress)
     else:
-        grid = closed_form_grid(variants, counts, progress=progress)
+        grid, how = trusted_grid(variants, counts, seed=seed, progress=progress)
     throughput = grid[THROUGHPUT]
     fixed = int(np.log(throughput).mean(axis=1).argmax())
     rounds = Rounds(scenario)
@@ -101,7 +102,7 @@ def what_if_depth(
             row["acceptance_length"] = variant.speculation.acceptance_length
             row |= metrics | derived(metrics, {}, price, power)
             row["gain_over_off"] = float(throughput[k, j] / throughput[0, j]) - 1.0
-            points.append(row | {"best": k == top})
+            points.append(row | {"best": k == top, "method": str(how[k, j])})
         best.append(
             {
                 "concurrency": count,
@@ -125,7 +126,7 @@ def what_if_depth(
         kind="depth",
         meta=meta,
         tables={"best": tuple(best), "points": tuple(points), "policy": tuple(rounds.policy(max(counts)))},
-        sentences=_sentences(best, fixed),
+        sentences=(*_sentences(best, fixed), *fallen(points)),
     )
 
 

@@ -2,8 +2,8 @@
 
 ``gain(AL) = throughput with MTP at acceptance length AL / throughput of Off - 1``, both at the same concurrency. Its
 logarithm rises with AL, so the break-even length is one root, found by Brent's method (``scipy.optimize.brentq``). Its
-interval is the set of lengths whose log gain is nil within 90 %: the log gain is uncertain by the parameters, to first
-order with the covariance of the calibration, and by the calibration's noise on both sides.
+interval is the set of lengths whose log gain is nil within 90 %: the log gain is uncertain by the parameters, as
+draws from the posterior say, and by the calibration's noise on both sides.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from simulator.prediction.intervals import Z90, jacobian
+from simulator.prediction.intervals import Z90
+from simulator.prediction.posterior import drawn_logs
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.trusted import CLOSED_FORM, EVENTS, FELL_BACK, closed_form_or_events
 from simulator.speculation.acceptance import OFF, from_length, rate_of_length
+from simulator.what_if.grid import cases_of
 
 Array = NDArray[np.float64]
 THROUGHPUT = "total_tok_s_gpu"
@@ -91,13 +94,18 @@ class Gain:
     """Log gain of one scenario at one concurrency as a function of the acceptance length."""
 
     def __init__(self, scenario: Scenario, concurrency: int, method: str = "closed-form", seed: int = 0) -> None:
-        """``scenario`` has drafts; ``des`` runs the same drawn lengths at all acceptances."""
+        """``scenario`` has drafts; ``des`` runs the same drawn lengths at all acceptances, and stands in for
+        ``closed-form`` where that is not to be trusted."""
         self.scenario, self.concurrency, self.method, self.seed = scenario, concurrency, method, seed
         self.k = scenario.speculation.tokens
         self.off = off_of(scenario)
         values = scenario.calibration.values()
         self.replica = build_replica(scenario.deployment, scenario.speculation, values)
         self.known: dict[float, float] = {}
+        if method == CLOSED_FORM:
+            ends = [self.off, *(with_length(scenario, x) for x in (1.0, 1.0 + self.k))]
+            _found, how = closed_form_or_events(cases_of(ends, [concurrency], seed), [0] * len(ends))
+            self.method = method = EVENTS if FELL_BACK in how else method
         self.base = self._log_throughput(self.off, build_replica(scenario.deployment, OFF, values), method)
 
     def __call__(self, length: float) -> float:
@@ -115,14 +123,9 @@ class Gain:
 
     def sd(self, length: float) -> float:
         """Standard deviation of the log gain: parameters that both sides share partly cancel, noise does not."""
-        calibration = self.scenario.calibration
-        everything, covariance = calibration.uncertainty()
-        total = np.zeros(len(everything))
-        for sign, scenario in ((1.0, with_length(self.scenario, length)), (-1.0, self.off)):
-            names, _covariance, slopes = jacobian(scenario, [self.concurrency])
-            for name, slope in zip(names, slopes[THROUGHPUT][0], strict=True):
-                total[everything.index(name)] += sign * slope
-        return math.sqrt(float(total @ covariance @ total) + 2.0 * calibration.noise.throughput**2)
+        sides = (with_length(self.scenario, length), self.off)
+        mtp, off = (drawn_logs(side, [self.concurrency], self.seed, self.method)[THROUGHPUT][0] for side in sides)
+        return math.sqrt(float(np.var(mtp - off)) + 2.0 * self.scenario.calibration.noise.throughput**2)
 
     def root(self, level: float = 0.0) -> float | None:
         """The length whose log gain is ``level``; None: beyond k + 1; 1 where it is more than that at once."""

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import check_concurrencies
-from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
-from simulator.serving.replica import Replica, build_replica
+from simulator.serving.batch import Case
+from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario, make_scenario
-from simulator.what_if.acceptance import stalls, study_meta
+from simulator.serving.trusted import CLOSED_FORM, closed_form_or_events
+from simulator.what_if.acceptance import INVALID, study_meta
 from simulator.what_if.factors import Factor, Values, factors_of
 from simulator.what_if.gain import THROUGHPUT, off_of
 from simulator.what_if.grid import CHUNK, Progress, silent
@@ -35,6 +36,8 @@ PARAMETERS = (
 """Parameters of the cost model that a study varies; the first is the latency of an all-reduce."""
 SAMPLES = 256
 """Sobol base samples N, a power of two; N (factors + 2) configurations are evaluated."""
+RUNS = 1
+"""Independent runs of a point that goes by events: inputs move the answer by far more than their average would."""
 ANSWERS = {"gain": "gain over Off, a fraction", "throughput": "tok/s/GPU with MTP"}
 
 
@@ -50,7 +53,8 @@ def what_if_sensitivity(
 
     Inputs vary independently and uniformly over the ranges in the table. ``first`` is the part of the variance that the
     input explains alone, ``total`` with all its interactions; ``*_ci`` is the half-width of a 90 % bootstrap interval.
-    The tornado moves one input to either end, everything else as given. By the closed form.
+    The tornado moves one input to either end, everything else as given. By the closed form, and by
+    discrete events where that is not to be trusted.
 
     Tables: ``indices`` (answer, input, indices) and ``tornado`` (answer, input, values at both ends, sorted by swing).
 
@@ -78,7 +82,7 @@ def what_if_sensitivity(
     points = np.array([[f.at(s) for f, s in zip(factors, row, strict=True)] for row in shares])
     nominal = np.array([f.nominal for f in factors])
     ends = [_moved(nominal, i, end) for i, f in enumerate(factors) for end in (f.low, f.high)]
-    found = evaluate(scenario, concurrency, factors, np.array([*points, nominal, *ends]), progress)
+    found, how = evaluate(scenario, concurrency, factors, np.array([*points, nominal, *ends]), seed, progress)
     indices: list[dict[str, Any]] = []
     tornado: list[dict[str, Any]] = []
     for answer, y in found.items():
@@ -101,8 +105,8 @@ def what_if_sensitivity(
     meta = study_meta(scenario, "closed-form", seed, "hyperscaler", None)
     meta |= {"concurrency": concurrency, "samples": samples, "evaluations": len(points), "answers": ANSWERS}
     meta |= {"acceptance_length": scenario.speculation.acceptance_length}
-    share = float(_sides(scenario, concurrency, factors, nominal[None, :], silent)["prefill_share"].max())
-    warning = stalls([{"prefill_share": share, "concurrency": concurrency}], "closed-form")
+    share = sum(one != CLOSED_FORM for one in how) / len(how)
+    warning = [f"{100 * share:.0f} % of the points by discrete events: {INVALID}"] if share else []
     gains = np.log1p(found["gain"][: len(points)])
     return Study(
         kind="sensitivity",
@@ -113,11 +117,18 @@ def what_if_sensitivity(
 
 
 def evaluate(
-    scenario: Scenario, concurrency: int, factors: Sequence[Factor], points: Array, progress: Progress = silent
-) -> dict[str, Array]:
-    """The answers at points of shape (n, factors): ``gain`` over Off, and ``throughput`` with MTP in tok/s/GPU."""
-    sides = _sides(scenario, concurrency, factors, points, progress)[THROUGHPUT]
-    return {"gain": sides[0] / sides[1] - 1.0, "throughput": sides[0]}
+    scenario: Scenario,
+    concurrency: int,
+    factors: Sequence[Factor],
+    points: Array,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> tuple[dict[str, Array], list[str]]:
+    """The answers at points of shape (n, factors): ``gain`` over Off, and ``throughput`` with MTP in tok/s/GPU; and
+    what settled each point."""
+    metrics, how = _sides(scenario, concurrency, factors, points, seed, progress)
+    sides = metrics[THROUGHPUT]
+    return {"gain": sides[0] / sides[1] - 1.0, "throughput": sides[0]}, how
 
 
 def apply(scenario: Scenario, factors: Sequence[Factor], point: Array) -> tuple[Scenario, Values]:
@@ -129,25 +140,25 @@ def apply(scenario: Scenario, factors: Sequence[Factor], point: Array) -> tuple[
 
 
 def _sides(
-    scenario: Scenario, concurrency: int, factors: Sequence[Factor], points: Array, progress: Progress
-) -> dict[str, Array]:
-    """Metrics with MTP and without, each of shape (2, n)."""
+    scenario: Scenario, concurrency: int, factors: Sequence[Factor], points: Array, seed: int, progress: Progress
+) -> tuple[dict[str, Array], list[str]]:
+    """Metrics with MTP and without, each of shape (2, n), and what settled each point."""
     out: list[dict[str, Array]] = []
+    settled: list[str] = []
     chunk = CHUNK // 16
     for start in range(0, len(points), chunk):
-        replicas: list[Replica] = []
-        loads: list[Array] = []
+        cases: list[Case] = []
         for point in points[start : start + chunk]:
             changed, values = apply(scenario, factors, point)
             for side in (changed, off_of(changed)):
-                replicas.append(build_replica(side.deployment, side.speculation, values))
-                cap = max(1, side.max_concurrency)
-                loads.append(closed_form_load(side.workload, side.speculation, concurrency, cap))
-        gpus = np.full(len(replicas), float(scenario.deployment.tp))
-        flat = closed_form_metrics(replicas, np.arange(len(replicas)), np.array(loads), gpus)
+                replica = build_replica(side.deployment, side.speculation, values)
+                ask, cap = (side.workload, side.speculation), max(1, side.max_concurrency)
+                cases.append(Case(replica, *ask, concurrency, cap, scenario.deployment.tp, seed, RUNS))
+        flat, how = closed_form_or_events(cases, np.arange(len(cases)) // 2)
+        settled += how[0::2]
         out.append({name: np.stack((column[0::2], column[1::2])) for name, column in flat.items()})
         progress(min(start + chunk, len(points)), len(points))
-    return {name: np.concatenate([part[name] for part in out], axis=1) for name in out[0]}
+    return {name: np.concatenate([part[name] for part in out], axis=1) for name in out[0]}, settled
 
 
 def _moved(nominal: Array, i: int, value: float) -> Array:

@@ -11,10 +11,10 @@ from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
 from simulator.prediction.several import CONCURRENCIES, split_meta
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
-from simulator.what_if.acceptance import study_meta
+from simulator.what_if.acceptance import fallen, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, solve
-from simulator.what_if.grid import Progress, closed_form_grid, silent
+from simulator.what_if.grid import Progress, silent, trusted_grid
 from simulator.what_if.ranges import check_drafts, check_method
 from simulator.what_if.study import Study
 
@@ -42,7 +42,7 @@ def what_if_workload(
         scenarios: each with drafts and an acceptance; None: the default one with MTP 3 on TP2 and TP4, at 1024 and 8192
             input and 128 and 1024 output tokens.
         concurrencies: clients; None: 4, 32 and 128.
-        method: ``des`` or ``closed-form``, which is not to be trusted where there is little but prefill.
+        method: ``des`` or ``closed-form``, which gives way to events where it is not to be trusted.
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: give 90 % intervals of the break-even.
@@ -66,9 +66,10 @@ def what_if_workload(
         scenarios[0].check_memory(min(counts or CONCURRENCIES))
     every = [side for s, _fits in kept for side in (s, off_of(s))]
     if method == "des":
-        grid = events_grid(every, counts, seed=seed, backend=backend, progress=progress)
+        grid, how = events_grid(every, counts, seed=seed, backend=backend, progress=progress)
     else:
-        grid = closed_form_grid(every, counts, progress=progress)
+        width = len(counts)
+        grid, how = trusted_grid(every, counts, seed=seed, together=lambda i, j: i // 2 * width + j, progress=progress)
     pairs = [(s, count) for s, fits in kept for count in fits]
     evens = iter(solve(pairs, method=method, seed=seed, intervals=intervals))
     rows = []
@@ -86,6 +87,7 @@ def what_if_workload(
             row["off_cost_usd_per_mtok"] = derived(off, {}, price, None)["cost_usd_per_mtok"]
             row["gain_over_off"] = at[THROUGHPUT] / off[THROUGHPUT] - 1.0
             row["off_decode_share"] = 1.0 - off["prefill_share"]
+            row["method"] = str(how[2 * i, counts.index(count)])
             row["mtp_pays"] = even["mtp_pays"]
             row |= {f"break_even_length{end}": even[f"acceptance_length{end}"] for end in ("", "_lo", "_hi")}
             rows.append(row)
@@ -93,7 +95,7 @@ def what_if_workload(
     shared, own = split_meta(metas)
     left_out = [note for s, fits in kept if (note := _left_out(s, counts, fits))]
     meta = {**shared, "scenarios": own, "left_out": left_out, "versions": versions()}
-    return Study("workload", meta, {"points": tuple(rows)}, (*_sentences(rows), *left_out))
+    return Study("workload", meta, {"points": tuple(rows)}, (*_sentences(rows), *fallen(rows), *left_out))
 
 
 def _inputs(s: Scenario) -> dict[str, Any]:

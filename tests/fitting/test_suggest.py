@@ -103,10 +103,11 @@ def test_one_more_run_of_the_target_leaves_at_most_its_own_noise() -> None:
     assert 0 < left <= 1 / (1 / before + 1 / noise) + 1e-12
 
 
-def test_the_width_now_is_that_of_the_interval_without_drawn_lengths() -> None:
+def test_the_width_now_is_nearly_that_of_the_interval_without_drawn_lengths() -> None:
+    """To first order, where the interval draws."""
     scenario = target()
     sd = relative_sd(scenario, [64], ["mean_tpot_ms"], lambda metric: np.zeros(1))["mean_tpot_ms"][0]
-    assert suggested(scenario, 64, metric="mean_tpot_ms")[0] == pytest.approx(Z90 * sd)
+    assert suggested(scenario, 64, metric="mean_tpot_ms")[0] == pytest.approx(Z90 * sd, rel=0.15)
 
 
 def test_the_most_useful_goes_first() -> None:

@@ -10,25 +10,20 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator import shipped_measurements
-from simulator.cost.calibration import (
-    ACCEPTANCE,
-    PRIORS,
-    Calibration,
-    length_coordinate,
-    length_of_coordinate,
-    load_calibration,
-)
-from simulator.cost.parameters import prior_covariance, priors, registry
+from simulator.cost.calibration import ACCEPTANCE, PRIORS, Calibration, load_calibration
+from simulator.cost.parameters import Parameter, prior_covariance, priors, registry
 from simulator.fitting.problem import Evaluator
 from simulator.fitting.splits import coverage, leave_one_concurrency_out, pick
 from simulator.measurements import read_csv
 from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class, relative_sd
+from simulator.prediction.posterior import drawn_logs, moved, shifts
 from simulator.prediction.predict import predict_one
 
 Array = NDArray[np.float64]
 METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
 CLIENTS = (4, 16, 64, 256)
+SMOOTH = "closed-form"
 SHIPPED = ("atom-mi355x", "sglang-mi355x-fp4-2026-09", "sglang-mi355x-fp8-2026-08")
 WHOLE = {"format": 1, "name": "made", "scope": {}, "parameters": {}}
 
@@ -58,9 +53,9 @@ def nothing(metric: str) -> Array:
     return np.zeros(len(CLIENTS))
 
 
-def parameter_variance(calibration: Calibration, base: Configuration) -> dict[str, Array]:
-    """Variance of log metrics by parameters alone: the whole, less the noise."""
-    sd = relative_sd(base.scenario(calibration), CLIENTS, METRICS, nothing)
+def parameter_variance(calibration: Calibration, base: Configuration, method: str = "des") -> dict[str, Array]:
+    """Variance of log metrics by parameters alone: the whole, less the noise. The closed form is smooth."""
+    sd = relative_sd(base.scenario(calibration), CLIENTS, METRICS, nothing, methods=[method] * len(CLIENTS))
     return {m: sd[m] ** 2 - getattr(calibration.noise, noise_class(m)) ** 2 for m in METRICS}
 
 
@@ -91,9 +86,11 @@ def test_an_interval_is_a_factor_each_way_and_holds_the_point(method: str, k: in
 
 def test_ends_are_the_normal_quantile_of_the_closed_form_s_spread() -> None:
     """exp(+-1.645 sd); the closed form draws no lengths."""
-    scenario = config().scenario(load_calibration(PRIORS))
-    sd = relative_sd(scenario, [16], ["mean_tpot_ms"], lambda metric: np.zeros(1))["mean_tpot_ms"][0]
+    scenario = config(isl=128).scenario(load_calibration(PRIORS))
+    parts: dict[str, Any] = {"methods": ["closed-form"]}
+    sd = relative_sd(scenario, [16], ["mean_tpot_ms"], lambda metric: np.zeros(1), **parts)["mean_tpot_ms"][0]
     (row,) = predict_one(scenario, [16], method="closed-form").rows
+    assert row["method"] == "closed-form"
     assert row["mean_tpot_ms_hi"] / row["mean_tpot_ms"] == pytest.approx(np.exp(Z90 * sd))
 
 
@@ -107,22 +104,20 @@ def test_noise_adds_in_squares() -> None:
 
 
 def test_drawn_lengths_widen_discrete_events_at_few_clients() -> None:
-    """40 requests at concurrency 4: the closed form, which draws none, is narrower."""
+    """40 requests at concurrency 4: beside parameters and noise, what one run of them draws."""
     scenario = config(k=3).scenario(load_calibration("sglang-mi355x-fp4-2026-09"))
-    widths = {
-        method: np.log(row["mean_tpot_ms_hi"] / row["mean_tpot_ms_lo"])
-        for method in ("des", "closed-form")
-        for row in predict_one(scenario, [4], method=method).rows
-    }
-    assert widths["des"] > widths["closed-form"]
+    (row,) = predict_one(scenario, [4]).rows
+    width = np.log(row["mean_tpot_ms_hi"] / row["mean_tpot_ms_lo"]) / (2 * Z90)
+    sd = relative_sd(scenario, [4], ["mean_tpot_ms"], lambda metric: np.zeros(1))["mean_tpot_ms"][0]
+    assert width > sd * 1.001
 
 
 @pytest.mark.parametrize("k", [0, 3])
 def test_twice_the_prior_sd_is_four_times_the_variance(k: int) -> None:
-    covariance = prior_covariance(list(registry()))
-    once, twice = (parameter_variance(made(scale * covariance), config(k=k)) for scale in (1.0, 4.0))
+    covariance = 0.01 * prior_covariance(list(registry()))
+    once, twice = (parameter_variance(made(scale * covariance), config(k=k), SMOOTH) for scale in (1.0, 4.0))
     for metric in METRICS:
-        assert twice[metric] == pytest.approx(4.0 * once[metric])
+        assert twice[metric] == pytest.approx(4.0 * once[metric], rel=0.25)  # exactly, were all derivatives constant
 
 
 def test_a_file_that_names_nothing_has_the_uncertainty_of_the_priors() -> None:
@@ -134,12 +129,12 @@ def test_a_file_that_names_nothing_has_the_uncertainty_of_the_priors() -> None:
 
 def test_more_uncertainty_in_any_parameter_never_narrows() -> None:
     covariance = prior_covariance(list(registry()))
-    once = parameter_variance(made(covariance), config(k=3))
+    once = parameter_variance(made(covariance), config(k=3), SMOOTH)
     for i in range(len(registry())):
         more = covariance.copy()
         more[i, i] *= 2.0
-        wider = parameter_variance(made(more), config(k=3))
-        assert all(np.all(wider[m] >= once[m] - 1e-12) for m in METRICS)
+        wider = parameter_variance(made(more), config(k=3), SMOOTH)
+        assert all(np.all(wider[m] >= 0.97 * once[m]) for m in METRICS)  # cross terms between draws
 
 
 # --- derivatives
@@ -184,32 +179,77 @@ def test_what_a_scenario_does_not_use_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("k", [0, 3])
-def test_first_order_is_nearly_the_spread_of_draws_from_the_posterior(name: str, k: int) -> None:
-    """Oracle: 200 draws of all parameters, each through the closed form: within 20 %, mostly narrower than the draws,
-    because parameters that cancel each other do so to first order only."""
+def test_the_spread_of_draws_is_nearly_that_of_first_order(name: str, k: int) -> None:
+    """Oracle: the delta method with derivatives of the closed form, which shares neither draws nor events; within a
+    third, since it sees parameters cancel that do so to first order only."""
     calibration = load_calibration(name)
-    names, covariance = calibration.uncertainty()
-    wanted = [config(name, k, concurrency=c) for c in CLIENTS]
-    values, acceptance = calibration.values(), calibration.acceptance
-    assert acceptance is not None
-    mean = [
-        length_coordinate(acceptance.length, 3) if n == ACCEPTANCE else registry()[n].to_internal(values[n])
-        for n in names
-    ]
-    logs: dict[str, list[list[float]]] = {m: [] for m in METRICS}
-    for draw in np.random.default_rng(5).multivariate_normal(mean, covariance, size=200):
-        drawn = dict(zip(names, draw, strict=True))
-        length = length_of_coordinate(drawn.pop(ACCEPTANCE), 3)
-        evaluate = Evaluator(
-            values | {n: registry()[n].from_internal(x) for n, x in drawn.items()}, length, exact=False
-        )
-        evaluate.prepare(wanted)
-        for metric in METRICS:
-            logs[metric].append([np.log(evaluate(c)[metric]) for c in wanted])
-    sd = relative_sd(wanted[0].scenario(calibration), CLIENTS, METRICS, nothing)
+    scenario = config(name, k, isl=1024).scenario(calibration)
+    clients = (4, 16, 64)
+    _, covariance, slopes = jacobian(scenario, clients)
+    sd = relative_sd(scenario, clients, METRICS, lambda metric: np.zeros(len(clients)))
+    for metric in ("total_tok_s_gpu", "mean_tpot_ms"):
+        first = np.sqrt(np.einsum("ij,jk,ik->i", slopes[metric], covariance, slopes[metric]))
+        whole = np.hypot(first, getattr(calibration.noise, noise_class(metric)))
+        assert sd[metric] == pytest.approx(whole, rel=0.33)
+
+
+# --- draws
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_draw_leaves_the_bounds(name: str) -> None:
+    scenario = config(name, 3).scenario(load_calibration(name))
+    names, drawn = shifts(scenario.calibration, seed=1)
+    sets, specs = moved(scenario, names, 5.0 * drawn, set(registry()))
+    assert len(sets) >= 200
+    for values in sets:
+        assert all(p.low <= values[p.name] <= p.high for p in registry().values())
+    assert all(1.0 < spec.acceptance_length < 4.0 for spec in specs)
+
+
+def test_draws_have_the_mean_and_the_covariance_of_the_posterior() -> None:
+    calibration = load_calibration("atom-mi355x")
+    names, drawn = shifts(calibration, seed=0)
+    known, covariance = calibration.uncertainty()
+    assert names == known
+    np.testing.assert_allclose(drawn.mean(axis=0), 0.0, atol=1e-9)
+    np.testing.assert_allclose(drawn.T @ drawn / len(drawn), covariance, atol=1e-8)
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_nearly_the_same_width() -> None:
+    scenario = config(k=3).scenario(load_calibration("sglang-mi355x-fp4-2026-09"))
+    one, same, other = (
+        relative_sd(scenario, [16], METRICS, lambda metric: np.zeros(1), seed=seed) for seed in (0, 0, 7)
+    )
     for metric in METRICS:
-        drawn_sd = np.hypot(np.std(logs[metric], axis=0), getattr(calibration.noise, noise_class(metric)))
-        assert sd[metric] == pytest.approx(drawn_sd, rel=0.2)
+        assert one[metric] == same[metric]
+        assert other[metric] == pytest.approx(one[metric], rel=0.1)
+
+
+def test_very_many_clients_are_moved_as_the_closed_form_moves() -> None:
+    scenario = config(isl=128).scenario(load_calibration(PRIORS))
+    closed = drawn_logs(scenario, [10_000], method="closed-form")
+    assert np.array_equal(drawn_logs(scenario, [10_000])["mean_tpot_ms"], closed["mean_tpot_ms"])
+
+
+@pytest.mark.parametrize("parameter", list(registry().values()), ids=lambda p: p.name)
+def test_coordinates_run_through_the_bounds_and_are_the_prior_s_at_the_prior(parameter: Parameter) -> None:
+    """By hand: there and back, log or plain at the prior with slope one, and the ends at the ends."""
+    p = parameter
+    plain = np.log if p.scale == "log" else float
+    assert p.to_internal(p.value) == pytest.approx(plain(p.value))
+    step = 1e-6
+    slope = (plain(p.from_internal(p.to_internal(p.value) + step)) - plain(p.value)) / step
+    assert slope == pytest.approx(1.0, rel=1e-3)
+    for share in (0.02, 0.5, 0.9):
+        low, high = plain(p.low), plain(p.high)
+        value = low + share * (high - low)
+        value = float(np.exp(value)) if p.scale == "log" else value
+        assert p.share(value) == pytest.approx(share)
+        assert p.from_internal(p.to_internal(value)) == pytest.approx(value)
+    assert p.from_internal(-1e9) == pytest.approx(p.low)
+    assert p.from_internal(1e9) == pytest.approx(p.high)
+    assert (p.at_bound(p.low), p.at_bound(p.high)) == ("lower", "upper")
 
 
 # --- calibration and coverage
@@ -225,7 +265,8 @@ def test_a_calibration_is_surer_than_the_priors(name: str, k: int) -> None:
     before, after = (parameter_variance(load_calibration(n), base) for n in (PRIORS, name))
     for metric in ("total_tok_s_gpu", "mean_tpot_ms"):
         assert np.all(after[metric] < 0.7 * before[metric])
-    assert np.all(after["mean_ttft_ms"] < before["mean_ttft_ms"])
+    # at 256 clients requests wait for room in memory, and when one leaves is a matter of chance, not of parameters
+    assert np.all(after["mean_ttft_ms"][:-1] < before["mean_ttft_ms"][:-1])
 
 
 @pytest.mark.parametrize("name", SHIPPED)

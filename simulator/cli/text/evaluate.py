@@ -42,6 +42,7 @@ def evaluation_text(result: Evaluation, piped: bool = False) -> str:
     notes += [f"acceptance: {source}" for source in meta.get("acceptance_sources", [])]
     if meta["forced_outside_calibration"]:
         notes.append(f"FORCED outside the calibration: {', '.join(meta['forced_outside_calibration'])}")
+    notes += meta["on_bounds"]
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + "."), ""])
 
 

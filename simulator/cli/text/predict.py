@@ -8,6 +8,7 @@ from typing import Any
 from simulator.cli.text.page import Column, Page, number, with_interval
 from simulator.results import words
 from simulator.results.table import ResultTable
+from simulator.serving.trusted import CLOSED_FORM, EVENTS
 from simulator.units import KILO
 
 
@@ -43,6 +44,8 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
     )
     off = [] if any(words.values(meta, "spec_tokens")) else ["MTP off"]
     notes = [*off, *words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
+    if fallen := [f"{row['concurrency']}" for row in rows if row["method"] not in (EVENTS, CLOSED_FORM)]:
+        notes.append(f"by discrete events, since the closed form is not valid there: {', '.join(fallen)} clients")
     if meta.get("intervals"):
         notes.append(f"±: {meta['intervals']} interval")
     notes += meta["left_out"]
