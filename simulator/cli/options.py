@@ -58,6 +58,14 @@ class Inputs:
             )
         return [self.scenario(tp, k) for tp in self.tp for k in self.mtp]
 
+    def with_default_depths(self) -> Inputs:
+        """The same, but Off alone where the model has no MTP layer and the user named no depth."""
+        from simulator.facts.reading import load_model
+
+        if given("mtp") or load_model(self.model).mtp_layers:
+            return self
+        return replace(self, mtp=[0])
+
     def swept(self, sweep: Grid | None) -> Inputs:
         """The same with the TPs of a sweep, which states them together with the concurrencies.
 
@@ -169,7 +177,7 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
             type=float,
             default=0.8,
             show_default=True,
-            help="Lengths are R x L to L, uniform.",
+            help="Lengths are R x L to L, uniform; 1: fixed.",
         ),
     ]
 

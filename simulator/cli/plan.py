@@ -7,11 +7,12 @@ from dataclasses import replace
 import click
 
 from simulator.cli.lists import parse_ints
-from simulator.cli.options import Inputs, scenario_options
-from simulator.cli.output import check_outputs, emit
+from simulator.cli.options import Inputs, given, scenario_options
+from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.progress import reporting
 from simulator.cli.promise_options import PromiseCommand
-from simulator.cli.traffic import length_options, without_closed_loop
+from simulator.cli.traffic import check_lengths, length_options, without_closed_loop
+from simulator.errors import InputError
 from simulator.traffic.promises import Promise
 
 
@@ -44,7 +45,7 @@ def plan(
     rate: float | None,
     gpus: int | None,
     cv: float,
-    lengths: str,
+    lengths: str | None,
     promises: tuple[Promise, ...],
     router: str,
     ep_choices: str,
@@ -70,6 +71,9 @@ def plan(
     mtpsim plan --gpus 64 --isl 8192 --ttft-p99 2s --tpot-p95 25ms --mtp 0
     """
     check_outputs(output, plot)
+    check_lengths(lengths)
+    for option in given("ep", "dp"):
+        raise InputError(f"{option}: a plan tries several; expected --ep-choices, and no data parallelism of attention")
     from simulator import api
     from simulator.cli.kernel_start import start_kernels
     from simulator.cli.text.plan import plan_text
@@ -108,6 +112,7 @@ def plan(
 
         draw(answer, plot)
     emit(answer.to_json() if form == "json" else plan_text(answer, piped=output is not None), output)
+    exit_if_broken(answer.kept)
 
 
 def _base_tp(choices: list[int]) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from simulator.cli.options import Inputs, scenario_options
-from simulator.cli.output import check_outputs, emit
+from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.promise_options import PromiseCommand
+from simulator.cli.traffic import check_lengths, length_options, without_closed_loop
 from simulator.cli.traffic import duration as seconds
-from simulator.cli.traffic import length_options, without_closed_loop
 from simulator.errors import InputError
 from simulator.traffic.promises import Promise
 
@@ -53,7 +53,7 @@ def simulate(
     prefill_tp: int | None,
     prefill_replicas: int,
     kv_bandwidth: float,
-    lengths: str,
+    lengths: str | None,
     promises: tuple[Promise, ...],
     router: str,
     cost_basis: str,
@@ -66,7 +66,7 @@ def simulate(
     """Simulate open-loop traffic against one replica or a fleet behind a router.
 
     A constant rate, a rate profile over the day, or a trace. If the queue grows the run is called saturated and has no
-    latencies.
+    latencies. Exit status: 0 done, 3 a promise is broken, 2 bad input.
 
     \b
     mtpsim simulate --rate 2 --tp 4 --isl 8192 --ttft-p99 2s --tpot-p95 25ms
@@ -74,6 +74,7 @@ def simulate(
     mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --plot day.png --requests day.csv
     """
     check_outputs(output, plot)
+    check_lengths(lengths)
     check_outputs(requests, None)
     places = [place for place in (output, plot, requests) if place is not None]
     if len(set(places)) < len(places):
@@ -116,6 +117,7 @@ def simulate(
         emit(simulation_text(result, piped=output is not None), output)
     else:
         emit(result.to_json() if form == "json" else result.to_csv(), output)
+    exit_if_broken(result.kept)
 
 
 without_closed_loop(simulate)

@@ -29,6 +29,11 @@ class Answer(Result):
     left_out: Sequence[str] = field(default=())
 
     @property
+    def kept(self) -> bool:
+        """Whether the promises are kept with the confidence asked for."""
+        return self.winner is not None and self.winner.sure.confident
+
+    @property
     def simulate(self) -> str | None:
         """The ``mtpsim simulate`` that runs the winner with another seed."""
         return None if self.winner is None else simulate_command(self.winner, self.meta)

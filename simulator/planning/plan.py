@@ -14,7 +14,7 @@ from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
 from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
-from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, make_scenario
+from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, parse_promises
@@ -28,7 +28,7 @@ def plan(
     gpus: int | None = None,
     promises: Sequence[str | Promise] = (),
     cv: float = 1.0,
-    lengths: str | Lengths = "fixed",
+    lengths: str | Lengths | None = None,
     tp: Sequence[int] = (1, 2, 4, 8),
     ep: Sequence[int] = (1,),
     mtp: Sequence[int] = (0, 1, 2, 3),
@@ -52,7 +52,8 @@ def plan(
         gpus: GPUs in all: find the highest rate.
         promises: at least one, such as ``"ttft-p99=2s"`` or ``"tpot-p95=25ms"``.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty.
-        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``.
+        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the
+            scenario's range ratio (0.8), as the published benchmarks draw them.
         tp: GPUs per replica to choose from; what the hardware or model cannot do is left out and named.
         ep: expert-parallel ranks to choose from.
         mtp: draft depths to choose from; 0 is off.
@@ -145,6 +146,8 @@ def plan_fleet(
     Raises:
         InputError: bad arguments, or a promise below the time of a single step of every option.
     """
+    if lengths.kind == "empirical":
+        base = for_lengths(base, lengths.moments[0])
     check_promised(promises)
     check_fleet(1, router, None, seed)
     cost_basis_price(base.deployment, cost_basis)

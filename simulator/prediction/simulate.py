@@ -18,7 +18,7 @@ from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, si
 from simulator.serving.fleet_cost import Cost, fleet_cost
 from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
 from simulator.serving.replica import Replica, build_replica
-from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
+from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.speculation.acceptance import OFF
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
@@ -52,6 +52,11 @@ class Simulation(Result):
         """What was delivered (latencies in ms), the GPUs and their cost under the names of their columns."""
         return self.delivered.as_row() | {"gpus": self.fleet.total_gpus} | self.cost.as_row()
 
+    @property
+    def kept(self) -> bool:
+        """Whether every promise is kept; of none, none is broken."""
+        return all(reached.kept for reached in self.delivered.promises)
+
     def records(self) -> list[Mapping[str, Any]]:
         """The figures, without the promises."""
         return [{name: value for name, value in self.figures.items() if name != "promises"}]
@@ -69,7 +74,7 @@ def simulate(
     trace: str | None = None,
     cv: float = 1.0,
     duration: str | float | None = None,
-    lengths: str | Lengths = "fixed",
+    lengths: str | Lengths | None = None,
     replicas: int = 1,
     router: str = "least-outstanding",
     max_running: int | None = None,
@@ -90,7 +95,8 @@ def simulate(
         trace: CSV file ``arrival_s,input_tokens,output_tokens``, or JSONL with the fields of the Mooncake trace.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty, 0 even.
         duration: such as ``"10min"``, or seconds; None: an hour, a profile's day, a trace's own length.
-        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``.
+        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the
+            scenario's range ratio (0.8), as the published benchmarks draw them.
         replicas: equal replicas behind the router.
         router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
         max_running: requests that one replica runs at once; None: what fits in memory.
@@ -160,6 +166,8 @@ def simulate_traffic(
     """
     check_fleet(replicas, router, queue_limit, seed)
     check_promises(promises)
+    if traffic.trace is not None or traffic.lengths.kind == "empirical":
+        scenario = for_lengths(scenario, traffic.mean_lengths()[0])
     cost_basis_price(scenario.deployment, cost_basis)
     replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     check_against_one_step(replica, traffic, promises)

@@ -31,6 +31,12 @@ def title(meta: Mapping[str, Any]) -> str:
     )
 
 
+def header(meta: Mapping[str, Any]) -> str:
+    """What runs, and how lengths spread."""
+    ratio = meta["range_ratio"]
+    return f"{title(meta)}, {'fixed' if ratio == 1 else f'uniform from {ratio:g} of that'}"
+
+
 def values(meta: Mapping[str, Any], key: str) -> list[Any]:
     """The values of one input over all scenarios, each once."""
     found = [scenario[key] for scenario in meta.get("scenarios", [meta]) if key in scenario] or [meta[key]]

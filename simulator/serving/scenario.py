@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -46,13 +46,19 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A deployment under the closed-loop benchmark with one speculation setting and one calibration."""
+    """A deployment under the closed-loop benchmark with one speculation setting and one calibration.
+
+    ``forced``: where the calibration was applied outside of what it was fitted to. ``by_rule``: nobody named the
+    calibration. ``stated``: the acceptance that the user stated, if any.
+    """
 
     deployment: Deployment
     workload: Workload
     speculation: sp.Speculation
     calibration: Calibration
     forced: tuple[str, ...] = ()
+    by_rule: bool = False
+    stated: Acceptance = Acceptance()
 
     @property
     def max_concurrency(self) -> int:
@@ -162,7 +168,26 @@ def make_scenario(
         speculation=resolve_speculation(mtp, stated, deployment.model, chosen),
         calibration=chosen,
         forced=forced,
+        by_rule=calibration is None,
+        stated=stated,
     )
+
+
+def for_lengths(scenario: Scenario, mean_isl: float) -> Scenario:
+    """The same scenario for traffic of another mean input length (tokens), with the calibration that its rule chooses.
+
+    A calibration that the user named stays, and so does an acceptance that is not the rule's.
+    """
+    if not scenario.by_rule:
+        return scenario
+    before, model, k = scenario.calibration, scenario.deployment.model, scenario.speculation.tokens
+    after = default_calibration(scenario.deployment, mean_isl)
+    if after.name == before.name:
+        return scenario
+    speculation = scenario.speculation
+    if k and speculation == resolve_speculation(k, scenario.stated, model, before):
+        speculation = resolve_speculation(k, scenario.stated, model, after)
+    return replace(scenario, calibration=after, speculation=speculation)
 
 
 def published_acceptance(model: str = "qwen3.5-397b-a17b") -> str | None:

@@ -71,8 +71,7 @@ class Traffic:
         send = draw_arrivals(rng, starts, rates, self.duration, self.cv)
         if send.size == 0:
             raise InputError(
-                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; "
-                "take a longer --duration"
+                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; a longer run has some"
             )
         prompt, output = self.lengths.draw(rng, send.size)
         return Requests(send, prompt, output)
@@ -108,8 +107,7 @@ def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duratio
     total = float(expected[-1])
     if total > MOST_REQUESTS:
         raise InputError(
-            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; "
-            "take a shorter --duration"
+            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; a shorter run has fewer"
         )
     if total == 0:
         return np.zeros(0)

@@ -16,6 +16,9 @@ from simulator.results import words
 from simulator.serving.saturation import STABLE
 from simulator.units import GIGA, KILO, MILLI, duration_text
 
+HALF = 0.5
+"""Per cent up to which a difference is written as none."""
+
 
 def plan_text(answer: Answer, piped: bool = False) -> str:
     """The question, the winner with its promises and intervals, the runners-up and what went in."""
@@ -61,8 +64,17 @@ def _fleet(fleet: SizedFleet, rated: bool) -> str:
     return (
         f"{fleet.gpus} GPUs{found}: {fleet.replicas}{_spare(fleet.spare_replicas)} replicas of {_name(fleet.kind)}, at "
         f"most {fleet.kind.max_running} requests running in each; knee at {number(fleet.knee_per_s)} req/s by the "
-        f"closed form, {100 * fleet.headroom_to_knee:.0f} % above the planned rate."
+        f"closed form, {_headroom(100 * fleet.headroom_to_knee)}."
     )
+
+
+def _headroom(percent: float) -> str:
+    """Where the knee is from the planned rate; discrete events settle a plan, so the closed form's may be below it."""
+    if abs(percent) < HALF:
+        return "at the planned rate"
+    if percent > 0:
+        return f"{percent:.0f} % above the planned rate"
+    return f"{-percent:.0f} % below the planned rate, which discrete events serve all the same"
 
 
 def _pools(w: PoolWinner) -> str:

@@ -48,7 +48,7 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
     notes += meta["left_out"]
     means = "Means, except interactivity = 1000 / median TPOT in ms."
     more = f" Not shown for lack of room: {', '.join(dropped)}." if dropped else ""
-    parts = [page.paragraph(words.title(meta)), "", body, ""]
+    parts = [page.paragraph(words.header(meta)), "", body, ""]
     parts.append(page.paragraph(f"{'; '.join(notes)}."))
     parts.append(page.paragraph(f"{means}{more} All columns: --format csv or json."))
     return "\n".join(parts)
