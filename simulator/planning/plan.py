@@ -39,6 +39,7 @@ def plan(
     kv_bandwidth_gb_s: float = 50.0,
     router: str = "least-outstanding",
     seed: int = 0,
+    confidence: float = 95.0,
     cost_basis: str = "hyperscaler",
     resume: str | None = None,
     progress: Progress = silent,
@@ -64,6 +65,7 @@ def plan(
         kv_bandwidth_gb_s: per GPU between the pools, one way, GB/s.
         router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
         seed: of everything drawn; the same seed gives the same plan.
+        confidence: per cent with which all promises shall hold in spite of what the calibration leaves uncertain.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         resume: file that keeps what was simulated, to go on after an interruption.
         progress: told what is being done.
@@ -93,6 +95,7 @@ def plan(
         spare=spare,
         router=router.lower(),
         seed=seed,
+        confidence=confidence,
         cost_basis=cost_basis.lower(),
         resume=resume,
         kv_bandwidth=kv_bandwidth_gb_s * GIGA if pools else None,
@@ -116,6 +119,7 @@ def plan_fleet(
     spare: int = 0,
     router: str = "least-outstanding",
     seed: int = 0,
+    confidence: float = 95.0,
     cost_basis: str = "hyperscaler",
     resume: str | None = None,
     kv_bandwidth: float | None = None,
@@ -138,6 +142,7 @@ def plan_fleet(
         spare: replicas that stand by for a failure and cost as much (1: N+1).
         router: a key of :data:`simulator.serving.fleet.ROUTERS`.
         seed: of everything drawn; the same seed gives the same plan.
+        confidence: per cent with which all promises shall hold in spite of what the calibration leaves uncertain.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         resume: file that keeps what was simulated, to go on after an interruption.
         kv_bandwidth: bytes/s per GPU between nodes: disaggregated prefill and decode pools compete too.
@@ -152,7 +157,7 @@ def plan_fleet(
     check_fleet(1, router, None, seed)
     cost_basis_price(base.deployment, cost_basis)
     check_asked(rate, gpus)
-    check_choices(rate, spare, kv_bandwidth, max_running)
+    check_choices(rate, spare, kv_bandwidth, max_running, confidence)
     traffic = make_traffic(rate if rate is not None else 1.0, lengths, cv=cv)
     options, left_out = make_options(
         base, lengths, acceptance or Acceptance(), tp=tp, ep=ep, depths=depths, max_running=max_running
@@ -163,11 +168,12 @@ def plan_fleet(
         "ep_choices": list(ep),
         "spec_tokens_choices": list(depths),
         "spare_replicas": spare,
+        "confidence": confidence / 100,
         "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
         "outside_calibration": outside(base, options),
     }
     inputs = meta | {"max_running": max_running, "plans": [o.replica.target.tobytes().hex() for o in options]}
-    trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress)
+    trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress, confidence / 100)
     if gpus is not None:
         return plan_rate(options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
     assert rate is not None

@@ -12,11 +12,12 @@ import numpy as np
 from simulator import kernels as kn
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.prediction.latencies import with_odds
 from simulator.results.table import Result
 from simulator.serving.delivered import Delivered, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.fleet_cost import Cost, fleet_cost
-from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
+from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, pools_scope, simulate_pools
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.speculation.acceptance import OFF
@@ -58,8 +59,9 @@ class Simulation(Result):
         return all(reached.kept for reached in self.delivered.promises)
 
     def records(self) -> list[Mapping[str, Any]]:
-        """The figures, without the promises."""
-        return [{name: value for name, value in self.figures.items() if name != "promises"}]
+        """The figures, without the promises; of pools with their ``scope``."""
+        scope = {name: self.meta[name] for name in ("scope", "scope_reasons") if name in self.meta}
+        return [{name: value for name, value in self.figures.items() if name != "promises"} | scope]
 
     def document(self) -> Mapping[str, Any]:
         """``meta``, ``figures``."""
@@ -184,9 +186,10 @@ def simulate_traffic(
             "prefill_tp": prefill.tp,
             "prefill_replicas": prefill.replicas,
             "kv_bandwidth_gb_s_per_gpu": prefill.kv_bandwidth / GIGA,
+            **pools_scope(),
             "kv_transfer_ms": KILO * float(fleet.transfer.seconds(traffic.mean_lengths()[0])),
         }
-    delivered = summarise(fleet, run, traffic, promises)
+    delivered = with_odds(summarise(fleet, run, traffic, promises), scenario, fleet, traffic, seed)
     tok_s = delivered.load.total_tok_s_gpu * fleet.total_gpus
     cost = fleet_cost(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
     return Simulation(meta, fleet, traffic, tuple(promises), run, delivered, cost)

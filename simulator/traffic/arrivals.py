@@ -76,11 +76,18 @@ class Traffic:
         prompt, output = self.lengths.draw(rng, send.size)
         return Requests(send, prompt, output)
 
+    @property
+    def moments(self) -> tuple[float, float, float, float]:
+        """Mean and standard deviation of the input, then of the output, tokens."""
+        if self.trace is None:
+            return self.lengths.moments
+        tokens = self.trace.prompt, self.trace.output
+        prompt, output = ((float(one.mean()), float(one.std())) for one in tokens)
+        return *prompt, *output
+
     def mean_lengths(self) -> tuple[float, float]:
         """Mean input and output tokens."""
-        if self.trace is not None:
-            return float(self.trace.prompt.mean()), float(self.trace.output.mean())
-        mean_in, _in_sd, mean_out, _out_sd = self.lengths.moments
+        mean_in, _in_sd, mean_out, _out_sd = self.moments
         return mean_in, mean_out
 
     def describe(self) -> str:

@@ -8,14 +8,17 @@ from typing import Any
 from simulator.cli.text.page import Column, Page, number
 from simulator.cli.text.simulate import cost_line
 from simulator.planning.answer import Answer
-from simulator.planning.assurance import Assurance, MorePools, MoreReplicas
+from simulator.planning.assurance import Assurance
+from simulator.planning.gamble import Gamble
 from simulator.planning.replica_kind import ReplicaKind
 from simulator.planning.sized_fleet import SizedFleet
 from simulator.planning.winner import PoolWinner, Winner, decode_name, prefill_name
 from simulator.results import words
+from simulator.serving.pools import POOLS_REASON, POOLS_SCOPE
 from simulator.serving.saturation import STABLE
 from simulator.units import GIGA, KILO, MILLI, duration_text
 
+_SCOPE = f"{POOLS_SCOPE} ({POOLS_REASON})"
 HALF = 0.5
 """Per cent up to which a difference is written as none."""
 
@@ -54,6 +57,8 @@ def _winner(page: Page, answer: Answer, w: Winner | PoolWinner) -> list[str]:
         _promises(page, w.sure),
         "",
         page.paragraph(_sure(w.sure)),
+        *([] if answer.pools is None else [page.paragraph(f"{_gamble(answer.pools, False)} Scope: {_SCOPE}.")]),
+        *([] if w.gamble is None else [page.paragraph(_gamble(w.gamble, answer.meta["gpus"] is not None))]),
         "",
         page.paragraph(f"Check it with another seed: {answer.simulate}", "  "),
     ]
@@ -83,7 +88,8 @@ def _pools(w: PoolWinner) -> str:
         f"{w.gpus} GPUs in two pools: {w.prefill.replicas}{spare} replicas of {prefill_name(w.prefill.kind)}, "
         f"{w.decode.replicas}{spare} of {decode_name(w.decode.kind)}, at most {w.decode.kind.max_running} requests "
         f"running in each; the caches take {number(w.kv_transfer * KILO)} ms at {w.kv_bandwidth / GIGA:g} GB/s per "
-        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form."
+        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form. Scope: {_SCOPE}; drafts "
+        "may gain anything from nothing to all that is predicted."
     )
 
 
@@ -107,18 +113,22 @@ def _promises(page: Page, sure: Assurance) -> str:
 def _sure(sure: Assurance) -> str:
     text = (
         f"All promises hold with a probability of {100 * sure.probability:.0f} %, given what the calibration "
-        "leaves uncertain. "
+        "leaves uncertain"
     )
-    more = sure.for_95_percent
-    if more.margin is None:
-        return text + "A third of the load does not reach 95 % either: more GPUs do not buy it."
-    if more.margin == 0:
-        return text + "No margin is needed for 95 %."
-    if isinstance(more, MorePools):
-        return text + f"95 % takes {more.prefill_replicas} + {more.replicas} replicas, {more.gpus} GPUs."
-    if isinstance(more, MoreReplicas):
-        return text + f"95 % takes {more.replicas} replicas, {more.gpus} GPUs."
-    return text + f"95 % allows {number(more.rate_per_s)} requests per second."
+    if sure.confident:
+        return f"{text}; {100 * sure.confidence:g} % were asked for."
+    return f"{text}. Three times the GPUs, or a third of the rate, do not reach {100 * sure.confidence:g} % either."
+
+
+def _gamble(gamble: Gamble, rated: bool) -> str:
+    """The footnote."""
+    money = "" if gamble.usd_per_hour is None else f" ({number(gamble.usd_per_hour, 4)} USD/h)"
+    if rated:
+        what = f"{number(gamble.rate_per_s, 4)} requests per second with {gamble.replicas} replicas of {gamble.name}"
+    else:
+        prefill = "" if gamble.prefill_replicas is None else f"{gamble.prefill_replicas} + "
+        what = f"{gamble.gpus} GPUs{money}, {prefill}{gamble.replicas} replicas of {gamble.name}"
+    return f"The {'faster' if rated else 'cheaper'} gamble: {what}, hold with {100 * gamble.probability:.0f} %."
 
 
 def _runners(page: Page, answer: Answer) -> str:

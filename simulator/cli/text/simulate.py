@@ -28,7 +28,8 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
     if "prefill_replicas" in meta:
         fleet += (
             f", behind {meta['prefill_replicas']} of TP{meta['prefill_tp']} that prefill (the caches take "
-            f"{number(meta['kv_transfer_ms'])} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU)"
+            f"{number(meta['kv_transfer_ms'])} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU); scope: "
+            f"{meta['scope']} ({'; '.join(meta['scope_reasons'])})"
         )
     parts = [
         page.paragraph(f"{open_title(meta)}, {fleet}"),
@@ -81,7 +82,11 @@ def _promises(found: Delivered) -> list[str]:
     for one in found.promises:
         value = duration_text(one.seconds) if math.isfinite(one.seconds) else "unbounded"
         verdict = "kept" if one.kept else "BROKEN"
-        lines.append(f"{one.promise.name} {value} of {duration_text(one.promise.limit)}: {verdict}.")
+        sure = ""
+        if one.interval is not None and one.probability is not None:
+            low, high = (duration_text(end) for end in one.interval)
+            sure = f"; 90 % interval {low} to {high}, holds with {100 * one.probability:.0f} %"
+        lines.append(f"{one.promise.name} {value} of {duration_text(one.promise.limit)}: {verdict}{sure}.")
     if found.goodput is not None:
         lines.append(
             f"Goodput: {number(found.goodput.per_s)} requests per second within all limits, "
