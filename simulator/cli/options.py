@@ -163,7 +163,7 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--acceptance-length", metavar="X", type=float, help="Mean tokens per round, 1 to K+1."),
         click.option("--acceptance-rate", metavar="A", type=float, help="One probability for all positions."),
         click.option("--acceptance", metavar="A1,..", callback=floats, help="Conditional probability per position."),
-        click.option("--acceptance-profile", metavar="NAME|FILE", help="A published table of lengths."),
+        click.option("--acceptance-profile", metavar="NAME|FILE", help="Acceptance on other text: a table of lengths."),
         click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors."),
         click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to."),
         click.option("--kv-dtype", metavar="FORMAT", help="KV cache: bf16 or fp8; default: the engine's."),

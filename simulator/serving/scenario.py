@@ -158,13 +158,14 @@ def make_scenario(
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
     )
+    workload = resolve_workload(isl, osl, range_ratio, requests_per_client)
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if isinstance(mtp, bool) or not isinstance(mtp, int):
         raise InputError(f"--mtp: expected a whole number, 0 for off, found {mtp!r}")
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
     return Scenario(
         deployment=deployment,
-        workload=resolve_workload(isl, osl, range_ratio, requests_per_client),
+        workload=workload,
         speculation=resolve_speculation(mtp, stated, deployment.model, chosen),
         calibration=chosen,
         forced=forced,
@@ -267,7 +268,10 @@ def resolve_calibration(
 
 
 def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibration: Calibration) -> sp.Speculation:
-    """Draft depth and acceptance; without an acceptance the calibration's fitted one or the model's published profile.
+    """Draft depth and acceptance, by the one rule: stated, else fitted by the calibration, else the model's default.
+
+    Acceptance belongs to the text. A calibration is fitted to random tokens, as the benchmarks send them, and the
+    default profile of a model is of random tokens too; other text (chat, coding, GSM8K) is a profile to name.
 
     Raises:
         InputError: acceptance without MTP, several acceptances, a model without an MTP layer, values out of range.
@@ -296,7 +300,7 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
     if name is None:
         raise InputError(f"--mtp {k}: model {model.name} has no published acceptance; give --acceptance-length")
     profile = load_acceptance(name)
-    return sp.from_length_table(list(profile.acceptance_length.values()), k, f"published profile {name}")
+    return sp.from_length_table(list(profile.acceptance_length.values()), k, profile.described(k))
 
 
 def cost_basis_price(deployment: Deployment, basis: str) -> float | None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from simulator.api import Acceptance, make_scenario
+from simulator.cli.text.plan import headroom
 from simulator.errors import InputError
+from simulator.facts.reading import read_mapping
 from simulator.planning.answer import Answer
 from simulator.planning.ledger import Ledger
 from simulator.planning.options import make_options
@@ -55,6 +59,14 @@ def run_command(*arguments: str) -> tuple[int, str]:
     if isinstance(result.exception, InputError):
         return 2, str(result.exception)
     return result.exit_code, result.output
+
+
+def without_mtp(folder: Path) -> str:
+    """The shipped model without its MTP layers, as a file."""
+    model = read_mapping("model", "qwen3.5-397b-a17b") | {"name": "plain", "mtp_layers": 0}
+    model.pop("default_acceptance")
+    (folder / "plain.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
+    return str(folder / "plain.yaml")
 
 
 def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> None:
@@ -151,13 +163,54 @@ def test_one_replica_less_than_the_winner_is_less_sure(answer: Answer) -> None:
 
 
 def test_a_confidence_that_no_size_reaches_leaves_the_gamble_and_exit_status_3() -> None:
-    options = ("--rate", "5", "--isl", "8192", "--osl", "1024", "--tp", "8", "--mtp", "0")
-    alone = json.loads(run_command("plan", *options, "--tpot-p95", "1s", "--ttft-p99", "2s", "--format", "json")[1])
-    reached = alone["winner"]["promises"]
-    least = next(p["reached_ms"] for p in reached if p["promise"] == "ttft-p99")
-    tight = ("plan", *options, "--ttft-p99", f"{0.75 * least:.0f}ms", "--confidence", "99")
-    status, text = run_command(*tight)
-    assert (status == 3) == ("do not reach 99 % either" in text or "No configuration" in text)
+    """A limit on the TTFT of a request alone, which more replicas do not lower, but the noise breaks."""
+    asked = ("plan", "--rate", "1", "--isl", "8192", "--osl", "1024", "--tp", "8", "--mtp", "0", "--format", "json")
+    status, text = run_command(*asked, "--ttft-p99", "2s")
+    assert status == 0
+    (one,) = json.loads(text)["winner"]["promises"]
+    status, text = run_command(*asked, "--ttft-p99", f"{1.02 * one['reached_ms']:.1f}ms")
+    assert status == 3
+    found = json.loads(text)["winner"]
+    assert found["gamble"] is None
+    assert 0.05 < found["probability_all_hold"] < found["confidence"] == 0.95
+
+
+def test_a_model_without_mtp_is_planned_with_the_default_depths(tmp_path: Path) -> None:
+    file = without_mtp(tmp_path)
+    text = ("plan", "--model", file, "--rate", "1", "--ttft-p99", "5s", "--tp", "4", "--format", "json")
+    status, printed = run_command(*text)
+    assert status == 0, printed
+    found = json.loads(printed)
+    assert found["winner"]["spec_tokens"] == 0
+    assert sum("has no MTP layer" in reason for reason in found["left_out"]) == 3
+
+
+def test_a_plan_takes_no_option_that_it_would_ignore() -> None:
+    for option in ("--ep", "--dp"):
+        status, text = run_command("plan", "--rate", "1", "--ttft-p99", "2s", option, "2")
+        assert status == 2
+        assert text.startswith(f"{option}: ")
+    status, text = run_command("plan", "--rate", "1", "--ttft-p99", "2s", "--lengths", "fixed", "--range-ratio", "1")
+    assert status == 2
+
+
+@pytest.mark.parametrize(
+    ("percent", "words"),
+    [(-10.2, "10 % below the planned"), (0.2, "at the planned rate"), (48.4, "48 % above the")],
+)
+def test_a_knee_is_above_at_or_below_the_planned_rate(percent: float, words: str) -> None:
+    assert headroom(percent).startswith(words)
+
+
+def test_bars_count_the_spares_that_their_labels_name() -> None:
+    found = planned(rate=5.0, tp=(2,), depths=(0, 3), spare=1)
+    axes = draw(found).axes[0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    lengths = [bar.get_width() for bar in axes.patches]
+    assert len(labels) == len(lengths) == 2
+    for label, length in zip(labels, lengths, strict=True):
+        replicas, spare = re.fullmatch(r"(\d+) \+ (\d+) spare x TP2 .*", label).groups()
+        assert length == 2 * (int(replicas) + int(spare))
 
 
 def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
@@ -201,9 +254,9 @@ def test_fixed_gpus_serve_the_highest_rate_and_a_frontier() -> None:
     assert tpots == sorted(tpots)
     assert fixed.frontier[-1].rate_per_s > w.rate_per_s
     assert not fixed.frontier[-1].kept
-    assert all((r.rate_per_s or 0) <= w.rate_per_s for r in fixed.runners_up if r.gpus)
-    assert w.sure.confident
     assert w.gamble is not None
+    assert all((r.rate_per_s or 0) <= w.gamble.rate_per_s for r in fixed.runners_up if r.gpus)
+    assert w.sure.confident
     assert w.gamble.rate_per_s > w.rate_per_s
     assert w.gamble.probability < 0.95
     # and the other question has the same answer
@@ -308,6 +361,13 @@ def test_simulate_command(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
     status, text = run_command("simulate", "--rate", "100", "--tp", "4", "--isl", "8192", "--duration", "5min")
     assert status == 0
+    for limit, expected in (("ttft-p99=20s", 0), ("ttft-p99=450ms", 3)):
+        asked = ("simulate", "--rate", "2", "--tp", "4", "--isl", "8192", "--duration", "20min", "--promise", limit)
+        status, told = run_command(*asked)
+        assert status == expected
+        assert ("BROKEN" in told) == (expected == 3)
+        assert "90 % interval" in told
+        assert "holds with" in told
     assert "SATURATED" in text
     assert "TPOT" not in text
     status, text = run_command("simulate", "--rate", "1", "--tp", "4", "--format", "json", "--duration", "20min")

@@ -57,7 +57,7 @@ def _winner(page: Page, answer: Answer, w: Winner | PoolWinner) -> list[str]:
         _promises(page, w.sure),
         "",
         page.paragraph(_sure(w.sure)),
-        *([] if answer.pools is None else [page.paragraph(f"{_gamble(answer.pools, False)} Scope: {_SCOPE}.")]),
+        *([] if answer.pools is None else [page.paragraph(_other_pools(answer.pools))]),
         *([] if w.gamble is None else [page.paragraph(_gamble(w.gamble, answer.meta["gpus"] is not None))]),
         "",
         page.paragraph(f"Check it with another seed: {answer.simulate}", "  "),
@@ -69,11 +69,11 @@ def _fleet(fleet: SizedFleet, rated: bool) -> str:
     return (
         f"{fleet.gpus} GPUs{found}: {fleet.replicas}{_spare(fleet.spare_replicas)} replicas of {_name(fleet.kind)}, at "
         f"most {fleet.kind.max_running} requests running in each; knee at {number(fleet.knee_per_s)} req/s by the "
-        f"closed form, {_headroom(100 * fleet.headroom_to_knee)}."
+        f"closed form, {headroom(100 * fleet.headroom_to_knee)}."
     )
 
 
-def _headroom(percent: float) -> str:
+def headroom(percent: float) -> str:
     """Where the knee is from the planned rate; discrete events settle a plan, so the closed form's may be below it."""
     if abs(percent) < HALF:
         return "at the planned rate"
@@ -129,6 +129,11 @@ def _gamble(gamble: Gamble, rated: bool) -> str:
         prefill = "" if gamble.prefill_replicas is None else f"{gamble.prefill_replicas} + "
         what = f"{gamble.gpus} GPUs{money}, {prefill}{gamble.replicas} replicas of {gamble.name}"
     return f"The {'faster' if rated else 'cheaper'} gamble: {what}, hold with {100 * gamble.probability:.0f} %."
+
+
+def _other_pools(pools: Gamble) -> str:
+    text = _gamble(pools, False).removeprefix("The cheaper gamble: ")
+    return f"Disaggregated pools that are not sure enough: {text} Scope: {_SCOPE}."
 
 
 def _runners(page: Page, answer: Answer) -> str:
