@@ -218,6 +218,40 @@ def run_options(command: Command) -> Command:
     )
 
 
+def kv_bandwidth_option(command: Command) -> Command:
+    """The network between pools: ``kv_bandwidth``, GB/s."""
+    option = click.option(
+        "--kv-bandwidth",
+        metavar="GB/s",
+        type=float,
+        default=50.0,
+        show_default=True,
+        help="Per GPU between pools, one way: one 400 Gb/s port.",
+    )
+    return option(command)
+
+
+def pool_options(command: Command) -> Command:
+    """A pool that prefills: ``prefill_tp``, ``prefill_replicas`` and ``kv_bandwidth``."""
+    return _apply(
+        [
+            click.option(
+                "--prefill-tp", metavar="N", type=int, help="TP of a pool that only prefills; the others then decode."
+            ),
+            click.option(
+                "--prefill-replicas",
+                metavar="N",
+                type=int,
+                default=1,
+                show_default=True,
+                help="Replicas of that pool.",
+            ),
+            kv_bandwidth_option,
+        ],
+        command,
+    )
+
+
 def output_options(command: Command) -> Command:
     """Where results go: ``form``, ``output`` and ``plot``."""
     return _apply(

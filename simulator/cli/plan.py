@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from simulator.cli.lists import parse_ints
-from simulator.cli.options import Inputs, given, scenario_options
+from simulator.cli.options import Inputs, given, kv_bandwidth_option, scenario_options
 from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.progress import reporting
 from simulator.cli.promise_options import PromiseCommand
@@ -26,14 +26,7 @@ from simulator.traffic.promises import Promise
 @click.option("--max-running", metavar="N", type=int, help="Greatest concurrency limit.  [default: what fits]")
 @click.option("--spare", metavar="N", type=int, default=0, show_default=True, help="Replicas that stand by; 1 is N+1.")
 @click.option("--pools", is_flag=True, help="Let disaggregated prefill and decode pools compete.")
-@click.option(
-    "--kv-bandwidth",
-    metavar="GB/s",
-    type=float,
-    default=50.0,
-    show_default=True,
-    help="Per GPU between pools, one way: one 400 Gb/s port.",
-)
+@kv_bandwidth_option
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of everything drawn.")
 @click.option(

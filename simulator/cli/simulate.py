@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from simulator.cli.options import Inputs, scenario_options
+from simulator.cli.options import Inputs, pool_options, scenario_options
 from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.promise_options import PromiseCommand
 from simulator.cli.traffic import check_lengths, length_options, without_closed_loop
@@ -22,16 +22,7 @@ from simulator.traffic.promises import Promise
 @click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Equal replicas.")
 @click.option("--max-running", metavar="N", type=int, help="Requests a replica runs.  [default: what fits in memory]")
 @click.option("--queue-limit", metavar="N", type=int, help="Requests that may wait at a replica.  [default: any]")
-@click.option("--prefill-tp", metavar="N", type=int, help="TP of a pool that only prefills; the others then decode.")
-@click.option("--prefill-replicas", metavar="N", type=int, default=1, show_default=True, help="Replicas of that pool.")
-@click.option(
-    "--kv-bandwidth",
-    metavar="GB/s",
-    type=float,
-    default=50.0,
-    show_default=True,
-    help="Per GPU between pools, one way: one 400 Gb/s port.",
-)
+@pool_options
 @length_options
 @scenario_options()
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")

@@ -109,17 +109,32 @@ def least_gain(scenario: Scenario, batch: float, context: float) -> float | None
     return max(1.0, float(drafting / plain))
 
 
-def with_odds(delivered: Delivered, scenario: Scenario, fleet: Fleet | Pools, traffic: Traffic, seed: int) -> Delivered:
+def with_odds(
+    delivered: Delivered,
+    scenario: Scenario,
+    fleet: Fleet | Pools,
+    traffic: Traffic,
+    seed: int,
+    prefill: Scenario | None = None,
+) -> Delivered:
     """The same with the 90 % interval of what was reached of each promise, and the probability that it holds.
 
     Of a rate that varies, the closed form takes the mean. Where a promised percentile is unbounded there is neither.
+
+    Args:
+        delivered: of the run.
+        scenario: of a replica, of pools of one that decodes.
+        fleet: that ran.
+        traffic: that it served.
+        seed: of the draws.
+        prefill: scenario of a replica that prefills, of pools.
     """
     found = delivered.promises
     if not found or not all(math.isfinite(one.seconds) for one in found):
         return delivered
     promises = [one.promise for one in found]
     if isinstance(fleet, Pools):
-        odds = pool_odds(scenario, scenario, fleet, traffic.moments, traffic.rate, promises, seed)
+        odds = pool_odds(prefill or scenario, scenario, fleet, traffic.moments, traffic.rate, promises, seed)
         latencies = pool_latencies(fleet, traffic.moments, traffic.rate, promises)
     else:
         odds = Odds([(fleet.replica, scenario)], promises, seed)

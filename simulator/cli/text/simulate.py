@@ -26,11 +26,7 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
     page, meta, found = Page.of(piped), result.meta, result.delivered
     fleet = f"{meta['replicas']} replica{'s' if meta['replicas'] > 1 else ''}, {meta['router']}"
     if "prefill_replicas" in meta:
-        fleet += (
-            f", behind {meta['prefill_replicas']} of TP{meta['prefill_tp']} that prefill (the caches take "
-            f"{number(meta['kv_transfer_ms'])} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU); scope: "
-            f"{meta['scope']} ({'; '.join(meta['scope_reasons'])})"
-        )
+        fleet += f", {words.pool(meta)}"
     parts = [
         page.paragraph(f"{open_title(meta)}, {fleet}"),
         page.paragraph(f"{meta['traffic']}; {meta['lengths']}."),
