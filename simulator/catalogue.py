@@ -17,7 +17,7 @@ from simulator.facts.quantities import Spec
 from simulator.facts.reading import ROOMS, load_engine, load_hardware, load_model, names, read_mapping
 from simulator.facts.weights import active_parameters, draft_parameters, total_checkpoint_bytes, total_parameters
 from simulator.results.table import ResultTable
-from simulator.speculation.published import AcceptanceProfile, load_acceptance
+from simulator.speculation.published import AcceptanceProfile, load_acceptance, text_name
 from simulator.units import GIGA, MEGA, TERA
 
 Row = dict[str, Any]
@@ -47,6 +47,8 @@ UNITS_OF_PLAIN_NUMBERS = {
     "top_k": "experts",
     "acceptance_length": "tokens/round",
     "left_out": "tokens/round",
+    "low": "tokens/round",
+    "high": "tokens/round",
     "noise": "log units",
     "errors": "fraction",
 }
@@ -137,7 +139,8 @@ def summary(spec: Spec) -> str:
             return f"{spec.policy}, chunks of {spec.chunk_tokens} tokens, {spec.kv_dtype} KV cache"
         case AcceptanceProfile():
             lengths = spec.acceptance_length
-            return f"{spec.method}, depth 1 to {len(lengths)}: {lengths[1]:g} to {lengths[len(lengths)]:g} tokens/round"
+            found = f"{lengths[1]:g} to {lengths[len(lengths)]:g} tokens/round"
+            return f"{spec.method} on {text_name(spec)}, depth 1 to {len(lengths)}: {found}"
         case Calibration():
             rows = sum(len(source.rows) for source in spec.data)
             return f"{len(spec.parameters)} parameters from {rows} rows" if rows else "nothing fitted: the priors"

@@ -76,6 +76,8 @@ def compare(
     inputs = inputs.swept(sweep)
     if against is not None:
         _check_alone()
+    else:
+        inputs = inputs.with_default_depths()
     from simulator import api
     from simulator.cli.kernel_start import start_kernels
 

@@ -58,6 +58,14 @@ class Inputs:
             )
         return [self.scenario(tp, k) for tp in self.tp for k in self.mtp]
 
+    def with_default_depths(self) -> Inputs:
+        """The same, but Off alone where the model has no MTP layer and the user named no depth."""
+        from simulator.facts.reading import load_model
+
+        if given("mtp") or load_model(self.model).mtp_layers:
+            return self
+        return replace(self, mtp=[0])
+
     def swept(self, sweep: Grid | None) -> Inputs:
         """The same with the TPs of a sweep, which states them together with the concurrencies.
 
@@ -155,7 +163,7 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--acceptance-length", metavar="X", type=float, help="Mean tokens per round, 1 to K+1."),
         click.option("--acceptance-rate", metavar="A", type=float, help="One probability for all positions."),
         click.option("--acceptance", metavar="A1,..", callback=floats, help="Conditional probability per position."),
-        click.option("--acceptance-profile", metavar="NAME|FILE", help="A published table of lengths."),
+        click.option("--acceptance-profile", metavar="NAME|FILE", help="Acceptance on other text: a table of lengths."),
         click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors."),
         click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to."),
         click.option("--kv-dtype", metavar="FORMAT", help="KV cache: bf16 or fp8; default: the engine's."),
@@ -169,7 +177,7 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
             type=float,
             default=0.8,
             show_default=True,
-            help="Lengths are R x L to L, uniform.",
+            help="Lengths are R x L to L, uniform; 1: fixed.",
         ),
     ]
 
@@ -205,6 +213,40 @@ def run_options(command: Command) -> Command:
                 help="Discrete events, or a formula.",
             ),
             click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts."),
+        ],
+        command,
+    )
+
+
+def kv_bandwidth_option(command: Command) -> Command:
+    """The network between pools: ``kv_bandwidth``, GB/s."""
+    option = click.option(
+        "--kv-bandwidth",
+        metavar="GB/s",
+        type=float,
+        default=50.0,
+        show_default=True,
+        help="Per GPU between pools, one way: one 400 Gb/s port.",
+    )
+    return option(command)
+
+
+def pool_options(command: Command) -> Command:
+    """A pool that prefills: ``prefill_tp``, ``prefill_replicas`` and ``kv_bandwidth``."""
+    return _apply(
+        [
+            click.option(
+                "--prefill-tp", metavar="N", type=int, help="TP of a pool that only prefills; the others then decode."
+            ),
+            click.option(
+                "--prefill-replicas",
+                metavar="N",
+                type=int,
+                default=1,
+                show_default=True,
+                help="Replicas of that pool.",
+            ),
+            kv_bandwidth_option,
         ],
         command,
     )

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 import click
 
 from simulator.errors import InputError
+
+BROKEN = 3
+"""Exit status when a promise is broken."""
+
+
+def exit_if_broken(kept: bool) -> None:
+    """End the command with :data:`BROKEN` if promises are not kept; everything is printed by then."""
+    sys.stdout.flush()
+    if not kept:
+        raise click.exceptions.Exit(BROKEN)
 
 
 def check_outputs(output: str | None, plot: str | None) -> None:

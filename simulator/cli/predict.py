@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options, sweep_option
+from simulator.cli.options import (
+    Inputs,
+    ints,
+    output_options,
+    pool_options,
+    run_options,
+    scenario_options,
+    sweep_option,
+)
 from simulator.cli.output import check_outputs, emit
 from simulator.traffic.sweeps import Grid
 
@@ -21,6 +29,7 @@ from simulator.traffic.sweeps import Grid
 )
 @sweep_option
 @click.option("--queue-over-memory", is_flag=True, help="Let requests queue whose caches do not fit.")
+@pool_options
 @run_options
 @output_options
 def predict(
@@ -31,6 +40,9 @@ def predict(
     form: str,
     output: str | None,
     plot: str | None,
+    prefill_tp: int | None,
+    prefill_replicas: int,
+    kv_bandwidth: float,
     **options: Any,
 ) -> None:
     """Predict throughput, latency, cost and memory of a closed-loop benchmark, one row per concurrency.
@@ -40,6 +52,7 @@ def predict(
     mtpsim predict --engine atom --tp 4 --isl 8192 --precision fp8 --mtp 0,3
     mtpsim predict --mtp 3 --acceptance-length 2.8 --concurrency 4,16,64 --format json
     mtpsim predict --mtp 0,3 --sweep 2:4..128 --sweep 4:4,8,16
+    mtpsim predict --isl 8192 --prefill-tp 2 --prefill-replicas 2 --concurrency 16,64
     """
     check_outputs(output, plot)
     inputs = inputs.swept(sweep)
@@ -50,7 +63,16 @@ def predict(
 
     over_memory = "queue" if queue_over_memory else "refuse"
     scenarios = [inputs.scenario(sweep.tp[0], k) for k in inputs.mtp] if sweep else inputs.scenarios()
-    table = api.predict(scenarios, concurrency, sweep=sweep or (), over_memory=over_memory, **options)
+    table = api.predict(
+        scenarios,
+        concurrency,
+        sweep=sweep or (),
+        over_memory=over_memory,
+        prefill_tp=prefill_tp,
+        prefill_replicas=prefill_replicas,
+        kv_bandwidth_gb_s=kv_bandwidth,
+        **options,
+    )
     if plot is not None:
         from simulator.plots.drawing import draw
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from simulator.cli.options import Inputs, scenario_options
-from simulator.cli.output import check_outputs, emit
+from simulator.cli.options import Inputs, pool_options, scenario_options
+from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.promise_options import PromiseCommand
+from simulator.cli.traffic import check_lengths, length_options, without_closed_loop
 from simulator.cli.traffic import duration as seconds
-from simulator.cli.traffic import length_options, without_closed_loop
 from simulator.errors import InputError
 from simulator.traffic.promises import Promise
 
@@ -22,16 +22,7 @@ from simulator.traffic.promises import Promise
 @click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Equal replicas.")
 @click.option("--max-running", metavar="N", type=int, help="Requests a replica runs.  [default: what fits in memory]")
 @click.option("--queue-limit", metavar="N", type=int, help="Requests that may wait at a replica.  [default: any]")
-@click.option("--prefill-tp", metavar="N", type=int, help="TP of a pool that only prefills; the others then decode.")
-@click.option("--prefill-replicas", metavar="N", type=int, default=1, show_default=True, help="Replicas of that pool.")
-@click.option(
-    "--kv-bandwidth",
-    metavar="GB/s",
-    type=float,
-    default=50.0,
-    show_default=True,
-    help="Per GPU between pools, one way: one 400 Gb/s port.",
-)
+@pool_options
 @length_options
 @scenario_options()
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
@@ -53,7 +44,7 @@ def simulate(
     prefill_tp: int | None,
     prefill_replicas: int,
     kv_bandwidth: float,
-    lengths: str,
+    lengths: str | None,
     promises: tuple[Promise, ...],
     router: str,
     cost_basis: str,
@@ -66,7 +57,7 @@ def simulate(
     """Simulate open-loop traffic against one replica or a fleet behind a router.
 
     A constant rate, a rate profile over the day, or a trace. If the queue grows the run is called saturated and has no
-    latencies.
+    latencies. Exit status: 0 done, 3 a promise is broken, 2 bad input.
 
     \b
     mtpsim simulate --rate 2 --tp 4 --isl 8192 --ttft-p99 2s --tpot-p95 25ms
@@ -74,6 +65,7 @@ def simulate(
     mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --plot day.png --requests day.csv
     """
     check_outputs(output, plot)
+    check_lengths(lengths)
     check_outputs(requests, None)
     places = [place for place in (output, plot, requests) if place is not None]
     if len(set(places)) < len(places):
@@ -116,6 +108,7 @@ def simulate(
         emit(simulation_text(result, piped=output is not None), output)
     else:
         emit(result.to_json() if form == "json" else result.to_csv(), output)
+    exit_if_broken(result.kept)
 
 
 without_closed_loop(simulate)

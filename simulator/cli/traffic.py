@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import click
 
+from simulator.cli.options import given
 from simulator.cli.promise_options import promises
+from simulator.errors import InputError
 from simulator.units import parse_duration
 
-CLOSED_LOOP_ONLY = ("requests_per_client", "range_ratio")
+CLOSED_LOOP_ONLY = ("requests_per_client",)
 
 
 def duration(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
@@ -24,9 +26,8 @@ def length_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--lengths",
                 metavar="KIND",
-                default="fixed",
-                show_default=True,
-                help="fixed, uniform[:0.8] (0.8 L to L), lognormal:CV (mean L), or empirical:FILE.csv.",
+                help="fixed, uniform[:0.8] (0.8 L to L), lognormal:CV (mean L), or empirical:FILE.csv.  [default: "
+                "uniform, --range-ratio x L to L]",
             ),
             click.option(
                 "--promise",
@@ -47,6 +48,16 @@ def length_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = option(command)
     return command
+
+
+def check_lengths(lengths: str | None) -> None:
+    """Refuse two ways to state the spread of lengths.
+
+    Raises:
+        InputError: ``--lengths`` and ``--range-ratio``.
+    """
+    if lengths is not None and given("range_ratio"):
+        raise InputError("--lengths and --range-ratio: expected one way to state how lengths spread, found both")
 
 
 def without_closed_loop(command: click.Command) -> None:

@@ -194,17 +194,22 @@ def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
     return out
 
 
-def default_calibration(deployment: Deployment, isl: int | None = None) -> Calibration:
+def default_calibration(deployment: Deployment, isl: float | None = None) -> Calibration:
     """The shipped calibration for a deployment, or the kernel priors if none covers it.
 
-    Of those whose scope matches, one that was fitted to this input length goes first, then the least held-out TPOT
-    error.
+    Of those whose scope matches, the one that was fitted to the nearest input length goes first (by their ratio), then
+    the least held-out TPOT error.
+
+    Args:
+        deployment: what runs.
+        isl: nominal input tokens, or the mean of lengths that have no nominal one; None: any.
     """
     matching = []
     for name in names("calibration"):
         calibration = load_calibration(name)
         if calibration.data and not mismatches(calibration, deployment):
-            elsewhere = isl is not None and isl not in calibration.scope.isl
+            fitted = calibration.scope.isl
+            away = 0.0 if isl is None else min((abs(math.log(isl / n)) for n in fitted), default=math.inf)
             held_out = calibration.errors.get("leave_one_concurrency_out", {}).get("tpot", math.inf)
-            matching.append((elsewhere, held_out, name))
+            matching.append((away, held_out, name))
     return load_calibration(min(matching)[-1] if matching else PRIORS)

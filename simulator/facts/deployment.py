@@ -89,11 +89,22 @@ def _format_faults(deployment: Deployment) -> list[str]:
     missing = [fmt for fmt in set(group_formats(deployment.weights).values()) if hardware.peak(fmt) is None]
     return [
         f"checkpoint {deployment.checkpoint}: hardware {hardware.name} has no {BITS_FAMILY[fmt].upper()} peak, so it "
-        f"cannot compute {fmt.upper()} weights; --allow-dequant keeps the weights stored in {fmt.upper()} and computes "
-        f"in {hardware.compute_format(fmt).upper()}"
+        f"cannot compute {fmt.upper()} weights; {_instead(model, hardware)}--allow-dequant keeps the weights stored in "
+        f"{fmt.upper()} and computes in {hardware.compute_format(fmt).upper()}"
         for fmt in sorted(missing)
         if not deployment.allow_dequant
     ]
+
+
+def _instead(model: Model, hardware: Hardware) -> str:
+    """The narrowest precision with a checkpoint of which the hardware computes every format, in words."""
+    computed = {
+        c.precision
+        for c in model.checkpoints.values()
+        if all(hardware.peak(fmt) is not None for fmt in group_formats(c).values())
+    }
+    found = min(computed, key=lambda precision: int("".join(filter(str.isdigit, precision))), default=None)
+    return "" if found is None else f"--precision {found} names one that it computes, or "
 
 
 def resolve_checkpoint(

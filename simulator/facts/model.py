@@ -41,7 +41,7 @@ class Model(Spec):
     moe: MoE
     mtp_layers: int = Field(ge=0)
     checkpoints: dict[str, Checkpoint]
-    default_acceptance: str | None = Field(default=None, description="name of an acceptance profile")
+    default_acceptance: str | None = Field(default=None, description="name of an acceptance profile, of random tokens")
 
     @model_validator(mode="after")
     def _shape(self) -> Model:

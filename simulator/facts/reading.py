@@ -1,16 +1,18 @@
 """Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
 
-A name is looked up among the shipped profiles (case-insensitive); anything that ends in ``.yaml`` or ``.yml`` or
-contains a path separator is read as the user's own file.
+A name is looked up among the shipped profiles without case, spaces and punctuation, of hardware with the vendor
+too ("NVIDIA H200" is h200); anything that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as the
+user's own file.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -22,6 +24,8 @@ from simulator.facts.model import Model
 from simulator.facts.quantities import Spec
 
 S = TypeVar("S", bound=Spec)
+
+VENDORS = frozenset(get_args(Hardware.model_fields["vendor"].annotation))
 
 ROOMS: dict[str, tuple[str, str]] = {
     "hardware": ("hardware_profiles", ""),
@@ -64,9 +68,31 @@ def locate(kind: str, name: str) -> Traversable | Path:
         if not path.is_file():
             raise InputError(f"{kind} profile {name}: no such file")
         return path
-    if name.lower() not in names(kind):
+    known = _shipped(kind, name)
+    if known is None:
         raise unknown_name(kind, name, names(kind))
-    return room(kind).joinpath(f"{name.lower()}.yaml")
+    return room(kind).joinpath(f"{known}.yaml")
+
+
+@functools.cache
+def _shipped(kind: str, name: str) -> str | None:
+    """The shipped profile meant by a name; None: none.
+
+    Words without a digit before the name of hardware are those of a vendor or product line, but not of another vendor.
+    """
+    if name.lower() in names(kind):
+        return name.lower()
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    plain: dict[str, list[str]] = {}
+    for one in names(kind):
+        plain.setdefault(re.sub(r"[^a-z0-9]", "", one), []).append(one)
+    for i in range(len(words) if kind == "hardware" else 1):
+        before, found = words[:i], plain.get("".join(words[i:]), [])
+        if any(c.isdigit() for word in before for c in word):
+            break
+        if len(found) == 1 and not ({*before} & VENDORS - {load_hardware(found[0]).vendor} if before else ()):
+            return found[0]
+    return None
 
 
 def read_mapping(kind: str, name: str) -> dict[str, Any]:

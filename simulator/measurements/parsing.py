@@ -12,6 +12,11 @@ from simulator.measurements.rows import Column
 from simulator.traffic.sweeps import Grid, parse_grid
 
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+SPEC_NAMES = {
+    **dict.fromkeys(("off", "none"), "off"),
+    **dict.fromkeys(("mtp", "nextn", "eagle", "eagle3", "draftmodel", "ngram"), "mtp"),
+}
+"""What the launch options of engines call drafting, without case and punctuation -> the two curves of a comparison."""
 SHOWN = 20
 SENSIBLE = (1e-9, 1e12)
 """Range of any number in a measurement file, in the unit of its column."""
@@ -50,12 +55,19 @@ def parse_cell(column: Column, text: str) -> Any:
     if column.kind == "text":
         return text
     if column.kind == "spec":
-        return _one_of(column, text, {"off": "off", "mtp": "mtp"})
+        return _spec(column, text)
     if column.kind == "flag":
         return _one_of(column, text, FLAGS)
     if column.kind == "sweep":
         return _sweep(text)
     return _number(column, text)
+
+
+def _spec(column: Column, text: str) -> str:
+    name = "".join(c for c in text.lower() if c.isalnum())
+    if name not in SPEC_NAMES:
+        raise ValueError(f"found {text!r}, expected {column.expected}")
+    return SPEC_NAMES[name]
 
 
 def _sweep(text: str) -> Grid:
@@ -97,7 +109,7 @@ def parse_row(
     values: dict[str, Any] = {}
     for name, column in columns.items():
         text = cells.get(name, "")
-        if name == "spec_tokens" and text in ("0", "0.0") and cells.get("spec", "").lower() == "off":
+        if name == "spec_tokens" and text in ("0", "0.0") and cells.get("spec", "").lower() in ("off", "none"):
             text = ""
         if not text:
             if column.required:

@@ -15,7 +15,7 @@ class Column(NamedTuple):
     """One column of the schema.
 
     ``text`` is any non-blank string, ``count`` a whole number >= 1, ``number`` a finite number > 0, ``flag`` true or
-    false, ``spec`` off or mtp, ``sweep`` replica sizes with their concurrencies.
+    false, ``spec`` off or mtp by any name that engines have for them, ``sweep`` replica sizes with their concurrencies.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Column(NamedTuple):
             "count": "a whole number >= 1",
             "number": "a number > 0",
             "flag": "true or false",
-            "spec": "off or mtp",
+            "spec": "off or mtp (none; nextn, eagle, eagle3, draft_model or ngram)",
             "sweep": "TP:clients such as 2:4..256;4:4..16",
         }[self.kind]
         return f"{words} ({self.unit})" if self.unit else words

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.planning.frontier import FrontierPoint
+from simulator.planning.gamble import Gamble
 from simulator.planning.impossible import Impossible
 from simulator.planning.runner_up import RunnerUp
 from simulator.planning.winner import PoolWinner, Winner
 from simulator.results.table import Result
+from simulator.serving.pools import pools_scope
 from simulator.units import GIGA, KILO
 
 
@@ -19,6 +21,7 @@ class Answer(Result):
     """``winner`` None: no option keeps the promises; ``impossible`` then says which, and the nearest possible.
 
     ``frontier``: of the winner of so many GPUs. ``left_out``: what cannot exist, and why.
+    ``pools``: disaggregated pools that need fewer GPUs than the winner as predicted, but are not sure enough.
     """
 
     meta: Mapping[str, Any]
@@ -27,6 +30,12 @@ class Answer(Result):
     impossible: Sequence[Impossible] = ()
     frontier: Sequence[FrontierPoint] = ()
     left_out: Sequence[str] = field(default=())
+    pools: Gamble | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promises are kept with the confidence asked for."""
+        return self.winner is not None and self.winner.sure.confident
 
     @property
     def simulate(self) -> str | None:
@@ -39,7 +48,7 @@ class Answer(Result):
         return [*([] if winner is None else [winner]), *(one.as_row() for one in self.runners_up)]
 
     def document(self) -> Mapping[str, Any]:
-        """``meta``, ``winner``, ``runners_up``, ``impossible``, ``frontier``, ``left_out``."""
+        """``meta``, ``winner``, ``runners_up``, ``impossible``, ``frontier``, ``left_out``, ``pools``."""
         return {
             "meta": self.meta,
             "winner": self._winner_row(),
@@ -47,6 +56,7 @@ class Answer(Result):
             "impossible": [one.as_row() for one in self.impossible],
             "frontier": [one.as_row() for one in self.frontier],
             "left_out": list(self.left_out),
+            "pools": None if self.pools is None else self.pools.as_row() | pools_scope(),
         }
 
     def _winner_row(self) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""How sure a winner is: what it reaches of each promise, with which probability, and what 95 % take."""
+"""How sure a winner is: what it reaches of each promise, with which probability, and with which it was asked for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.planning.margin import Margin
 from simulator.planning.trials import Outcome
+from simulator.prediction.odds import Margin
 from simulator.traffic.promises import Promise
 from simulator.units import KILO
 
@@ -33,83 +33,32 @@ class PromiseKept:
 
 
 @dataclass(frozen=True)
-class MoreReplicas:
-    """Replicas and GPUs (with spares) with which all promises hold with 95 %, and by which part they are more.
-
-    None: not even three times as many hold with 95 %.
-    """
-
-    margin: float | None
-    replicas: int | None
-    gpus: int | None
-
-    def as_row(self) -> dict[str, Any]:
-        """``margin_for_95_percent``, ``replicas_for_95_percent``, ``gpus_for_95_percent``."""
-        return {
-            "margin_for_95_percent": self.margin,
-            "replicas_for_95_percent": self.replicas,
-            "gpus_for_95_percent": self.gpus,
-        }
-
-
-@dataclass(frozen=True)
-class MorePools:
-    """As :class:`MoreReplicas`, of replicas that decode and replicas that prefill."""
-
-    margin: float | None
-    replicas: int | None
-    prefill_replicas: int | None
-    gpus: int | None
-
-    def as_row(self) -> dict[str, Any]:
-        """Those of :class:`MoreReplicas` and ``prefill_replicas_for_95_percent``."""
-        return {
-            "margin_for_95_percent": self.margin,
-            "replicas_for_95_percent": self.replicas,
-            "prefill_replicas_for_95_percent": self.prefill_replicas,
-            "gpus_for_95_percent": self.gpus,
-        }
-
-
-@dataclass(frozen=True)
-class LowerRate:
-    """Requests/s at which the same fleet keeps all promises with 95 %, and by which part they are fewer.
-
-    None: not even at a third of the rate.
-    """
-
-    margin: float | None
-    rate_per_s: float | None
-
-    def as_row(self) -> dict[str, Any]:
-        """``margin_for_95_percent``, ``rate_for_95_percent``."""
-        return {"margin_for_95_percent": self.margin, "rate_for_95_percent": self.rate_per_s}
-
-
-@dataclass(frozen=True)
 class Assurance:
     """What discrete events have confirmed, and the ``probability`` that all promises hold in spite of the calibration.
 
-    ``for_95_percent``: what makes that probability 95 %.
+    ``confidence``: the probability that was asked for.
     """
 
     promises: tuple[PromiseKept, ...]
     probability: float
-    for_95_percent: MoreReplicas | MorePools | LowerRate
+    confidence: float
+
+    @property
+    def confident(self) -> bool:
+        """Whether the promises hold with the confidence asked for."""
+        return self.probability >= self.confidence
 
     def as_row(self) -> dict[str, Any]:
-        """``promises`` (a list of rows), ``probability_all_hold``, those for 95 %, ``confirmed_by``."""
+        """``promises`` (a list of rows), ``probability_all_hold``, ``confidence``, ``confirmed_by``."""
         return {
             "promises": [promise.as_row() for promise in self.promises],
             "probability_all_hold": self.probability,
-            **self.for_95_percent.as_row(),
+            "confidence": self.confidence,
             "confirmed_by": CONFIRMED,
         }
 
 
-def assurance(
-    promises: Sequence[Promise], outcome: Outcome, margin: Margin, for_95_percent: MoreReplicas | MorePools | LowerRate
-) -> Assurance:
+def assurance(promises: Sequence[Promise], outcome: Outcome, margin: Margin, confidence: float) -> Assurance:
     """The promises as one trial reached them, with the intervals and probabilities of the margin."""
     kept = [
         PromiseKept(
@@ -125,4 +74,4 @@ def assurance(
             promises, outcome.reached, margin.intervals, margin.each, strict=True
         )
     ]
-    return Assurance(tuple(kept), margin.probability, for_95_percent)
+    return Assurance(tuple(kept), margin.probability, confidence)

@@ -16,6 +16,8 @@ MOST_RATE = MEGA
 """Requests/s."""
 MOST_GPUS = 100_000
 MOST_SPARES = 1000
+MOST_CONFIDENCE = 99.0
+"""Per cent: 300 draws tell no more than one in a hundred."""
 
 
 def check_promised(promises: Sequence[Promise]) -> None:
@@ -47,18 +49,23 @@ def check_asked(rate: float | None, gpus: int | None) -> None:
         raise InputError(f"--gpus: expected a whole number from 1 to {MOST_GPUS}, found {gpus}")
 
 
-def check_choices(rate: float | None, spare: int, kv_bandwidth: float | None, max_running: int | None) -> None:
-    """Refuse spares, pools and concurrency limits out of range.
+def check_choices(
+    rate: float | None, spare: int, kv_bandwidth: float | None, max_running: int | None, confidence: float
+) -> None:
+    """Refuse spares, pools, concurrency limits and confidences out of range.
 
     Args:
         rate: requests/s, or None, without which there are no pools.
         spare: replicas that stand by.
         kv_bandwidth: bytes/s per GPU between pools, or None.
         max_running: greatest concurrency limit of a replica, or None.
+        confidence: per cent.
 
     Raises:
         InputError: names the option and what was expected.
     """
+    if not 0 <= confidence <= MOST_CONFIDENCE:
+        raise InputError(f"--confidence: expected 0 to {MOST_CONFIDENCE:g} per cent, found {confidence:g}")
     if isinstance(spare, bool) or not 0 <= spare <= MOST_SPARES:
         raise InputError(f"--spare: expected a whole number from 0 to {MOST_SPARES}, found {spare}")
     if kv_bandwidth is not None and rate is None:

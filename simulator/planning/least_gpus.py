@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.planning.answer import Answer
-from simulator.planning.assurance import MoreReplicas, assurance
+from simulator.planning.assurance import assurance
 from simulator.planning.closed_form import ALONE, closed_form_replicas, least_between, optimistic_replicas
+from simulator.planning.gamble import Gamble
 from simulator.planning.impossible import impossible_promises
-from simulator.planning.margin import fleet_latencies, margin, rounded_up
 from simulator.planning.options import Option
 from simulator.planning.runner_up import CLOSED_FORM, DISCRETE_EVENTS, RunnerUp, failing, hopeless
 from simulator.planning.sized_fleet import sized
+from simulator.planning.sure_fleet import SureFleet, sure_fleet
 from simulator.planning.trials import Outcome, Trials
 from simulator.planning.winner import Winner
 
@@ -26,12 +27,16 @@ BEYOND_KNEE = 1.05
 
 @dataclass
 class Entry:
-    """One option on its way through the search. ``method`` says what settled ``replicas``."""
+    """One option on its way through the search. ``method`` says what settled ``replicas``.
+
+    ``sure``: the size at which the promises hold with the confidence asked for, once it is known and if there is one.
+    """
 
     option: Option
     replicas: int
     method: str = CLOSED_FORM
     confirmed: bool = False
+    sure: SureFleet | None = None
 
     def __post_init__(self) -> None:
         """Keep the option without a tightened concurrency limit, to compare others with."""
@@ -41,6 +46,11 @@ class Entry:
     def gpus(self) -> int:
         """GPUs in all, without spares."""
         return self.option.gpus * self.replicas
+
+    @property
+    def sure_gpus(self) -> float:
+        """GPUs in all of the sure size, without spares; infinite if there is none."""
+        return math.inf if self.sure is None else self.option.gpus * self.sure.replicas
 
 
 def plan_gpus(
@@ -69,8 +79,10 @@ def plan_gpus(
     if not settled:
         lone = alone or [(e.option, trials.run(e.option, 1, ALONE * e.option.capacity)) for e in entries]
         return Answer(meta, None, impossible=impossible_promises(lone, trials.promises), left_out=left_out)
-    best = _confirmed(settled, trials, rate)
-    winner = _winner(best, trials, rate, spare, cost_basis)
+    gamble = _confirmed(settled, trials, rate)
+    best = min(settled, key=lambda e: (e.sure_gpus, e.gpus, e is not gamble, e.option.family))
+    best = gamble if best.sure is None else best
+    winner = _winner(best, gamble, trials, rate, spare, cost_basis)
     runners = []
     for entry in sorted((e for e in entries if e is not best), key=lambda e: (e.gpus, e.option.family)):
         fleet = sized(entry.option, entry.replicas, spare, rate, cost_basis)
@@ -101,7 +113,7 @@ def _settle(entries: Sequence[Entry], trials: Trials, rate: float) -> list[Entry
     """Find the least replicas by discrete events, cheapest families first; those too dear keep the closed form's."""
     done: list[Entry] = []
     for entry in sorted(entries, key=lambda e: (e.gpus, e.option.family)):
-        best = min((e.gpus for e in done), default=math.inf)
+        best = min((e.sure_gpus for e in done), default=math.inf)
         if optimistic_replicas(entry.option, trials.promises, rate) * entry.option.gpus > best:
             continue
         n = least_replicas(_kept_by(entry.option, trials, rate), entry.replicas)
@@ -112,6 +124,8 @@ def _settle(entries: Sequence[Entry], trials: Trials, rate: float) -> list[Entry
             kept = _kept_by(option, trials, rate)
             while _room(option, entry.replicas - 1, rate) and kept(entry.replicas - 1):
                 entry.option, entry.replicas = option, entry.replicas - 1
+        if entry.gpus <= best:
+            entry.sure = sure_fleet(entry.option, entry.replicas, trials, rate)
         done.append(entry)
     return done
 
@@ -156,26 +170,38 @@ def _confirmed(settled: list[Entry], trials: Trials, rate: float) -> Entry:
     return best
 
 
-def _winner(best: Entry, trials: Trials, rate: float, spare: int, cost_basis: str) -> Winner:
-    option, n = best.option, best.replicas
-    outcome = trials.run(option, n, rate)
-    latencies = fleet_latencies(option, rate / n, trials.promises)
-    sure = margin([option], latencies, outcome.reached, trials.promises, trials.seed, trials.progress)
-    more = MoreReplicas(None, None, None)
-    if sure.load is not None:
-        enough = rounded_up(rate / (sure.load * (rate / n)))
-        more = MoreReplicas(enough / n - 1.0, enough, (enough + spare) * option.gpus)
-    return Winner(sized(option, n, spare, rate, cost_basis), assurance(trials.promises, outcome, sure, more))
+def _winner(best: Entry, gamble: Entry, trials: Trials, rate: float, spare: int, cost_basis: str) -> Winner:
+    """The sure size of the best entry, and the gamble if it needs fewer GPUs; without a sure size the gamble itself."""
+    least = SureFleet.of(gamble.option, gamble.replicas, trials, rate)
+    sure = best.sure or least
+    fleet = sized(best.option, sure.replicas, spare, rate, cost_basis)
+    beside = None
+    if best.sure is not None and gamble.gpus < best.sure_gpus:
+        cheaper = sized(gamble.option, gamble.replicas, spare, rate, cost_basis)
+        money, probability = cheaper.cost.usd_per_hour, least.margin.probability
+        beside = Gamble(gamble.option.family, gamble.replicas, cheaper.gpus, rate, money, probability)
+    return Winner(fleet, assurance(trials.promises, sure.outcome, sure.margin, trials.confidence), beside)
 
 
 def _fails(entry: Entry, best: Entry, trials: Trials, rate: float) -> str:
     """What an option fails on with the GPUs of the winner."""
-    if entry.gpus == best.gpus:
-        return "nothing: it needs as many GPUs"
-    same = best.gpus // entry.option.gpus
+    gpus = best.gpus if best.sure is None else best.option.gpus * best.sure.replicas
+    if entry.method == DISCRETE_EVENTS and entry.gpus <= gpus:
+        return _less_sure(entry, gpus, trials.confidence)
+    same = gpus // entry.option.gpus
     if same < 1:
-        return f"one replica has more than the winner's {best.gpus} GPUs"
+        return f"one replica has more than the winner's {gpus} GPUs"
     where = f"with {same * entry.option.gpus} GPUs"
     if rate / same > BEYOND_KNEE * entry.loose.capacity:
         return f"{where}: saturated, the knee is at {entry.loose.capacity * same:.3g} req/s"
     return failing(trials.run(entry.loose, same, rate), trials.promises, where)
+
+
+def _less_sure(entry: Entry, gpus: int, confidence: float) -> str:
+    """Why an option did not win that keeps the promises as predicted with no more GPUs."""
+    percent = f"{100 * confidence:g} %"
+    if entry.sure is None:
+        return f"no number of replicas holds with {percent}"
+    if entry.sure_gpus == gpus:
+        return f"nothing: {percent} takes as many GPUs"
+    return f"{percent} takes {entry.sure_gpus:.0f} GPUs"

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.planning.answer import Answer
-from simulator.planning.assurance import LowerRate, assurance
+from simulator.planning.assurance import assurance
 from simulator.planning.closed_form import ALONE, OPTIMISM, closed_form_rate, optimistic_rate
 from simulator.planning.frontier import frontier
+from simulator.planning.gamble import Gamble
 from simulator.planning.impossible import impossible_promises
-from simulator.planning.margin import fleet_latencies, margin
 from simulator.planning.options import Option
 from simulator.planning.runner_up import CLOSED_FORM, DISCRETE_EVENTS, RunnerUp, failing, hopeless
 from simulator.planning.sized_fleet import sized
+from simulator.planning.sure_fleet import SureFleet, sure_rate
 from simulator.planning.trials import Outcome, Trials
 from simulator.planning.winner import Winner
 
@@ -30,13 +31,17 @@ NO_RATE = 1e-9
 
 @dataclass
 class Rated:
-    """One option with its replicas and the highest rate (requests/s) that keeps the promises."""
+    """One option with its replicas and the highest rate (requests/s) that keeps the promises.
+
+    ``sure``: the fleet at the rate that keeps them with the confidence asked for, once it is known and if there is one.
+    """
 
     option: Option
     replicas: int
     rate: float
     method: str = CLOSED_FORM
     confirmed: bool = False
+    sure: SureFleet | None = None
 
 
 def plan_rate(
@@ -70,12 +75,13 @@ def plan_rate(
         lone = alone or [(r.option, trials.run(r.option, 1, ALONE * r.option.capacity)) for r in rated]
         impossible = impossible_promises(lone, trials.promises) if lone else []
         return Answer(meta, None, impossible=impossible, left_out=left_out)
-    best = _confirmed(settled, trials)
-    winner = _winner(best, trials, spare, cost_basis)
+    gamble = _confirmed(settled, trials)
+    best = _surest(settled, trials) or gamble
+    winner = _winner(best, gamble, trials, spare, cost_basis)
     runners = []
     for r in sorted((r for r in rated if r is not best), key=lambda r: (-r.rate, r.option.family)):
         fleet = sized(r.option, r.replicas, spare, max(r.rate, NO_RATE), cost_basis)
-        runners.append(RunnerUp(fleet.kind, _fails(r, best, trials), fleet, r.method))
+        runners.append(RunnerUp(fleet.kind, _fails(r, winner.rate_per_s, trials), fleet, r.method))
     runners += [hopeless(option.kind, outcome, trials.promises) for option, outcome in alone]
     points = frontier(best.option, best.replicas, best.rate, trials)
     return Answer(meta, winner, runners, frontier=points, left_out=left_out)
@@ -135,18 +141,39 @@ def _confirmed(settled: Sequence[Rated], trials: Trials) -> Rated:
     return best
 
 
-def _winner(best: Rated, trials: Trials, spare: int, cost_basis: str) -> Winner:
-    outcome = trials.run(best.option, best.replicas, best.rate)
-    latencies = fleet_latencies(best.option, best.rate / best.replicas, trials.promises)
-    sure = margin([best.option], latencies, outcome.reached, trials.promises, trials.seed, trials.progress)
-    lower = LowerRate(None, None) if sure.load is None else LowerRate(1.0 - sure.load, sure.load * best.rate)
-    fleet = sized(best.option, best.replicas, spare, best.rate, cost_basis)
-    return Winner(fleet, assurance(trials.promises, outcome, sure, lower))
+def _surest(settled: Sequence[Rated], trials: Trials) -> Rated | None:
+    """The option with the highest rate that is kept with confidence; None if none is."""
+    best: Rated | None = None
+    for one in sorted(settled, key=lambda r: (-r.rate, r.option.family)):
+        if best is not None and best.sure is not None and one.rate <= best.sure.rate:
+            break
+        one.sure = sure_rate(one.option, one.replicas, trials, one.rate)
+        if one.sure is not None and (best is None or best.sure is None or one.sure.rate > best.sure.rate):
+            best = one
+    return best
 
 
-def _fails(entry: Rated, best: Rated, trials: Trials) -> str:
+def _winner(best: Rated, gamble: Rated, trials: Trials, spare: int, cost_basis: str) -> Winner:
+    """The sure rate of the best option, and the gamble if it is higher; without a sure rate the gamble itself."""
+    most = SureFleet.of(gamble.option, gamble.replicas, trials, gamble.rate)
+    sure = best.sure or most
+    fleet = sized(best.option, best.replicas, spare, sure.rate, cost_basis)
+    beside = None
+    if best.sure is not None and gamble.rate > sure.rate:
+        more = sized(gamble.option, gamble.replicas, spare, gamble.rate, cost_basis)
+        money, probability = more.cost.usd_per_hour, most.margin.probability
+        beside = Gamble(gamble.option.family, gamble.replicas, more.gpus, gamble.rate, money, probability)
+    return Winner(fleet, assurance(trials.promises, sure.outcome, sure.margin, trials.confidence), beside)
+
+
+def _fails(entry: Rated, rate: float, trials: Trials) -> str:
     """What an option fails on at the rate of the winner."""
     if entry.method == CLOSED_FORM:
         return "closed form only"
-    outcome = trials.run(entry.option, entry.replicas, best.rate)
-    return failing(outcome, trials.promises, f"at {best.rate:.3g} req/s")
+    if entry.rate >= rate:
+        percent = f"{100 * trials.confidence:g} %"
+        if entry.sure is None:
+            return f"no rate holds with {percent}"
+        return f"{percent} allows {entry.sure.rate:.3g} req/s"
+    outcome = trials.run(entry.option, entry.replicas, rate)
+    return failing(outcome, trials.promises, f"at {rate:.3g} req/s")

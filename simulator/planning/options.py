@@ -116,7 +116,13 @@ def make_options(
                 except InputError as fault:
                     left_out.append(f"{name}: {fault}")
                     continue
-                speculation = depth_speculation(base, acceptance, k)
+                try:
+                    speculation = depth_speculation(base, acceptance, k)
+                except InputError as fault:
+                    if acceptance.given and base.deployment.model.mtp_layers:
+                        raise
+                    left_out.append(f"{name}: {str(fault).removeprefix(f'--mtp {k}: ')}")
+                    continue
                 cap = memory_cap(deployment, k, tokens, lengths.longest)
                 if cap < 1:
                     left_out.append(f"{name}: not even one request fits in memory")

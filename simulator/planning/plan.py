@@ -14,7 +14,7 @@ from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
 from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
-from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, make_scenario
+from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, parse_promises
@@ -28,7 +28,7 @@ def plan(
     gpus: int | None = None,
     promises: Sequence[str | Promise] = (),
     cv: float = 1.0,
-    lengths: str | Lengths = "fixed",
+    lengths: str | Lengths | None = None,
     tp: Sequence[int] = (1, 2, 4, 8),
     ep: Sequence[int] = (1,),
     mtp: Sequence[int] = (0, 1, 2, 3),
@@ -39,6 +39,7 @@ def plan(
     kv_bandwidth_gb_s: float = 50.0,
     router: str = "least-outstanding",
     seed: int = 0,
+    confidence: float = 95.0,
     cost_basis: str = "hyperscaler",
     resume: str | None = None,
     progress: Progress = silent,
@@ -52,7 +53,8 @@ def plan(
         gpus: GPUs in all: find the highest rate.
         promises: at least one, such as ``"ttft-p99=2s"`` or ``"tpot-p95=25ms"``.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty.
-        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``.
+        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the
+            scenario's range ratio (0.8), as the published benchmarks draw them.
         tp: GPUs per replica to choose from; what the hardware or model cannot do is left out and named.
         ep: expert-parallel ranks to choose from.
         mtp: draft depths to choose from; 0 is off.
@@ -63,6 +65,7 @@ def plan(
         kv_bandwidth_gb_s: per GPU between the pools, one way, GB/s.
         router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
         seed: of everything drawn; the same seed gives the same plan.
+        confidence: per cent with which all promises shall hold in spite of what the calibration leaves uncertain.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         resume: file that keeps what was simulated, to go on after an interruption.
         progress: told what is being done.
@@ -92,6 +95,7 @@ def plan(
         spare=spare,
         router=router.lower(),
         seed=seed,
+        confidence=confidence,
         cost_basis=cost_basis.lower(),
         resume=resume,
         kv_bandwidth=kv_bandwidth_gb_s * GIGA if pools else None,
@@ -115,6 +119,7 @@ def plan_fleet(
     spare: int = 0,
     router: str = "least-outstanding",
     seed: int = 0,
+    confidence: float = 95.0,
     cost_basis: str = "hyperscaler",
     resume: str | None = None,
     kv_bandwidth: float | None = None,
@@ -137,6 +142,7 @@ def plan_fleet(
         spare: replicas that stand by for a failure and cost as much (1: N+1).
         router: a key of :data:`simulator.serving.fleet.ROUTERS`.
         seed: of everything drawn; the same seed gives the same plan.
+        confidence: per cent with which all promises shall hold in spite of what the calibration leaves uncertain.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         resume: file that keeps what was simulated, to go on after an interruption.
         kv_bandwidth: bytes/s per GPU between nodes: disaggregated prefill and decode pools compete too.
@@ -145,11 +151,13 @@ def plan_fleet(
     Raises:
         InputError: bad arguments, or a promise below the time of a single step of every option.
     """
+    if lengths.kind == "empirical":
+        base = for_lengths(base, lengths.moments[0])
     check_promised(promises)
     check_fleet(1, router, None, seed)
     cost_basis_price(base.deployment, cost_basis)
     check_asked(rate, gpus)
-    check_choices(rate, spare, kv_bandwidth, max_running)
+    check_choices(rate, spare, kv_bandwidth, max_running, confidence)
     traffic = make_traffic(rate if rate is not None else 1.0, lengths, cv=cv)
     options, left_out = make_options(
         base, lengths, acceptance or Acceptance(), tp=tp, ep=ep, depths=depths, max_running=max_running
@@ -160,11 +168,12 @@ def plan_fleet(
         "ep_choices": list(ep),
         "spec_tokens_choices": list(depths),
         "spare_replicas": spare,
+        "confidence": confidence / 100,
         "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
         "outside_calibration": outside(base, options),
     }
     inputs = meta | {"max_running": max_running, "plans": [o.replica.target.tobytes().hex() for o in options]}
-    trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress)
+    trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress, confidence / 100)
     if gpus is not None:
         return plan_rate(options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
     assert rate is not None

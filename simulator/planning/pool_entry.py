@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.planning.margin import Latencies, Replicas
 from simulator.planning.options import ALMOST_IDLE, Option
 from simulator.planning.trials import Outcome, Trials
 from simulator.planning.winner import pools_name
+from simulator.prediction.latencies import decode_form, pool_latencies, pool_odds, prefill_form
+from simulator.prediction.odds import Latencies, Odds
 from simulator.serving.fleet import Fleet
-from simulator.serving.pools import Pools, decode_only, kv_transfer, pool_fleets
-from simulator.serving.replica import Replica
-from simulator.serving.steady_state import SteadyState, steady_state
-from simulator.speculation.acceptance import OFF, Speculation
+from simulator.serving.pools import Pools, kv_transfer, pool_fleets
+from simulator.serving.steady_state import SteadyState
+from simulator.speculation.acceptance import OFF
 from simulator.traffic.promises import Promise
 
 
@@ -41,14 +41,19 @@ class PoolEntry:
     @property
     def knee(self) -> float:
         """Requests/s beyond which the queue of one of the pools grows, by the closed form."""
-        prefill = prefill_form(self.prefill, self.prefill.replica, ALMOST_IDLE).capacity
-        decode = decode_form(self.decode, self.decode.replica, self.decode.scenario.speculation, ALMOST_IDLE).capacity
-        return min(prefill * self.prefills, decode * self.decodes)
+        return min(
+            prefill_knee(self.prefill) * self.prefills, decode_at(self.decode, ALMOST_IDLE).capacity * self.decodes
+        )
 
     @property
     def transfer(self) -> float:
         """Seconds that the caches of a mean prompt take."""
         return float(self.pools().transfer.seconds(self.decode.moments[0]))
+
+    def odds(self, trials: Trials, rate: float) -> Odds:
+        """Draws of the pools at about their size, for ``rate`` requests/s."""
+        scenarios = self.prefill.scenario, self.decode.scenario
+        return pool_odds(*scenarios, self.pools(), self.decode.moments, rate, trials.promises, trials.seed)
 
     def pools(self, prefills: int | None = None, decodes: int | None = None) -> Pools:
         """The pools, or others of the same kind."""
@@ -65,31 +70,15 @@ class PoolEntry:
         return trials.run_pools(self.pools(), self.name, self.decode, rate, number)
 
     def latencies(self, rate: float, promises: Sequence[Promise]) -> Latencies:
-        """Promised percentiles of the pools by the closed form, at a part of ``rate`` requests/s."""
-        mean_out, transfer = self.decode.moments[2], self.transfer
-
-        def latencies(replicas: Replicas, part: float) -> list[float]:
-            (prefill, _off), (decode, spec) = replicas
-            first = prefill_form(self.prefill, prefill, part * rate / self.prefills)
-            rest = decode_form(self.decode, decode, spec, part * rate / self.decodes)
-            handing = {"ttft": 0.0, "tpot": transfer / max(mean_out - 1.0, 1.0), "e2e": transfer + first.ttft(50.0)}
-
-            def value(promise: Promise) -> float:
-                if promise.metric == "ttft":
-                    return first.ttft(promise.percentile)
-                return handing[promise.metric] + rest.latency(promise.metric, promise.percentile)
-
-            return [value(promise) for promise in promises]
-
-        return latencies
+        """Promised percentiles of the pools by the closed form at ``rate`` requests/s."""
+        return pool_latencies(self.pools(), self.decode.moments, rate, promises)
 
 
-def prefill_form(option: Option, replica: Replica, rate: float) -> SteadyState:
-    """Steady state of a replica that only prefills, at ``rate`` requests/s, as one whose answers have one token."""
-    mean_in, sd_in, _mean_out, _sd_out = option.moments
-    return steady_state(replica, OFF, option.cap, (mean_in, sd_in, 1.0, 0.0), rate)
+def prefill_knee(option: Option) -> float:
+    """Requests/s that one replica prefills at most."""
+    return prefill_form(option.replica, option.cap, option.moments, ALMOST_IDLE).capacity
 
 
-def decode_form(option: Option, replica: Replica, speculation: Speculation, rate: float) -> SteadyState:
-    """Steady state of a replica that only decodes, at ``rate`` requests/s."""
-    return steady_state(decode_only(replica), speculation, option.cap, option.moments, rate)
+def decode_at(option: Option, rate: float) -> SteadyState:
+    """Steady state of one replica that only decodes, at ``rate`` requests/s."""
+    return decode_form(option.replica, option.scenario.speculation, option.cap, option.moments, rate)

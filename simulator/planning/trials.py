@@ -60,7 +60,10 @@ class Outcome:
 
 @dataclass
 class Trials:
-    """Runs trials and remembers them. Seeds are derived from ``seed``; the same ones serve every fleet."""
+    """Runs trials and remembers them. Seeds are derived from ``seed``; the same ones serve every fleet.
+
+    ``confidence``: the probability with which the promises shall hold in spite of the calibration.
+    """
 
     traffic: Traffic
     promises: tuple[Promise, ...]
@@ -68,6 +71,7 @@ class Trials:
     seed: int
     ledger: Ledger
     progress: Callable[[str], None]
+    confidence: float = 0.95
 
     def __post_init__(self) -> None:
         """Begin without drawn traffic."""

@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.planning.assurance import Assurance
+from simulator.planning.gamble import Gamble
 from simulator.planning.replica_kind import ReplicaKind
 from simulator.planning.sized_fleet import SizedFleet
 from simulator.results.words import replica_name
 from simulator.serving.fleet_cost import Cost
+from simulator.serving.pools import pools_scope
 from simulator.units import GIGA, KILO
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The fleet that keeps the promises with the least GPUs, or at the highest rate."""
+    """The fleet that keeps the promises with the least GPUs, or at the highest rate, with the confidence asked for.
+
+    ``gamble``: what is cheaper but less sure, if anything is.
+    """
 
     fleet: SizedFleet
     sure: Assurance
+    gamble: Gamble | None = None
 
     @property
     def name(self) -> str:
@@ -51,8 +57,8 @@ class Winner:
         return self.fleet.cost
 
     def as_row(self) -> dict[str, Any]:
-        """Columns of the fleet, then how sure it is."""
-        return self.fleet.as_row() | self.sure.as_row()
+        """Columns of the fleet, then how sure it is, and the ``gamble``."""
+        return self.fleet.as_row() | self.sure.as_row() | _row_of(self.gamble)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ class PoolWinner:
     knee_per_s: float
     cost: Cost
     sure: Assurance
+    gamble: Gamble | None = None
 
     @property
     def name(self) -> str:
@@ -129,8 +136,14 @@ class PoolWinner:
             "knee_per_s": self.knee_per_s,
             "headroom_to_knee": self.headroom_to_knee,
             **self.sure.as_row(),
+            **_row_of(self.gamble),
+            **pools_scope(),
             **self.cost.as_row(),
         }
+
+
+def _row_of(gamble: Gamble | None) -> dict[str, Any]:
+    return {"gamble": None if gamble is None else gamble.as_row()}
 
 
 def prefill_name(kind: ReplicaKind) -> str:

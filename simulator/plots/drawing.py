@@ -72,6 +72,11 @@ def _comparison(matched: Matched, title: str) -> Figure:
     from simulator.plots.matched import comparison_figure
 
     fronts = matched.fronts
+    if "mtp" not in fronts:
+        from simulator.plots.curves import curves_figure
+
+        rows = list(matched.frontier["off"])
+        return curves_figure([{"label": "Off", "rows": rows}], title=title or words.title(matched.meta))
     return comparison_figure(fronts["mtp"], fronts["off"], matched.comparison, title or words.title(matched.meta))
 
 

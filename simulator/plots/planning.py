@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from simulator.planning.answer import Answer
 from simulator.planning.assurance import PromiseKept
 from simulator.planning.runner_up import CLOSED_FORM
+from simulator.planning.sized_fleet import SizedFleet
 from simulator.planning.winner import PoolWinner, Winner, decode_name, prefill_name
 from simulator.plots.style import BLUE, GREEN, INK, MUTED, VERMILLION, new_figure, plain, plain_numbers, styled
 
@@ -77,15 +78,25 @@ def _bars(answer: Answer, rated: bool) -> list[Bar]:
     for one in answer.runners_up:
         if one.fleet is not None:
             length = float(one.fleet.rate_per_s if rated else one.fleet.gpus)
-            bars.append(Bar(f"{one.replicas} x {one.name}", length, one.method == CLOSED_FORM))
+            bars.append(Bar(_counted(one.fleet), length, one.method == CLOSED_FORM))
     return bars
 
 
 def _label(w: Winner | PoolWinner) -> str:
     if isinstance(w, PoolWinner):
-        prefill = f"{w.prefill.replicas} x {prefill_name(w.prefill.kind)}"
-        return f"{prefill}\n+ {w.decode.replicas} x {decode_name(w.decode.kind)}"
-    return f"{w.replicas} x {w.name}"
+        spare = _spare(w.spare_replicas)
+        prefill = f"{w.prefill.replicas}{spare} x {prefill_name(w.prefill.kind)}"
+        return f"{prefill}\n+ {w.decode.replicas}{spare} x {decode_name(w.decode.kind)}"
+    return _counted(w.fleet)
+
+
+def _counted(fleet: SizedFleet) -> str:
+    """Such as ``25 + 1 spare x TP2 MTP 3``: a bar counts the GPUs of the spares too."""
+    return f"{fleet.replicas}{_spare(fleet.spare_replicas)} x {fleet.kind.name}"
+
+
+def _spare(replicas: int) -> str:
+    return f" + {replicas} spare" if replicas else ""
 
 
 def _promises(axes: Axes, promises: Sequence[PromiseKept]) -> None:

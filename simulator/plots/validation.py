@@ -41,6 +41,7 @@ WORDS = {
     "above_roof": "above the roof",
     "slower_than_expected": "slow",
     "faster_than_expected": "fast",
+    "throughput_outlier": "throughput outlier",
     "ttft_outlier": "TTFT outlier",
     "ttft_bimodal": "TTFT bimodal",
     "tp_times_ep": "TP x EP",

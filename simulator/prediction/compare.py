@@ -11,7 +11,7 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier, pareto_front
 from simulator.prediction.frontier import front_rule as rule_of
-from simulator.prediction.matched import LABELS, Band, Comparison, MatchedPoint, Spec, read_fronts
+from simulator.prediction.matched import LABELS, Band, Comparison, MatchedPoint, Spec, read_alone, read_fronts
 from simulator.prediction.several import CONCURRENCIES, as_grid, predict, with_tp
 from simulator.prediction.ties import TiedFronts
 from simulator.results.table import Result
@@ -80,7 +80,8 @@ def compare(
     """Compare a scenario with MTP to the same scenario without, each at its best concurrency and TP.
 
     Args:
-        scenario: with speculation on; None: the default one with MTP 3, on TP2 and TP4.
+        scenario: with speculation on; None: the default one with MTP 3, on TP2 and TP4. Of a model that has no MTP
+            layer, Off is read alone.
         concurrencies: swept; those whose caches do not fit are left out and noted. None: 4 to 256 in powers of two.
         tp: tensor parallelism degrees swept; none: the scenario's own.
         at: interactivities in tok/s/user; none: three to five round ones inside the band where both curves exist.
@@ -103,7 +104,8 @@ def compare(
     """
     if scenario is None:
         scenario, tp = make_scenario(mtp=3), tp or (() if sweep else (2, 4))
-    if scenario.speculation.tokens == 0:
+    alone = scenario.deployment.model.mtp_layers == 0
+    if scenario.speculation.tokens == 0 and not alone:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
     for value in at:
         if not (math.isfinite(value) and value > 0):
@@ -112,7 +114,8 @@ def compare(
     grid = as_grid(sweep) if sweep else None
     if grid is not None and tp:
         raise InputError("--sweep states the TP of each run: expected no --tp beside it")
-    sides: dict[Spec, Scenario] = {"mtp": scenario, "off": replace(scenario, speculation=OFF)}
+    sides: dict[Spec, Scenario] = {} if alone else {"mtp": scenario}
+    sides["off"] = replace(scenario, speculation=OFF)
     scenarios = {spec: [with_tp(side, n) for n in tp] or [side] for spec, side in sides.items()}
     clients = concurrencies if grid is not None or concurrencies is not None else CONCURRENCIES
     tables = {
@@ -130,11 +133,12 @@ def compare(
     }
     tied = {spec: TiedFronts.from_points(front_columns(table.rows), rule) for spec, table in tables.items()}
     fronts = {spec: one.front for spec, one in tied.items()}
-    points = tuple(at) or round_interactivities(fronts["mtp"].band, fronts["off"].band)
-    comparison = read_fronts(fronts["mtp"], fronts["off"], points)
+    off = fronts["off"]
+    points = tuple(at) or round_interactivities(fronts.get("mtp", off).band, off.band)
+    comparison = read_alone(off, points) if alone else read_fronts(fronts["mtp"], off, points)
     return Matched(
         meta={
-            **tables["mtp"].meta,
+            **next(iter(tables.values())).meta,
             "sweep": None if grid is None else str(grid),
             "front_rule": rule,
             "left_out": [note for t in tables.values() for note in t.meta["left_out"]],

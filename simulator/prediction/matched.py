@@ -41,14 +41,14 @@ class Comparison:
 
     Attributes:
         points: for each interactivity asked for, MTP and then Off.
-        mtp_band: interactivities (tok/s/user) where the MTP curve exists.
+        mtp_band: interactivities (tok/s/user) where the MTP curve exists; None for a model without MTP.
         off_band: the same of Off.
         band: where both exist; None when they nowhere do.
         sentences: one per interactivity asked for, then one on the band.
     """
 
     points: tuple[MatchedPoint, ...]
-    mtp_band: Band
+    mtp_band: Band | None
     off_band: Band
     band: Band | None
     sentences: tuple[str, ...]
@@ -90,6 +90,12 @@ def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison
         band=band,
         sentences=(*sentences, _band_sentence(mtp.band, off.band, band)),
     )
+
+
+def read_alone(off: Frontier, at: Sequence[float]) -> Comparison:
+    """Off alone at interactivities (tok/s/user), of a model that has no MTP layer."""
+    sentences = ("the model has no MTP layer: Off alone", f"the Off curve exists {_span(off.band)}")
+    return Comparison(tuple(_read("off", off, value) for value in at), None, off.band, None, sentences)
 
 
 def _read(spec: Spec, frontier: Frontier, interactivity: float) -> MatchedPoint:

@@ -8,11 +8,14 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.prediction.pools import PrefillPool
 from simulator.prediction.predict import check_concurrencies, predict_one
+from simulator.prediction.predict_pools import predict_pools
 from simulator.results.table import ResultTable
 from simulator.results.words import replica_name
 from simulator.serving.scenario import Scenario, make_scenario
 from simulator.traffic.sweeps import Grid, parse_grid
+from simulator.units import GIGA
 
 CONCURRENCIES = (4, 8, 16, 32, 64, 128, 256)
 """Concurrencies swept when none are named."""
@@ -28,6 +31,9 @@ def predict(
     cost_basis: str = "hyperscaler",
     intervals: bool = True,
     over_memory: str = "refuse",
+    prefill_tp: int | None = None,
+    prefill_replicas: int = 1,
+    kv_bandwidth_gb_s: float = 50.0,
 ) -> ResultTable:
     """What one or several scenarios deliver at each concurrency: one row each, and every input beside them.
 
@@ -45,6 +51,10 @@ def predict(
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: add ``*_lo`` and ``*_hi``, the ends of 90 % intervals.
         over_memory: ``refuse`` a concurrency whose caches do not fit, ``leave-out`` it, or ``queue`` what does not.
+        prefill_tp: TP of a pool that only prefills; the scenario's replica then only decodes, and every figure per GPU
+            counts the GPUs of both.
+        prefill_replicas: replicas of that pool.
+        kv_bandwidth_gb_s: per GPU between the pools, one way, GB/s.
 
     Raises:
         InputError: no scenario, bad arguments, or what does not fit in memory (with the arithmetic).
@@ -82,18 +92,15 @@ def predict(
     elif over_memory == "refuse":
         for scenario, clients in loads:
             scenario.check_memory(max(clients))
-    tables = [
-        predict_one(
-            scenario,
-            fits,
-            method=method,
-            seed=seed,
-            cost_basis=cost_basis,
-            intervals=intervals,
-            over_memory="queue" if over_memory == "queue" else "refuse",
-        )
-        for scenario, fits in loads
-    ]
+    same: dict[str, Any] = {"seed": seed, "cost_basis": cost_basis, "intervals": intervals}
+    if prefill_tp is not None:
+        prefill = PrefillPool(prefill_tp, prefill_replicas, kv_bandwidth_gb_s * GIGA)
+        if method != "des":
+            raise InputError("--method: pools that prefill are simulated by discrete events (des) alone")
+        tables = [predict_pools(scenario, fits, prefill, **same) for scenario, fits in loads]
+    else:
+        over = "queue" if over_memory == "queue" else "refuse"
+        tables = [predict_one(scenario, fits, method=method, over_memory=over, **same) for scenario, fits in loads]
     table = merge([with_parallelism(t, s) for t, (s, _) in zip(tables, loads, strict=True)])
     return ResultTable({**table.meta, "left_out": left_out}, table.rows)
 

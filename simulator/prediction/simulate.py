@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from simulator import kernels as kn
 from simulator.errors import InputError
-from simulator.facts.deployment import check_deployment
+from simulator.prediction.latencies import with_odds
+from simulator.prediction.pools import PrefillPool
 from simulator.results.table import Result
 from simulator.serving.delivered import Delivered, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.fleet_cost import Cost, fleet_cost
-from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets, simulate_pools
+from simulator.serving.pools import Pools, simulate_pools
 from simulator.serving.replica import Replica, build_replica
-from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
-from simulator.speculation.acceptance import OFF
+from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, check_promises, parse_promises
-from simulator.units import GIGA, KILO, duration_text, parse_duration
-
-
-@dataclass(frozen=True)
-class PrefillPool:
-    """A pool that prefills for the replicas that decode; ``kv_bandwidth``: bytes/s per GPU between the two."""
-
-    tp: int
-    replicas: int
-    kv_bandwidth: float = KV_BANDWIDTH
+from simulator.units import GIGA, duration_text, parse_duration
 
 
 @dataclass(frozen=True)
@@ -52,9 +42,15 @@ class Simulation(Result):
         """What was delivered (latencies in ms), the GPUs and their cost under the names of their columns."""
         return self.delivered.as_row() | {"gpus": self.fleet.total_gpus} | self.cost.as_row()
 
+    @property
+    def kept(self) -> bool:
+        """Whether every promise is kept; of none, none is broken."""
+        return all(reached.kept for reached in self.delivered.promises)
+
     def records(self) -> list[Mapping[str, Any]]:
-        """The figures, without the promises."""
-        return [{name: value for name, value in self.figures.items() if name != "promises"}]
+        """The figures, without the promises; of pools with their ``scope``."""
+        scope = {name: self.meta[name] for name in ("scope", "scope_reasons") if name in self.meta}
+        return [{name: value for name, value in self.figures.items() if name != "promises"} | scope]
 
     def document(self) -> Mapping[str, Any]:
         """``meta``, ``figures``."""
@@ -69,7 +65,7 @@ def simulate(
     trace: str | None = None,
     cv: float = 1.0,
     duration: str | float | None = None,
-    lengths: str | Lengths = "fixed",
+    lengths: str | Lengths | None = None,
     replicas: int = 1,
     router: str = "least-outstanding",
     max_running: int | None = None,
@@ -90,7 +86,8 @@ def simulate(
         trace: CSV file ``arrival_s,input_tokens,output_tokens``, or JSONL with the fields of the Mooncake trace.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty, 0 even.
         duration: such as ``"10min"``, or seconds; None: an hour, a profile's day, a trace's own length.
-        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``.
+        lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the
+            scenario's range ratio (0.8), as the published benchmarks draw them.
         replicas: equal replicas behind the router.
         router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
         max_running: requests that one replica runs at once; None: what fits in memory.
@@ -160,6 +157,8 @@ def simulate_traffic(
     """
     check_fleet(replicas, router, queue_limit, seed)
     check_promises(promises)
+    if traffic.trace is not None or traffic.lengths.kind == "empirical":
+        scenario = for_lengths(scenario, traffic.mean_lengths()[0])
     cost_basis_price(scenario.deployment, cost_basis)
     replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     check_against_one_step(replica, traffic, promises)
@@ -170,41 +169,16 @@ def simulate_traffic(
     if prefill is None:
         run = simulate_fleet(decode, traffic, seed)
     else:
-        fleet = make_pools(scenario, decode, prefill, traffic)
+        if queue_limit is not None:
+            raise InputError("--queue-limit: not with a prefill pool, whose queue has no limit")
+        fleet = prefill.before(decode, scenario, fleet_cap(prefill.scenario(scenario), traffic, None))
         run = simulate_pools(fleet, traffic, seed)
-        meta |= {
-            "prefill_tp": prefill.tp,
-            "prefill_replicas": prefill.replicas,
-            "kv_bandwidth_gb_s_per_gpu": prefill.kv_bandwidth / GIGA,
-            "kv_transfer_ms": KILO * float(fleet.transfer.seconds(traffic.mean_lengths()[0])),
-        }
-    delivered = summarise(fleet, run, traffic, promises)
+        meta |= prefill.meta(fleet, traffic.mean_lengths()[0])
+    before = None if prefill is None else prefill.scenario(scenario)
+    delivered = with_odds(summarise(fleet, run, traffic, promises), scenario, fleet, traffic, seed, before)
     tok_s = delivered.load.total_tok_s_gpu * fleet.total_gpus
     cost = fleet_cost(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
     return Simulation(meta, fleet, traffic, tuple(promises), run, delivered, cost)
-
-
-def make_pools(scenario: Scenario, decode: Fleet, prefill: PrefillPool, traffic: Traffic) -> Pools:
-    """Both pools; the prefill replicas differ from the decode replicas in their TP only.
-
-    Raises:
-        InputError: a queue limit, a TP, count or bandwidth out of range, what does not fit in memory.
-    """
-    if decode.queue_limit is not None:
-        raise InputError("--queue-limit: not with a prefill pool, whose queue has no limit")
-    check_fleet(prefill.replicas, decode.router, None, 0, "--prefill-replicas")
-    if not (math.isfinite(prefill.kv_bandwidth) and prefill.kv_bandwidth > 0):
-        raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {prefill.kv_bandwidth / GIGA:g}")
-    if isinstance(prefill.tp, bool) or prefill.tp < 1:
-        raise InputError(f"--prefill-tp: expected a whole number of at least 1, found {prefill.tp}")
-    deployment = scenario.deployment.model_copy(update={"tp": prefill.tp, "ep": 1, "dp": 1})
-    check_deployment(deployment)
-    own = replace(scenario, deployment=deployment)
-    replica = build_replica(deployment, scenario.speculation, scenario.calibration.values())
-    fleet = Fleet(replica, OFF, prefill.tp, fleet_cap(own, traffic, None), prefill.replicas, decode.router)
-    smaller = min(prefill.tp, scenario.deployment.tp)
-    transfer = kv_transfer(scenario.deployment, smaller, scenario.speculation.tokens, prefill.kv_bandwidth)
-    return pool_fleets(fleet, decode, transfer)
 
 
 def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> int:

@@ -31,6 +31,21 @@ def title(meta: Mapping[str, Any]) -> str:
     )
 
 
+def header(meta: Mapping[str, Any]) -> str:
+    """What runs, and how lengths spread."""
+    ratio = meta["range_ratio"]
+    return f"{title(meta)}, {'fixed' if ratio == 1 else f'uniform from {ratio:g} of that'}"
+
+
+def pool(meta: Mapping[str, Any]) -> str:
+    """The pool that prefills and the scope of the figures, in words."""
+    return (
+        f"behind {meta['prefill_replicas']} of TP{meta['prefill_tp']} that prefill (the caches take "
+        f"{meta['kv_transfer_ms']:.3g} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU); scope: "
+        f"{meta['scope']} ({'; '.join(meta['scope_reasons'])})"
+    )
+
+
 def values(meta: Mapping[str, Any], key: str) -> list[Any]:
     """The values of one input over all scenarios, each once."""
     found = [scenario[key] for scenario in meta.get("scenarios", [meta]) if key in scenario] or [meta[key]]

@@ -20,20 +20,27 @@ Flags = NDArray[np.bool_]
 class Reached:
     """What a run reached of one promise; a saturated fleet keeps none.
 
-    ``seconds``: the promised percentile, infinite if so many requests were refused or never end.
+    ``seconds``: the promised percentile, infinite if so many requests were refused or never end. ``interval``: 90 %, s,
+    and ``probability`` that the promise holds, given what the calibration leaves uncertain; None if nothing is steady.
     """
 
     promise: Promise
     seconds: float
     kept: bool
+    interval: tuple[float, float] | None = None
+    probability: float | None = None
 
     def as_row(self) -> dict[str, Any]:
-        """``promise``, ``limit_s``, ``reached_s``, ``kept``."""
+        """``promise``, ``limit_s``, ``reached_s`` with its ends, ``kept``, ``probability``."""
+        low, high = self.interval or (None, None)
         return {
             "promise": self.promise.name,
             "limit_s": self.promise.limit,
             "reached_s": self.seconds,
+            "reached_s_lo": low,
+            "reached_s_hi": high,
             "kept": self.kept,
+            "probability": self.probability,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -46,13 +46,19 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A deployment under the closed-loop benchmark with one speculation setting and one calibration."""
+    """A deployment under the closed-loop benchmark with one speculation setting and one calibration.
+
+    ``forced``: where the calibration was applied outside of what it was fitted to. ``by_rule``: nobody named the
+    calibration. ``stated``: the acceptance that the user stated, if any.
+    """
 
     deployment: Deployment
     workload: Workload
     speculation: sp.Speculation
     calibration: Calibration
     forced: tuple[str, ...] = ()
+    by_rule: bool = False
+    stated: Acceptance = Acceptance()
 
     @property
     def max_concurrency(self) -> int:
@@ -152,17 +158,37 @@ def make_scenario(
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
     )
+    workload = resolve_workload(isl, osl, range_ratio, requests_per_client)
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if isinstance(mtp, bool) or not isinstance(mtp, int):
         raise InputError(f"--mtp: expected a whole number, 0 for off, found {mtp!r}")
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
     return Scenario(
         deployment=deployment,
-        workload=resolve_workload(isl, osl, range_ratio, requests_per_client),
+        workload=workload,
         speculation=resolve_speculation(mtp, stated, deployment.model, chosen),
         calibration=chosen,
         forced=forced,
+        by_rule=calibration is None,
+        stated=stated,
     )
+
+
+def for_lengths(scenario: Scenario, mean_isl: float) -> Scenario:
+    """The same scenario for traffic of another mean input length (tokens), with the calibration that its rule chooses.
+
+    A calibration that the user named stays, and so does an acceptance that is not the rule's.
+    """
+    if not scenario.by_rule:
+        return scenario
+    before, model, k = scenario.calibration, scenario.deployment.model, scenario.speculation.tokens
+    after = default_calibration(scenario.deployment, mean_isl)
+    if after.name == before.name:
+        return scenario
+    speculation = scenario.speculation
+    if k and speculation == resolve_speculation(k, scenario.stated, model, before):
+        speculation = resolve_speculation(k, scenario.stated, model, after)
+    return replace(scenario, calibration=after, speculation=speculation)
 
 
 def published_acceptance(model: str = "qwen3.5-397b-a17b") -> str | None:
@@ -242,7 +268,10 @@ def resolve_calibration(
 
 
 def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibration: Calibration) -> sp.Speculation:
-    """Draft depth and acceptance; without an acceptance the calibration's fitted one or the model's published profile.
+    """Draft depth and acceptance, by the one rule: stated, else fitted by the calibration, else the model's default.
+
+    Acceptance belongs to the text. A calibration is fitted to random tokens, as the benchmarks send them, and the
+    default profile of a model is of random tokens too; other text (chat, coding, GSM8K) is a profile to name.
 
     Raises:
         InputError: acceptance without MTP, several acceptances, a model without an MTP layer, values out of range.
@@ -271,7 +300,7 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
     if name is None:
         raise InputError(f"--mtp {k}: model {model.name} has no published acceptance; give --acceptance-length")
     profile = load_acceptance(name)
-    return sp.from_length_table(list(profile.acceptance_length.values()), k, f"published profile {name}")
+    return sp.from_length_table(list(profile.acceptance_length.values()), k, profile.described(k))
 
 
 def cost_basis_price(deployment: Deployment, basis: str) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from simulator.facts.quantities import Spec
 from simulator.facts.reading import read_mapping, validate
@@ -23,8 +24,13 @@ class AcceptanceProfile(Spec):
     method: str = Field(description="drafting method: MTP, EAGLE3, DSpark")
     source: str
     dataset: str
+    text: Literal["random", "chat", "coding", "gsm8k"] | None = Field(
+        default=None, description="kind of text, to which acceptance belongs"
+    )
     thinking: bool
     acceptance_length: dict[int, float] = Field(min_length=1, description="speculative tokens k -> tokens per round")
+    low: dict[int, float] = Field(default_factory=dict, description="least lengths seen on such text")
+    high: dict[int, float] = Field(default_factory=dict, description="greatest lengths seen on such text")
     left_out: dict[int, float] = Field(default_factory=dict, description="published points that are not used")
 
     @field_validator("acceptance_length")
@@ -34,6 +40,37 @@ class AcceptanceProfile(Spec):
         if faults:
             raise ValueError("; ".join(faults))
         return dict(sorted(lengths.items()))
+
+    @model_validator(mode="after")
+    def _spread(self) -> Self:
+        """The spread is of depths that the table has, on either side of it."""
+        for below, above in ((self.low, self.acceptance_length), (self.acceptance_length, self.high)):
+            for k in self.acceptance_length:
+                if k in below and k in above and below[k] > above[k]:
+                    raise ValueError(f"at k = {k} low, acceptance_length and high must rise")
+        extra = (self.low.keys() | self.high.keys()) - self.acceptance_length.keys()
+        if extra:
+            raise ValueError(f"low and high: no acceptance_length at k = {', '.join(map(str, sorted(extra)))}")
+        return self
+
+    def described(self, k: int) -> str:
+        """Name, kind of text and the spread at depth k, in words."""
+        spread = f", {self.low[k]:g} to {self.high[k]:g} seen" if k in self.low and k in self.high else ""
+        return f"profile {self.name}: {text_name(self)}{spread}"
+
+
+TEXTS = {
+    "random": "random tokens",
+    "chat": "chat with the template",
+    "coding": "coding",
+    "gsm8k": "GSM8K",
+}
+"""Kinds of text."""
+
+
+def text_name(profile: AcceptanceProfile) -> str:
+    """The kind of text of a profile, in words."""
+    return "text not stated" if profile.text is None else TEXTS[profile.text]
 
 
 def length_faults(lengths: dict[int, float]) -> list[str]:

@@ -71,17 +71,23 @@ class Traffic:
         send = draw_arrivals(rng, starts, rates, self.duration, self.cv)
         if send.size == 0:
             raise InputError(
-                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; "
-                "take a longer --duration"
+                f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; a longer run has some"
             )
         prompt, output = self.lengths.draw(rng, send.size)
         return Requests(send, prompt, output)
 
+    @property
+    def moments(self) -> tuple[float, float, float, float]:
+        """Mean and standard deviation of the input, then of the output, tokens."""
+        if self.trace is None:
+            return self.lengths.moments
+        tokens = self.trace.prompt, self.trace.output
+        prompt, output = ((float(one.mean()), float(one.std())) for one in tokens)
+        return *prompt, *output
+
     def mean_lengths(self) -> tuple[float, float]:
         """Mean input and output tokens."""
-        if self.trace is not None:
-            return float(self.trace.prompt.mean()), float(self.trace.output.mean())
-        mean_in, _in_sd, mean_out, _out_sd = self.lengths.moments
+        mean_in, _in_sd, mean_out, _out_sd = self.moments
         return mean_in, mean_out
 
     def describe(self) -> str:
@@ -108,8 +114,7 @@ def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duratio
     total = float(expected[-1])
     if total > MOST_REQUESTS:
         raise InputError(
-            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; "
-            "take a shorter --duration"
+            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; a shorter run has fewer"
         )
     if total == 0:
         return np.zeros(0)

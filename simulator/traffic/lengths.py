@@ -81,8 +81,8 @@ class Lengths:
         """A few words."""
         if self.kind == "empirical":
             return f"empirical, {len(self.pairs)} pairs"
-        shape = {"uniform": f" in [{self.shape:g} L, L]", "lognormal": f", cv {self.shape:g}"}.get(self.kind, "")
-        return f"{self.kind}{shape}, {self.isl}/{self.osl} tokens in/out"
+        spread = {"uniform": f"uniform from {self.shape:g} of that", "lognormal": f"lognormal, cv {self.shape:g}"}
+        return f"{self.isl}/{self.osl} tokens in/out, {spread.get(self.kind, self.kind)}"
 
 
 def parse_lengths(text: str, isl: int, osl: int) -> Lengths:
@@ -119,10 +119,14 @@ def parse_lengths(text: str, isl: int, osl: int) -> Lengths:
     return Lengths(kind, isl, osl, shape, text)
 
 
-def lengths_of(lengths: str | Lengths, workload: Workload) -> Lengths:
+def lengths_of(lengths: str | Lengths | None, workload: Workload) -> Lengths:
     """Lengths as :func:`parse_lengths` reads them, with the nominal lengths of a workload; or as they are.
+
+    None: as the closed-loop benchmark of that workload draws them, uniform from its range ratio, fixed at a ratio of 1.
 
     Raises:
         InputError: as of :func:`parse_lengths`.
     """
+    if lengths is None:
+        lengths = "fixed" if workload.range_ratio == 1 else f"uniform:{workload.range_ratio!r}"
     return lengths if isinstance(lengths, Lengths) else parse_lengths(lengths, workload.isl, workload.osl)

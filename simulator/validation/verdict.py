@@ -22,6 +22,7 @@ from simulator.validation.consistency.finding import describe
 from simulator.validation.consistency.gpu_count import check_gpus
 from simulator.validation.consistency.labels import check_comparable, check_duplicates
 from simulator.validation.consistency.shape import check_shape
+from simulator.validation.consistency.throughput import check_throughput
 from simulator.validation.consistency.ttft import check_ttft
 from simulator.validation.curves import Known, label, telling
 from simulator.validation.expectation import BEYOND, Expectations, expectations
@@ -155,7 +156,13 @@ def _together(numbered: Sequence[Row], places: Mapping[int, Place], broken: froz
     files names the right ones.
     """
     sound = [row for row in numbered if row.line not in broken]
-    found = [*check_shape(sound), *check_ttft(sound), *check_duplicates(numbered), *check_comparable(numbered)]
+    found = [
+        *check_shape(sound),
+        *check_ttft(sound),
+        *check_throughput(sound),
+        *check_duplicates(numbered),
+        *check_comparable(numbered),
+    ]
     for f in found:
         message = f.message.rpartition(" (lines ")[0] if f.kind == "duplicate_curve" else f.message
         yield Reason(f.severity, f.kind, message, tuple(places[i] for i in dict.fromkeys(f.lines)), f.data)

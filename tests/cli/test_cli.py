@@ -129,7 +129,7 @@ def test_a_table_keeps_to_the_width_of_the_page(ask: Any, monkeypatch: pytest.Mo
 
 def test_mtp_without_acceptance_says_where_its_acceptance_is_from(ask: Any) -> None:
     text = flat(ask("predict", "--mtp", "3", "--concurrency", "4", *PRIORS))
-    assert "MTP 3: 3.39 tokens per round (published profile qwen3.5-397b-a17b-thinking)" in text
+    assert "MTP 3: 2.81 tokens per round (profile qwen3.5-397b-a17b-random: random tokens, 2.54 to 2.96 seen)" in text
     assert "no calibration: kernel priors" in text
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.facts.reading import load_engine, load_hardware, load_model, names, read_mapping
+from simulator.serving.scenario import make_scenario
 from simulator.speculation.published import length_faults, load_acceptance
 
 LOADERS: dict[str, Callable[[str], Any]] = {
@@ -221,7 +222,7 @@ def test_qwen_acceptance_lengths() -> None:
 def test_acceptance_profiles_carry_every_measured_row() -> None:
     table = resources.files("simulator") / "measurements" / "published" / "acceptance_lengths.csv"
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
-    profiles = [load_acceptance(name) for name in names("acceptance")]
+    profiles = [p for p in map(load_acceptance, names("acceptance")) if p.text == "coding"]
     measured = {
         (r["source"], r["thinking_mode"] == "on", int(r["num_speculative_tokens"]), float(r["acceptance_length"]))
         for r in rows
@@ -258,3 +259,53 @@ def test_every_table_made_of_probabilities_is_accepted(probabilities: list[float
         total += reach
         lengths[k] = total
     assert length_faults(lengths) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("NVIDIA H200", "h200"),
+        ("nvidia h200", "h200"),
+        ("H-200", "h200"),
+        ("AMD Instinct MI355X", "mi355x"),
+        ("mi 355x", "mi355x"),
+        ("MI355_X", "mi355x"),
+        ("AMD H200", None),
+        ("GB200", None),
+        ("RTX 4090 H100", None),
+        ("NVIDIA", None),
+        ("H200 NVL", None),
+    ],
+)
+def test_hardware_by_the_names_that_people_write(name: str, expected: str | None) -> None:
+    if expected is None:
+        with pytest.raises(InputError, match="unknown hardware"):
+            load_hardware(name)
+    else:
+        assert load_hardware(name).name == expected
+
+
+def test_a_precision_that_the_hardware_lacks_names_one_that_it_has() -> None:
+    with pytest.raises(InputError, match="--precision fp8 names one"):
+        make_scenario(hardware="h100", tp=8)
+    assert make_scenario(hardware="h100", tp=8, precision="fp8").deployment.weights.precision == "fp8"
+
+
+def test_acceptance_belongs_to_a_text_and_has_a_spread() -> None:
+    """Random tokens are accepted less than text that the model wrote itself, by 8 to 27 % where both are published."""
+    random, coding, gsm8k = (load_acceptance(f"qwen3.5-397b-a17b-{n}") for n in ("random", "thinking", "gsm8k"))
+    assert [p.text for p in (random, coding, gsm8k)] == ["random", "coding", "gsm8k"]
+    for k, length in random.acceptance_length.items():
+        assert random.low[k] < length < random.high[k] < coding.acceptance_length[k]
+    assert 2.5 <= random.low[3] < random.high[3] < 3.0
+    assert 0.08 <= 1 - random.acceptance_length[3] / gsm8k.acceptance_length[3] <= 0.27
+    assert load_model("qwen3.5-397b-a17b").default_acceptance == random.name
+
+
+@pytest.mark.parametrize("fault", [{"low": {3: 3.0}}, {"high": {3: 2.0}}, {"high": {9: 4.0}}])
+def test_a_spread_that_is_none(fault: dict[str, dict[int, float]], tmp_path: Path) -> None:
+    raw = read_mapping("acceptance", "qwen3.5-397b-a17b-random") | fault
+    file = tmp_path / "bad.yaml"
+    file.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    with pytest.raises(InputError, match="low"):
+        load_acceptance(str(file))

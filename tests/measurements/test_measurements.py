@@ -135,7 +135,7 @@ def test_rows_of_both_kinds_are_not_written(tmp_path: Path) -> None:
         ("concurrency", "1e300", "from 1e-09 to 1e+12"),
         ("total_tok_s_gpu", "n/a", "leave the cell blank"),
         ("concurrency", "0", "found '0', expected a whole number >= 1"),
-        ("spec", "eagle", "found 'eagle', expected off or mtp"),
+        ("spec", "medusa", "found 'medusa', expected off or mtp"),
         ("engine", "", "blank, expected text"),
     ],
 )
@@ -389,3 +389,17 @@ def test_every_column_of_the_readme_is_in_the_schema() -> None:
     names = [name.split("(")[0].strip() for name in block.replace("\n", " ").split(",")]
     assert set(names) <= set(POINT_COLUMNS)
     assert set(METRICS) <= set(POINT_COLUMNS)
+
+
+@pytest.mark.parametrize("written", ["off", "OFF", "none"])
+def test_no_drafting_by_the_names_of_engines(tmp_path: Path, written: str) -> None:
+    (row,) = read_csv(write(tmp_path, HEADER, with_cell("spec", written))).rows
+    assert row.spec == "off"
+
+
+@pytest.mark.parametrize(
+    "written", ["mtp", "EAGLE", "eagle3", "EAGLE-3", "NEXTN", "draft_model", "draft-model", "ngram"]
+)
+def test_drafting_by_the_names_of_engines(tmp_path: Path, written: str) -> None:
+    (row,) = read_csv(write(tmp_path, HEADER, with_cell("spec", written))).rows
+    assert row.spec == "mtp"

@@ -7,9 +7,9 @@ import pytest
 
 from simulator import Acceptance, load_calibration, make_scenario
 from simulator.cost.calibration import ACCEPTANCE
-from simulator.planning.margin import drawn
 from simulator.planning.options import make_options
 from simulator.prediction.intervals import jacobian
+from simulator.prediction.odds import drawn
 from simulator.traffic.lengths import parse_lengths
 
 CALIBRATION = "sglang-mi355x-fp4-2026-09"
@@ -23,7 +23,7 @@ def drawn_length(name: str, acceptance: Acceptance) -> tuple[float, float]:
     (option,), _ = make_options(base, parse_lengths("fixed", 8192, 1024), acceptance, tp=[2], ep=[1], depths=[3])
     names, _ = calibration.uncertainty()
     shift = np.array([1.0 if n == ACCEPTANCE else 0.0 for n in names])
-    return option.scenario.speculation.acceptance_length, drawn(option, names, shift)[1].acceptance_length
+    return option.scenario.speculation.acceptance_length, drawn(option.scenario, names, shift)[1].acceptance_length
 
 
 @pytest.mark.parametrize("name", [CALIBRATION, "rate", "acceptance rate", "length"])

@@ -5,21 +5,30 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 
-from simulator.api import make_scenario
+from simulator.api import Acceptance, make_scenario
+from simulator.cli.text.plan import headroom
 from simulator.errors import InputError
+from simulator.facts.reading import read_mapping
 from simulator.planning.answer import Answer
+from simulator.planning.ledger import Ledger
+from simulator.planning.options import make_options
 from simulator.planning.plan import plan_fleet
+from simulator.planning.sure_fleet import SureFleet
+from simulator.planning.trials import Trials
 from simulator.planning.winner import PoolWinner, Winner
 from simulator.plots.drawing import draw
 from simulator.prediction.simulate import PrefillPool, simulate_traffic
+from simulator.results.progress import silent
 from simulator.serving.delivered import summarise
 from simulator.serving.pools import KV_BANDWIDTH
 from simulator.traffic.arrivals import make_traffic
@@ -52,11 +61,20 @@ def run_command(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def without_mtp(folder: Path) -> str:
+    """The shipped model without its MTP layers, as a file."""
+    model = read_mapping("model", "qwen3.5-397b-a17b") | {"name": "plain", "mtp_layers": 0}
+    model.pop("default_acceptance")
+    (folder / "plain.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
+    return str(folder / "plain.yaml")
+
+
 def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
     scenario = make_scenario(tp=w.kind.tp, mtp=w.kind.spec_tokens, isl=8192, osl=1024)
     assert scenario.speculation.acceptance_length == w.kind.acceptance_length
+    assert w.sure.confident
     good = 0
     for seed in range(100, 110):
         result = simulate_traffic(
@@ -71,9 +89,17 @@ def test_the_winner_keeps_its_promises_with_ten_other_seeds(answer: Answer) -> N
     assert good >= 9
 
 
-def test_one_replica_less_breaks_a_promise(answer: Answer) -> None:
-    w = answer.winner
+def test_one_replica_less_than_the_gamble_breaks_a_promise(answer: Answer) -> None:
+    w = planned(confidence=0.0).winner
     assert w is not None
+    assert answer.winner is not None
+    assert answer.winner.gamble is not None
+    assert w.gamble is None
+    assert (w.name, w.gpus, w.sure.probability) == (
+        answer.winner.gamble.name,
+        answer.winner.gamble.gpus,
+        answer.winner.gamble.probability,
+    )
     result = simulate_traffic(
         make_scenario(tp=w.kind.tp, mtp=w.kind.spec_tokens, isl=8192, osl=1024),
         make_traffic(40.0, LONG),
@@ -88,7 +114,9 @@ def test_one_replica_less_breaks_a_promise(answer: Answer) -> None:
 def test_the_answer_is_complete(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    assert w.gpus == w.replicas * w.kind.tp == min(r.gpus for r in (w, *answer.runners_up) if r.gpus)
+    assert w.gpus == w.replicas * w.kind.tp
+    assert w.gamble is not None
+    assert w.gamble.gpus <= min(r.gpus for r in answer.runners_up if r.gpus)
     assert w.cost.usd_per_hour == pytest.approx(w.gpus * 1.48)
     assert w.cost.cost_basis == "hyperscaler"
     assert w.cost.power_mw == pytest.approx(w.gpus * 2.65e-3)
@@ -111,12 +139,78 @@ def test_same_seed_same_plan(answer: Answer) -> None:
     assert planned().to_json() == answer.to_json()
 
 
-def test_a_margin_for_95_percent_is_larger_and_safer(answer: Answer) -> None:
+def test_more_confidence_takes_more_gpus(answer: Answer) -> None:
+    found = []
+    for confidence in (0.0, 50.0, 95.0, 99.0):
+        w = (planned(confidence=confidence) if confidence != 95 else answer).winner
+        assert w is not None
+        assert w.sure.probability >= confidence / 100
+        assert w.sure.confidence == confidence / 100
+        found.append(w.gpus)
+    assert found == sorted(found)
+    assert found[0] < found[2]
+
+
+def test_one_replica_less_than_the_winner_is_less_sure(answer: Answer) -> None:
     w = answer.winner
     assert w is not None
-    assert w.sure.probability < 0.95
-    assert w.sure.for_95_percent.replicas > w.replicas
-    assert w.sure.for_95_percent.gpus == w.sure.for_95_percent.replicas * w.kind.tp
+    (option,), _ = make_options(
+        make_scenario(tp=2, isl=8192), LONG, Acceptance(), tp=[w.kind.tp], ep=[1], depths=[w.kind.spec_tokens]
+    )
+    trials = Trials(make_traffic(40.0, LONG), PROMISES, "least-outstanding", 0, Ledger(None, {}), silent)
+    here, less = (SureFleet.of(option, n, trials, 40.0) for n in (w.replicas, w.replicas - 1))
+    assert here.margin.probability == w.sure.probability >= 0.95 > less.margin.probability
+
+
+def test_a_confidence_that_no_size_reaches_leaves_the_gamble_and_exit_status_3() -> None:
+    """A limit on the TTFT of a request alone, which more replicas do not lower, but the noise breaks."""
+    asked = ("plan", "--rate", "1", "--isl", "8192", "--osl", "1024", "--tp", "8", "--mtp", "0", "--format", "json")
+    status, text = run_command(*asked, "--ttft-p99", "2s")
+    assert status == 0
+    (one,) = json.loads(text)["winner"]["promises"]
+    status, text = run_command(*asked, "--ttft-p99", f"{1.02 * one['reached_ms']:.1f}ms")
+    assert status == 3
+    found = json.loads(text)["winner"]
+    assert found["gamble"] is None
+    assert 0.05 < found["probability_all_hold"] < found["confidence"] == 0.95
+
+
+def test_a_model_without_mtp_is_planned_with_the_default_depths(tmp_path: Path) -> None:
+    file = without_mtp(tmp_path)
+    text = ("plan", "--model", file, "--rate", "1", "--ttft-p99", "5s", "--tp", "4", "--format", "json")
+    status, printed = run_command(*text)
+    assert status == 0, printed
+    found = json.loads(printed)
+    assert found["winner"]["spec_tokens"] == 0
+    assert sum("has no MTP layer" in reason for reason in found["left_out"]) == 3
+
+
+def test_a_plan_takes_no_option_that_it_would_ignore() -> None:
+    for option in ("--ep", "--dp"):
+        status, text = run_command("plan", "--rate", "1", "--ttft-p99", "2s", option, "2")
+        assert status == 2
+        assert text.startswith(f"{option}: ")
+    status, text = run_command("plan", "--rate", "1", "--ttft-p99", "2s", "--lengths", "fixed", "--range-ratio", "1")
+    assert status == 2
+
+
+@pytest.mark.parametrize(
+    ("percent", "words"),
+    [(-10.2, "10 % below the planned"), (0.2, "at the planned rate"), (48.4, "48 % above the")],
+)
+def test_a_knee_is_above_at_or_below_the_planned_rate(percent: float, words: str) -> None:
+    assert headroom(percent).startswith(words)
+
+
+def test_bars_count_the_spares_that_their_labels_name() -> None:
+    found = planned(rate=5.0, tp=(2,), depths=(0, 3), spare=1)
+    axes = draw(found).axes[0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    lengths = [bar.get_width() for bar in axes.patches]
+    assert len(labels) == len(lengths) == 2
+    for label, length in zip(labels, lengths, strict=True):
+        replicas, spare = re.fullmatch(r"(\d+) \+ (\d+) spare x TP2 .*", label).groups()
+        assert length == 2 * (int(replicas) + int(spare))
 
 
 def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
@@ -160,8 +254,11 @@ def test_fixed_gpus_serve_the_highest_rate_and_a_frontier() -> None:
     assert tpots == sorted(tpots)
     assert fixed.frontier[-1].rate_per_s > w.rate_per_s
     assert not fixed.frontier[-1].kept
-    assert all((r.rate_per_s or 0) <= w.rate_per_s for r in fixed.runners_up if r.gpus)
-    assert w.sure.for_95_percent.rate_per_s < w.rate_per_s
+    assert w.gamble is not None
+    assert all((r.rate_per_s or 0) <= w.gamble.rate_per_s for r in fixed.runners_up if r.gpus)
+    assert w.sure.confident
+    assert w.gamble.rate_per_s > w.rate_per_s
+    assert w.gamble.probability < 0.95
     # and the other question has the same answer
     back = planned(rate=0.97 * w.rate_per_s, tp=(2, 4), depths=(0, 3)).winner
     assert back is not None
@@ -200,6 +297,8 @@ def test_a_promise_below_a_single_step() -> None:
         ({"router": "random"}, "unknown router"),
         ({"cost_basis": "free"}, "unknown cost basis"),
         ({"max_running": 0}, "--max-running"),
+        ({"confidence": 100.0}, "--confidence"),
+        ({"confidence": -1.0}, "--confidence"),
         ({"cv": 99.0}, "--cv"),
         ({"tp": (3,)}, "no deployment is possible"),
         ({"promises": ()}, "at least one promise"),
@@ -262,6 +361,13 @@ def test_simulate_command(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
     status, text = run_command("simulate", "--rate", "100", "--tp", "4", "--isl", "8192", "--duration", "5min")
     assert status == 0
+    for limit, expected in (("ttft-p99=20s", 0), ("ttft-p99=450ms", 3)):
+        asked = ("simulate", "--rate", "2", "--tp", "4", "--isl", "8192", "--duration", "20min", "--promise", limit)
+        status, told = run_command(*asked)
+        assert status == expected
+        assert ("BROKEN" in told) == (expected == 3)
+        assert "90 % interval" in told
+        assert "holds with" in told
     assert "SATURATED" in text
     assert "TPOT" not in text
     status, text = run_command("simulate", "--rate", "1", "--tp", "4", "--format", "json", "--duration", "20min")
@@ -284,7 +390,7 @@ def test_goodput_counts_requests_within_all_limits() -> None:
 
 
 def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
-    options: dict[str, Any] = {"rate": 20.0, "tp": (2, 4), "depths": (0, 3)}
+    options: dict[str, Any] = {"rate": 20.0, "tp": (2, 4), "depths": (0, 3), "confidence": 0.0}
     alone = planned(**options).winner
     both = planned(kv_bandwidth=KV_BANDWIDTH, **options)
     w = both.winner
@@ -292,7 +398,7 @@ def test_pools_compete_and_their_winner_keeps_its_promises() -> None:
     assert isinstance(w, PoolWinner)
     assert w.gpus < alone.gpus
     assert w.gpus == w.prefill.replicas * w.prefill.kind.tp + w.decode.replicas * w.decode.kind.tp
-    assert w.sure.for_95_percent.gpus > w.gpus
+    assert w.as_row()["scope"] == "unmeasured"
     # the fleet that would have won is a runner-up, with how sure it was
     assert both.runners_up[0].fleet == alone.fleet
     assert both.runners_up[0].sure == alone.sure

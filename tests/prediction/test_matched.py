@@ -5,11 +5,16 @@ from __future__ import annotations
 import doctest
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from simulator import compare, draw, make_scenario
+from simulator.cli import run
 from simulator.errors import InputError
+from simulator.facts.reading import read_mapping
 from simulator.prediction import matched as comparison
 from simulator.prediction.frontier import Frontier
 from simulator.prediction.matched import Comparison, read_fronts
@@ -138,3 +143,18 @@ def test_refuses_an_impossible_interactivity(bad: float) -> None:
 
 def test_docstring_examples() -> None:
     assert doctest.testmod(comparison) == (0, 3)
+
+
+def test_a_model_without_mtp_is_read_alone(tmp_path: Path) -> None:
+    raw = read_mapping("model", "qwen3.5-397b-a17b") | {"name": "plain", "mtp_layers": 0}
+    raw.pop("default_acceptance")
+    file = tmp_path / "plain.yaml"
+    file.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    found = compare(make_scenario(model=str(file)), [4, 16, 64], at=[60], method="closed-form", intervals=False)
+    assert [row["spec"] for row in found.rows] == ["off"]
+    assert found.comparison.sentences[0] == "the model has no MTP layer: Off alone"
+    assert found.comparison.mtp_band is None
+    status = run(["compare", "--model", str(file), "--tp", "2", "--concurrency", "4,16,64", "--method", "closed-form"])
+    assert status == 0
+    assert run(["compare", "--model", str(file), "--tp", "2", "--mtp", "3"]) == 2
+    assert type(draw(found)).__name__ == "Figure"

@@ -45,7 +45,9 @@ CASES: dict[str, Callable[[], Result]] = {
     "profiles parameters": lambda: sim.profiles("parameters"),
     "simulate": simulation,
     "plan": lambda: sim.plan(MTP, rate=2.0, promises=PROMISES, tp=(2,), mtp=(0, 2)),
-    "plan pools": lambda: sim.plan(LONG, rate=10.0, promises=PROMISES, tp=(2, 4), mtp=(0, 3), pools=True),
+    "plan pools": lambda: sim.plan(
+        LONG, rate=10.0, promises=PROMISES, lengths="fixed", tp=(2, 4), mtp=(0, 3), pools=True, confidence=0.0
+    ),
     "plan rate": lambda: sim.plan(MTP, gpus=4, promises=["ttft-p99=2s"], tp=(2,), mtp=(0,)),
     "plan impossible": lambda: sim.plan(MTP, rate=2.0, promises=["ttft-p99=170ms"], tp=(2,), mtp=(0,)),
     "what-if acceptance": lambda: sim.what_if_acceptance(MTP, [8], rates=[0, 1], method=FAST),

@@ -11,7 +11,8 @@ import pytest
 
 from simulator.errors import InputError
 from simulator.traffic.arrivals import draw_arrivals, make_traffic
-from simulator.traffic.lengths import parse_lengths
+from simulator.traffic.benchmark import Workload, draw_lengths
+from simulator.traffic.lengths import lengths_of, parse_lengths
 from simulator.traffic.promises import parse_promise
 from simulator.traffic.traces import read_profile, read_trace
 from simulator.units import duration_text, parse_duration
@@ -250,3 +251,18 @@ def test_exactly_one_source_of_traffic() -> None:
         make_traffic(1e6, FIXED, duration=1e6).draw(np.random.default_rng(0))
     with pytest.raises(InputError, match="no request arrives"):
         make_traffic(1e-6, FIXED, duration=1.0).draw(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.8, 0.5])
+def test_lengths_without_a_kind_are_those_of_the_closed_loop(ratio: float) -> None:
+    """The same law as the benchmark's own draw: whole numbers from ratio x L to L, all as likely."""
+    workload = Workload(isl=50, osl=20, range_ratio=ratio)
+    prompt, output = lengths_of(None, workload).draw(np.random.default_rng(1), 200_000)
+    closed = np.random.default_rng(2)
+    for found, nominal in ((prompt, 50), (output, 20)):
+        other = draw_lengths(closed, nominal, ratio, 200_000)
+        assert (found.min(), found.max()) == (other.min(), other.max()) == (int(ratio * nominal), nominal)
+        for value in range(int(ratio * nominal), nominal + 1):
+            share = 1 / (nominal - int(ratio * nominal) + 1)
+            assert (found == value).mean() == pytest.approx(share, abs=5e-3)
+    assert ("fixed" if ratio == 1 else f"uniform from {ratio:g} of that") in lengths_of(None, workload).describe()

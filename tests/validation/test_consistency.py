@@ -60,7 +60,11 @@ def test_sglang_file_is_silent() -> None:
 
 def test_atom_file_shows_its_real_oddities_only() -> None:
     findings = check(ATOM)
-    assert Counter(verdicts(findings)) == {("suspicious", "ttft_outlier"): 8, ("suspicious", "ttft_bimodal"): 1}
+    assert Counter(verdicts(findings)) == {
+        ("suspicious", "ttft_outlier"): 8,
+        ("suspicious", "ttft_bimodal"): 1,
+        ("suspicious", "throughput_outlier"): 2,
+    }
     (bimodal,) = (f for f in findings if f.kind == "ttft_bimodal")
     assert {(ATOM[line - 2].precision, ATOM[line - 2].isl, ATOM[line - 2].concurrency) for line in bimodal.lines} == {
         ("FP4", 1024, 4)
@@ -288,6 +292,27 @@ def test_a_ttft_that_sticks_out_of_repeated_runs() -> None:
     planted = [with_ttft(repeats[0], 300.0), *repeats[1:]]
     (found,) = (f for f in check(planted) if f.severity != "note")
     assert (found.kind, found.lines, found.data["ttft_ms"]) == ("ttft_outlier", (repeats[0].line,), 300.0)
+
+
+@pytest.mark.parametrize("factor", [0.88, 1.12])
+def test_a_throughput_that_sticks_out_of_repeated_runs(factor: float) -> None:
+    repeats = select(ATOM, "precision = FP8 and spec = off and isl = 1024 and concurrency = 16")
+    assert verdicts(check(repeats)) == []
+    planted = [scaled(repeats[0], factor), *repeats[1:]]
+    (found,) = (f for f in check(planted) if f.kind == "throughput_outlier")
+    assert (found.severity, found.lines, found.data["total_tok_s_gpu"]) == (
+        "suspicious",
+        (repeats[0].line,),
+        planted[0].total_tok_s_gpu,
+    )
+
+
+def test_another_engine_is_no_disturbed_run() -> None:
+    """A third of the repeats 12 % faster: an image came between."""
+    repeats = select(ATOM, "precision = FP8 and spec = off and isl = 1024 and concurrency = 16")
+    faster = [scaled(row, 1.12) for row in repeats[::3]]
+    kept = [row for i, row in enumerate(repeats) if i % 3]
+    assert not [f for f in check(faster + kept) if f.kind == "throughput_outlier"]
 
 
 def test_two_clusters_of_ttft() -> None:

@@ -90,18 +90,19 @@ def test_clean_sweep_is_clean() -> None:
 
 
 def test_atom_file_shows_its_real_oddities_only() -> None:
-    """Runs with a late first token, nearly all of which the check among repeats sees too, and one of low throughput."""
+    """Runs with a late first token, nearly all of which the check among repeats sees too, and two of one slow day."""
     report = validate(ATOM)
-    assert {kind for _, kind in bad(report)} == {"ttft_outlier", "ttft_bimodal", "slower_than_expected"}
-    late = {line for line, kind in bad(report) if kind == "ttft_outlier"}
+    odd = {kind: {line for line, found in bad(report) if found == kind} for _, kind in bad(report)}
+    assert set(odd) == {"ttft_outlier", "ttft_bimodal", "throughput_outlier", "slower_than_expected"}
+    assert {(ATOM[line - 2].date, ATOM[line - 2].concurrency) for line in odd["throughput_outlier"]} == {
+        ("2026-05-15", 4),
+        ("2026-05-15", 128),
+    }
     (twice,) = (f for f in report.findings if f.kind == "ttft_bimodal")
-    twice_lines = {line for _, line in twice.places}
-    slow = [f for f in report.findings if f.kind == "slower_than_expected"]
-    rest = {f.places[0][1] for f in slow} - late - twice_lines
-    odd = {(ATOM[line - 2].date, ATOM[line - 2].concurrency) for line in rest}
-    assert ("2026-05-15", 128) in odd
-    assert odd <= {("2026-05-15", 128), ("2026-05-18", 64)}
-    assert late <= {f.places[0][1] for f in slow}
+    slow = {f.places[0][1] for f in report.findings if f.kind == "slower_than_expected"}
+    rest = slow - odd["ttft_outlier"] - odd["throughput_outlier"] - {line for _, line in twice.places}
+    assert {(ATOM[line - 2].date, ATOM[line - 2].concurrency) for line in rest} <= {("2026-05-18", 64)}
+    assert odd["ttft_outlier"] <= slow
     assert report.counts["impossible"] == 0
     assert report.counts["clean"] > 440
 

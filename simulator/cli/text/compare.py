@@ -15,7 +15,7 @@ def comparison_text(matched: Matched, piped: bool = False) -> str:
     def banded(name: str, digits: int) -> list[str]:
         return [with_interval(row[name], row.get(f"{name}_lo"), row.get(f"{name}_hi"), digits) for row in rows]
 
-    parts = [page.paragraph(words.title(meta)), ""]
+    parts = [page.paragraph(words.header(meta)), ""]
     dropped: list[str] = []
     if rows:
         body, dropped = page.table(

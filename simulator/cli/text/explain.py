@@ -19,7 +19,7 @@ ASSUMPTIONS = (
 def account_text(explanation: Explanation, piped: bool = False) -> str:
     """Title, tables, totals, memory and assumptions."""
     page, meta = Page.of(piped), explanation.meta
-    parts = [page.paragraph(words.title(meta)), ""]
+    parts = [page.paragraph(words.header(meta)), ""]
     for phase, account in explanation.accounts.items():
         body, dropped = page.table(_columns(account))
         parts += [page.paragraph(_heading(explanation, phase)), "", body, ""]

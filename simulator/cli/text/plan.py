@@ -8,13 +8,19 @@ from typing import Any
 from simulator.cli.text.page import Column, Page, number
 from simulator.cli.text.simulate import cost_line
 from simulator.planning.answer import Answer
-from simulator.planning.assurance import Assurance, MorePools, MoreReplicas
+from simulator.planning.assurance import Assurance
+from simulator.planning.gamble import Gamble
 from simulator.planning.replica_kind import ReplicaKind
 from simulator.planning.sized_fleet import SizedFleet
 from simulator.planning.winner import PoolWinner, Winner, decode_name, prefill_name
 from simulator.results import words
+from simulator.serving.pools import POOLS_REASON, POOLS_SCOPE
 from simulator.serving.saturation import STABLE
 from simulator.units import GIGA, KILO, MILLI, duration_text
+
+_SCOPE = f"{POOLS_SCOPE} ({POOLS_REASON})"
+HALF = 0.5
+"""Per cent up to which a difference is written as none."""
 
 
 def plan_text(answer: Answer, piped: bool = False) -> str:
@@ -51,6 +57,8 @@ def _winner(page: Page, answer: Answer, w: Winner | PoolWinner) -> list[str]:
         _promises(page, w.sure),
         "",
         page.paragraph(_sure(w.sure)),
+        *([] if answer.pools is None else [page.paragraph(_other_pools(answer.pools))]),
+        *([] if w.gamble is None else [page.paragraph(_gamble(w.gamble, answer.meta["gpus"] is not None))]),
         "",
         page.paragraph(f"Check it with another seed: {answer.simulate}", "  "),
     ]
@@ -61,8 +69,17 @@ def _fleet(fleet: SizedFleet, rated: bool) -> str:
     return (
         f"{fleet.gpus} GPUs{found}: {fleet.replicas}{_spare(fleet.spare_replicas)} replicas of {_name(fleet.kind)}, at "
         f"most {fleet.kind.max_running} requests running in each; knee at {number(fleet.knee_per_s)} req/s by the "
-        f"closed form, {100 * fleet.headroom_to_knee:.0f} % above the planned rate."
+        f"closed form, {headroom(100 * fleet.headroom_to_knee)}."
     )
+
+
+def headroom(percent: float) -> str:
+    """Where the knee is from the planned rate; discrete events settle a plan, so the closed form's may be below it."""
+    if abs(percent) < HALF:
+        return "at the planned rate"
+    if percent > 0:
+        return f"{percent:.0f} % above the planned rate"
+    return f"{-percent:.0f} % below the planned rate, which discrete events serve all the same"
 
 
 def _pools(w: PoolWinner) -> str:
@@ -71,7 +88,8 @@ def _pools(w: PoolWinner) -> str:
         f"{w.gpus} GPUs in two pools: {w.prefill.replicas}{spare} replicas of {prefill_name(w.prefill.kind)}, "
         f"{w.decode.replicas}{spare} of {decode_name(w.decode.kind)}, at most {w.decode.kind.max_running} requests "
         f"running in each; the caches take {number(w.kv_transfer * KILO)} ms at {w.kv_bandwidth / GIGA:g} GB/s per "
-        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form."
+        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form. Scope: {_SCOPE}; drafts "
+        "may gain anything from nothing to all that is predicted."
     )
 
 
@@ -95,18 +113,27 @@ def _promises(page: Page, sure: Assurance) -> str:
 def _sure(sure: Assurance) -> str:
     text = (
         f"All promises hold with a probability of {100 * sure.probability:.0f} %, given what the calibration "
-        "leaves uncertain. "
+        "leaves uncertain"
     )
-    more = sure.for_95_percent
-    if more.margin is None:
-        return text + "A third of the load does not reach 95 % either: more GPUs do not buy it."
-    if more.margin == 0:
-        return text + "No margin is needed for 95 %."
-    if isinstance(more, MorePools):
-        return text + f"95 % takes {more.prefill_replicas} + {more.replicas} replicas, {more.gpus} GPUs."
-    if isinstance(more, MoreReplicas):
-        return text + f"95 % takes {more.replicas} replicas, {more.gpus} GPUs."
-    return text + f"95 % allows {number(more.rate_per_s)} requests per second."
+    if sure.confident:
+        return f"{text}; {100 * sure.confidence:g} % were asked for."
+    return f"{text}. Three times the GPUs, or a third of the rate, do not reach {100 * sure.confidence:g} % either."
+
+
+def _gamble(gamble: Gamble, rated: bool) -> str:
+    """The footnote."""
+    money = "" if gamble.usd_per_hour is None else f" ({number(gamble.usd_per_hour, 4)} USD/h)"
+    if rated:
+        what = f"{number(gamble.rate_per_s, 4)} requests per second with {gamble.replicas} replicas of {gamble.name}"
+    else:
+        prefill = "" if gamble.prefill_replicas is None else f"{gamble.prefill_replicas} + "
+        what = f"{gamble.gpus} GPUs{money}, {prefill}{gamble.replicas} replicas of {gamble.name}"
+    return f"The {'faster' if rated else 'cheaper'} gamble: {what}, hold with {100 * gamble.probability:.0f} %."
+
+
+def _other_pools(pools: Gamble) -> str:
+    text = _gamble(pools, False).removeprefix("The cheaper gamble: ")
+    return f"Disaggregated pools that are not sure enough: {text} Scope: {_SCOPE}."
 
 
 def _runners(page: Page, answer: Answer) -> str:

@@ -51,7 +51,8 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
     notes += meta["left_out"]
     means = "Means, except interactivity = 1000 / median TPOT in ms."
     more = f" Not shown for lack of room: {', '.join(dropped)}." if dropped else ""
-    parts = [page.paragraph(words.title(meta)), "", body, ""]
+    pool = f", {words.pool(meta)}" if "prefill_tp" in meta else ""
+    parts = [page.paragraph(words.header(meta) + pool), "", body, ""]
     parts.append(page.paragraph(f"{'; '.join(notes)}."))
     parts.append(page.paragraph(f"{means}{more} All columns: --format csv or json."))
     return "\n".join(parts)

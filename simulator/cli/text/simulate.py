@@ -26,10 +26,7 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
     page, meta, found = Page.of(piped), result.meta, result.delivered
     fleet = f"{meta['replicas']} replica{'s' if meta['replicas'] > 1 else ''}, {meta['router']}"
     if "prefill_replicas" in meta:
-        fleet += (
-            f", behind {meta['prefill_replicas']} of TP{meta['prefill_tp']} that prefill (the caches take "
-            f"{number(meta['kv_transfer_ms'])} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU)"
-        )
+        fleet += f", {words.pool(meta)}"
     parts = [
         page.paragraph(f"{open_title(meta)}, {fleet}"),
         page.paragraph(f"{meta['traffic']}; {meta['lengths']}."),
@@ -81,7 +78,11 @@ def _promises(found: Delivered) -> list[str]:
     for one in found.promises:
         value = duration_text(one.seconds) if math.isfinite(one.seconds) else "unbounded"
         verdict = "kept" if one.kept else "BROKEN"
-        lines.append(f"{one.promise.name} {value} of {duration_text(one.promise.limit)}: {verdict}.")
+        sure = ""
+        if one.interval is not None and one.probability is not None:
+            low, high = (duration_text(end) for end in one.interval)
+            sure = f"; 90 % interval {low} to {high}, holds with {100 * one.probability:.0f} %"
+        lines.append(f"{one.promise.name} {value} of {duration_text(one.promise.limit)}: {verdict}{sure}.")
     if found.goodput is not None:
         lines.append(
             f"Goodput: {number(found.goodput.per_s)} requests per second within all limits, "

@@ -16,7 +16,7 @@ def study_text(study: Study, piped: bool = False) -> str:
     """The main table of a study, its sentences, and the inputs that matter."""
     page = Page.of(piped)
     body, dropped = page.table(TABLES[study.kind](study))
-    parts = [] if study.kind == "workload" else [page.paragraph(words.title(study.meta)), ""]
+    parts = [] if study.kind == "workload" else [page.paragraph(words.header(study.meta)), ""]
     parts += [body, "", *[page.paragraph(_capital(s) + ".", "  ") for s in study.sentences]]
     notes = []
     if study.kind != "workload":

@@ -11,6 +11,7 @@ from simulator.validation.consistency.finding import Finding, Severity
 from simulator.validation.consistency.gpu_count import check_gpus
 from simulator.validation.consistency.labels import check_comparable, check_duplicates
 from simulator.validation.consistency.shape import check_shape
+from simulator.validation.consistency.throughput import check_throughput
 from simulator.validation.consistency.ttft import check_ttft
 
 __all__ = ["Finding", "Severity", "check_rows"]
@@ -31,5 +32,6 @@ def check_rows(
     prices = {"price": price} if isinstance(price, int | float) else dict(price or {})
     findings = [f for _, f in check_client((row, f) for row in rows for f in check_gpus(row))]
     findings += [f for row in rows for f in check_cost(row, prices, all_in_kw)]
-    findings += [*check_shape(rows), *check_ttft(rows), *check_duplicates(rows), *check_comparable(rows)]
+    findings += [*check_shape(rows), *check_ttft(rows), *check_throughput(rows)]
+    findings += [*check_duplicates(rows), *check_comparable(rows)]
     return sorted(findings, key=lambda f: (ORDER[f.severity], f.file, f.line, f.kind))

@@ -1,0 +1,135 @@
+"""How sure promised percentiles are, given what the calibration leaves uncertain: the probability that they hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
+from simulator.cost.parameters import registry
+from simulator.serving.replica import Replica, build_replica
+from simulator.serving.scenario import Scenario
+from simulator.speculation.acceptance import Speculation, from_positions, rate_of_length
+from simulator.traffic.promises import Promise
+
+Array = NDArray[np.float64]
+
+DRAWS = 300
+ENDS = (0.05, 0.95)
+"""Quantiles of a 90 % interval."""
+
+
+@dataclass(frozen=True)
+class Margin:
+    """``probability`` that all promises hold; per promise the 90 % interval of the value reached, s, and its own."""
+
+    probability: float
+    intervals: tuple[tuple[float, float], ...]
+    each: tuple[float, ...]
+
+
+Replicas = Sequence[tuple[Replica, Speculation]]
+"""One set of parameters as the plan of each kind of replica in a fleet."""
+
+Latencies = Callable[[Replicas], Sequence[float]]
+"""Promised percentiles (s) of a fleet by the closed form."""
+
+
+class Odds:
+    """Parameter sets drawn from the calibration's covariance, each as the plan of every kind of replica of a fleet.
+
+    A fleet that discrete events have settled moves with a draw as the closed form does; the calibration's noise (model
+    error and run to run) multiplies that.
+
+    Args:
+        kinds: the kinds of replica of a fleet, with the scenario behind each.
+        promises: whose percentiles are asked for.
+        seed: of the draws.
+        unmeasured: standard deviation, log units, of what nothing has measured.
+        least_gain: per kind the acceptance length at which drafting gains nothing, where a draw may keep any part of
+            the gain down to none; None: the gain is as predicted.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[tuple[Replica, Scenario]],
+        promises: Sequence[Promise],
+        seed: int,
+        unmeasured: float = 0.0,
+        least_gain: Sequence[float | None] = (),
+    ) -> None:
+        """Draw them."""
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 9_999]))
+        calibration = kinds[0][1].calibration
+        names, covariance = calibration.uncertainty()
+        values, vectors = np.linalg.eigh(covariance)
+        shifts = rng.standard_normal((DRAWS, len(names))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+        self._draws = [[drawn(scenario, names, shift) for _, scenario in kinds] for shift in shifts]
+        sd = {"ttft": calibration.noise.ttft, "tpot": calibration.noise.tpot, "e2e": calibration.noise.tpot}
+        noise = rng.standard_normal((DRAWS, 2))
+        wider = [math.hypot(sd[p.metric], unmeasured) for p in promises]
+        of = [0 if p.metric == "ttft" else 1 for p in promises]
+        self._factors = np.exp(np.stack([noise[:, i] * w for i, w in zip(of, wider, strict=True)], axis=1))
+        self._limits = np.array([p.limit for p in promises])
+        self._base = [(replica, scenario.speculation) for replica, scenario in kinds]
+        if any(least is not None for least in least_gain):
+            kept = rng.random(DRAWS)
+            self._draws = [
+                [(plan, with_part_of_gain(spec, least, u)) for (plan, spec), least in zip(row, least_gain, strict=True)]
+                for row, u in zip(self._draws, kept.tolist(), strict=True)
+            ]
+
+    def margin(self, latencies: Latencies, reached: Sequence[float]) -> Margin:
+        """How sure a fleet is that reached so many seconds of each promise in discrete events.
+
+        Args:
+            latencies: the same fleet at the same load by the closed form.
+            reached: per promise, seconds.
+        """
+        base = np.array(latencies(self._base))
+        moved = np.array([latencies(replicas) for replicas in self._draws])
+        with np.errstate(invalid="ignore"):
+            ratio = np.where(np.isfinite(base), moved / base, np.where(np.isfinite(moved), 1.0, np.inf))
+        now = np.asarray(np.array(reached) * ratio * self._factors)
+        good = now <= self._limits
+        ends = np.quantile(now, ENDS, axis=0, method="inverted_cdf")
+        return Margin(
+            probability=float(good.all(axis=1).mean()),
+            intervals=tuple((float(a), float(b)) for a, b in ends.T),
+            each=tuple(float(x) for x in good.mean(axis=0)),
+        )
+
+
+def with_part_of_gain(spec: Speculation, least: float | None, part: float) -> Speculation:
+    """An acceptance from which drafting gains a part of what it promises: 1 all of it, 0 nothing.
+
+    Args:
+        spec: as promised.
+        least: acceptance length at which drafting gains nothing; None: leave it as it is.
+        part: 0 to 1, in the logarithm of the length.
+    """
+    if least is None or not spec.tokens or least >= spec.acceptance_length:
+        return spec
+    length = math.exp(part * math.log(spec.acceptance_length) + (1 - part) * math.log(least))
+    return from_positions([rate_of_length(length, spec.tokens)] * spec.tokens, spec.tokens, spec.source)
+
+
+def drawn(scenario: Scenario, names: Sequence[str], shift: Array) -> tuple[Replica, Speculation]:
+    """A replica with every named quantity moved by its ``shift`` in internal coordinates; a stated acceptance stays."""
+    values = dict(scenario.calibration.values())
+    spec = scenario.speculation
+    fitted = scenario.calibration.acceptance
+    for name, delta in zip(names, shift, strict=True):
+        if name == ACCEPTANCE:
+            if fitted is not None and spec.tokens and spec.source.kind == "fitted":
+                depth = fitted.spec_tokens
+                length = length_of_coordinate(length_coordinate(fitted.length, depth) + float(delta), depth)
+                spec = from_positions([rate_of_length(length, depth)] * spec.tokens, spec.tokens, spec.source)
+            continue
+        parameter = registry()[name]
+        values[name] = parameter.from_internal(parameter.to_internal(values[name]) + float(delta))
+    return build_replica(scenario.deployment, spec, values), spec
