@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from simulator.cost.measured import Scope
 from simulator.cost.parameters import on_bounds, prior_covariance, registry, with_values
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
@@ -46,20 +47,6 @@ class FittedAcceptance(Spec):
     length: float = Field(ge=1)
     spec_tokens: int = Field(gt=0)
     stderr: float = Field(ge=0, description="of the acceptance length, tokens per round")
-
-
-class Scope(Spec):
-    """What the calibration was fitted to. An empty list means: not restricted."""
-
-    hardware: list[str] = Field(default_factory=list)
-    model: list[str] = Field(default_factory=list)
-    engine: list[str] = Field(default_factory=list)
-    precision: list[str] = Field(default_factory=list)
-    checkpoint: list[str] = Field(default_factory=list)
-    tp: list[int] = Field(default_factory=list)
-    isl: list[int] = Field(default_factory=list)
-    concurrency: list[int] = Field(default_factory=list)
-    spec: list[str] = Field(default_factory=list)
 
 
 class DataSource(Spec):

@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import on_bounds, priors, registry
 from simulator.errors import InputError
+from simulator.fitting.curves import curves_of
 from simulator.fitting.fit import Fit, fit, fit_from_many_starts
 from simulator.fitting.frontiers import Sweep, sweeps_of
 from simulator.fitting.prior import Prior, default_prior, prior_from
@@ -186,7 +187,8 @@ def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[S
 
 
 def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: Configure) -> dict[str, list[Any]]:
-    bases = [configure(p) for p in points] + [s.base for s in sweeps]
+    runs = [configure(p) for p in points]
+    bases = runs + [s.base for s in sweeps]
     scope: dict[str, list[Any]] = {
         "hardware": sorted({b.deployment.hardware.name for b in bases}),
         "model": sorted({b.deployment.model.name for b in bases}),
@@ -204,6 +206,9 @@ def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: 
                 f"rows of several {what} values in one fit: found {', '.join(scope[what])}; expected one. "
                 f'Choose with --select "{what}={scope[what][0]}"'
             )
+    swept = [run for sweep in sweeps for run in sweep.grid()]
+    scope["curves"] = [curve.model_dump() for curve in curves_of(runs + swept)]
+    scope["images"] = sorted({p.engine_version for p in points if p.engine_version})
     return scope
 
 

@@ -1,0 +1,68 @@
+"""What a calibration was fitted to: the scope that it may be used in, and every measured curve."""
+
+from __future__ import annotations
+
+import itertools
+
+from pydantic import Field
+
+from simulator.facts.quantities import Spec
+
+
+class Curve(Spec):
+    """Runs that differ in nothing but their concurrency and the image of their engine."""
+
+    hardware: str
+    model: str
+    engine: str
+    checkpoint: str
+    kv_dtype: str
+    tp: int = Field(gt=0)
+    ep: int = Field(gt=0)
+    dp: int = Field(gt=0)
+    isl: int = Field(gt=0)
+    osl: int = Field(gt=0)
+    spec_tokens: int = Field(ge=0)
+    concurrency: list[int] = Field(min_length=1)
+
+
+class Scope(Spec):
+    """What the calibration was fitted to. An empty list means: not restricted."""
+
+    hardware: list[str] = Field(default_factory=list)
+    model: list[str] = Field(default_factory=list)
+    engine: list[str] = Field(default_factory=list)
+    precision: list[str] = Field(default_factory=list)
+    checkpoint: list[str] = Field(default_factory=list)
+    tp: list[int] = Field(default_factory=list)
+    isl: list[int] = Field(default_factory=list)
+    concurrency: list[int] = Field(default_factory=list)
+    spec: list[str] = Field(default_factory=list)
+    curves: list[Curve] = Field(default_factory=list, description="what was measured")
+    images: list[str] = Field(default_factory=list, description="of the engine, as the runs state them")
+    kernels: list[str] = Field(default_factory=list, description="hardware whose kernel times the priors come from")
+
+    @property
+    def measured(self) -> list[Curve]:
+        """The measured curves. A file that names none has those that its lists allow, with KV caches of FP8, outputs of
+        1024 tokens and three draft tokens, what all of them had."""
+        if self.curves or not (self.tp and self.isl and self.concurrency):
+            return self.curves
+        lists = (self.hardware, self.model, self.engine, self.checkpoint, self.tp, self.isl, self.spec)
+        return [
+            Curve(
+                hardware=hardware,
+                model=model,
+                engine=engine,
+                checkpoint=checkpoint,
+                kv_dtype="fp8",
+                tp=tp,
+                ep=1,
+                dp=1,
+                isl=isl,
+                osl=1024,
+                spec_tokens=0 if spec == "off" else 3,
+                concurrency=self.concurrency,
+            )
+            for hardware, model, engine, checkpoint, tp, isl, spec in itertools.product(*lists)
+        ]

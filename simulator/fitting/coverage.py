@@ -1,0 +1,105 @@
+"""The splits that say what a step away from the data costs, and whether 90 % intervals hold 90 %."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from simulator.cost.calibration import Noise, load_calibration
+from simulator.fitting.held_out import HeldOut, cost_of, held_out
+from simulator.fitting.splits import best_length, fit_rows, pick
+from simulator.measurements import MeasuredPoint, read_csv
+from simulator.measurements.files import shipped_measurements
+from simulator.serving.steps import KINDS as COSTS
+
+JOBS = 2
+Rows = Sequence[MeasuredPoint]
+Test = Callable[[MeasuredPoint], bool]
+
+MEASURED = {
+    "concurrency": "lowest and highest concurrency of ATOM and SGLang left out, per doubling",
+    "tp": "SGLang FP4: TP2 and TP4 predict each other, per doubling",
+    "isl": "ATOM Off: 1k/1k and 8k/1k predict each other, per doubling",
+    "checkpoint": "ATOM Off: FP8 and MXFP4 predict each other",
+    "spec_tokens": "ATOM FP8: fit to Off and AL = 1, predict MTP",
+    "engine": "ATOM FP8 and SGLang FP8 8k/1k predict each other",
+}
+"""Steps that the shipped data can show, in the order in which they are settled."""
+
+OTHER_HARDWARE = {"tpot": 0.25, "ttft": 0.34}
+"""Mean errors of the kernel priors on Qwen3.5 runs of B200, B300 and H200 (runs that are not in this repository)."""
+IMAGE = 0.20
+"""Published image bumps of one engine move TPOT by up to this."""
+SD_OF_MEAN_ERROR = math.sqrt(math.pi / 2)
+"""Standard deviation over mean absolute deviation of a normal distribution."""
+
+
+def splits() -> list[HeldOut]:
+    """Every held-out value of every split, about two minutes on two cores."""
+    parts = Parallel(n_jobs=JOBS)(delayed(_predicted)(*split) for split in _splits())
+    return [value for part in parts for value in part]
+
+
+def _splits() -> Iterator[tuple[str, Rows, Rows, Noise, bool]]:
+    """Name, rows fitted, rows predicted, noise of their calibration, whether one acceptance is fitted to the test."""
+    atom = list(read_csv(shipped_measurements("atom_mi355x_tp4.csv")).points)
+    sglang = list(read_csv(shipped_measurements("sglang_mi355x_8k1k.csv")).points)
+    fp4, fp8 = pick(sglang, lambda r: r.precision == "FP4"), pick(sglang, lambda r: r.precision == "FP8")
+    noise = {
+        "ATOM": load_calibration("atom-mi355x").noise,
+        "SGLang FP4": load_calibration("sglang-mi355x-fp4-2026-09").noise,
+        "SGLang FP8": load_calibration("sglang-mi355x-fp8-2026-08").noise,
+    }
+    for name, rows in {"ATOM": atom, "SGLang FP4": fp4, "SGLang FP8": fp8}.items():
+        for c in sorted({r.concurrency for r in rows}):
+            left_out = pick(rows, lambda r, c=c: r.concurrency == c)
+            rest = pick(rows, lambda r, c=c: r.concurrency != c)
+            yield f"{name}: leave one concurrency out", rest, left_out, noise[name], False
+    off = pick(atom, lambda r: r.spec == "off")
+    pairs: list[tuple[str, str, Rows, str, Test]] = [
+        ("8k/1k", "1k/1k", off, "ATOM", lambda r: r.isl == 8192),
+        ("FP8", "FP4", off, "ATOM", lambda r: r.precision == "FP8"),
+        ("TP2", "TP4", fp4, "SGLang FP4", lambda r: r.tp == 2),
+    ]
+    for a, b, rows, name, first in pairs:
+        one, other = pick(rows, first), pick(rows, lambda r, first=first: not first(r))
+        yield f"{name}: fit {a} -> predict {b}", one, other, noise[name], False
+        yield f"{name}: fit {b} -> predict {a}", other, one, noise[name], False
+    both = pick(atom, lambda r: r.precision == "FP8" and r.isl == 8192)
+    yield "fit ATOM FP8 -> predict SGLang FP8", both, fp8, noise["ATOM"], False
+    without = pick(both, lambda r: r.spec == "off")
+    yield "fit SGLang FP8 -> predict ATOM FP8 Off 8k/1k", fp8, without, noise["SGLang FP8"], False
+    eight = pick(atom, lambda r: r.precision == "FP8")
+    known = pick(eight, lambda r: r.spec == "off" or r.acceptance_length == 1.0)
+    unknown = pick(eight, lambda r: r.spec == "mtp" and r.acceptance_length is None)
+    yield "ATOM FP8: fit Off and AL = 1 -> predict MTP", known, unknown, noise["ATOM"], True
+
+
+def _predicted(name: str, train: Rows, test: Rows, noise: Noise, one_length: bool) -> list[HeldOut]:
+    found = fit_rows(train)
+    return held_out(name, found, train, test, noise, best_length(found, test) if one_length else None)
+
+
+def costs(values: Sequence[HeldOut]) -> dict[str, dict[str, Any]]:
+    """The content of ``steps.yaml``: what held-out values need, and for steps that nothing measured what stands in."""
+    found: dict[str, dict[str, Any]] = {}
+    for aspect, source in MEASURED.items():
+        sizes = {kind: round(cost_of(aspect, kind, values, found), 4) for kind in COSTS}
+        found[aspect] = {**sizes, "source": source}
+    dearest = {kind: max(entry[kind] for entry in found.values()) for kind in COSTS}
+    elsewhere = {kind: round(e * SD_OF_MEAN_ERROR, 4) for kind, e in OTHER_HARDWARE.items()}
+    elsewhere["throughput"] = elsewhere["tpot"]
+    text = "errors of the kernel priors on Qwen3.5 runs of B200, B300 and H200"
+    return found | {
+        "osl": found["isl"] | {"source": "no run of another output length: as ISL"},
+        "kv_dtype": found["checkpoint"] | {"source": "no run of another KV format: as another checkpoint"},
+        "ep": dearest | {"source": "no run with expert parallelism: as the dearest measured step"},
+        "dp": dearest | {"source": "no run with attention data parallelism: as the dearest measured step"},
+        "hardware": {kind: elsewhere[kind] for kind in COSTS} | {"source": text},
+        "model": {kind: elsewhere[kind] for kind in COSTS} | {"source": f"no run of another model: {text} stand in"},
+        "image": {kind: IMAGE for kind in COSTS} | {"source": "published image bumps of one engine, TPOT"},
+        "calibration": {kind: 0.0 for kind in COSTS} | {"source": "the priors' own spreads and noise"},
+    }

@@ -1,0 +1,187 @@
+"""How far a scenario is from what its calibration was fitted to, and how much wider that makes the intervals.
+
+The nearest measured curve is the one from which the steps cost least (:mod:`simulator.serving.steps`). A number between
+two measured ones is ``between`` and costs nothing: leaving each concurrency out in turn is what the noise of a
+calibration comes from.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from simulator.cost.calibration import Calibration
+from simulator.cost.measured import Curve
+from simulator.facts.deployment import Deployment
+from simulator.serving.scenario import Scenario
+from simulator.serving.steps import KINDS, steps
+
+Word = Literal["inside", "between", "extrapolated", "unmeasured"]
+WORDS: tuple[Word, ...] = ("inside", "between", "extrapolated", "unmeasured")
+"""From best to worst."""
+
+CATEGORIES = ("hardware", "model", "engine", "checkpoint", "kv_dtype")
+RANKS = ("ep", "dp", "spec_tokens")
+"""Numbers whose least value means "not at all": what was never switched on is unmeasured, not extrapolated."""
+SIZES = ("tp", "isl", "osl")
+OPTIONS = {"kv_dtype": "KV cache", "spec_tokens": "MTP", "isl": "ISL", "osl": "OSL", "tp": "TP", "ep": "EP", "dp": "DP"}
+SAME_LENGTH = math.log(1.1)
+"""Nominal lengths closer than this (log) are the same: those drawn span 20 %."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One way in which a scenario is not what was measured.
+
+    Attributes:
+        aspect: hardware, model, engine, checkpoint, kv_dtype, ep, dp, spec_tokens, tp, isl, osl or concurrency.
+        word: the verdict on it.
+        text: a few words for people.
+        size: of the step: doublings, or 1 for another category; 0 between measured numbers.
+    """
+
+    aspect: str
+    word: Word
+    text: str
+    size: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where a scenario stands to its calibration; no reasons: it was measured."""
+
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def scope(self) -> Word:
+        """The worst word among the reasons."""
+        return max((r.word for r in self.reasons), key=WORDS.index, default="inside")
+
+    @property
+    def texts(self) -> list[str]:
+        """The reasons in words, the worst first."""
+        return [r.text for r in sorted(self.reasons, key=lambda r: -WORDS.index(r.word))]
+
+    def spread(self, kind: str) -> float:
+        """Standard deviation of log(measured / predicted) that the steps add to ``throughput``, ``tpot`` or ``ttft``.
+
+        Steps are independent: their variances add, each in proportion to its size.
+        """
+        return math.sqrt(sum(r.size * steps()[r.aspect].of(kind) ** 2 for r in self.reasons if r.size))
+
+
+def judge(scenario: Scenario, concurrency: int) -> Verdict:
+    """The verdict on one scenario at one number of clients.
+
+    Example:
+        >>> from simulator import make_scenario
+        >>> judge(make_scenario(engine="atom", tp=4), 64).scope
+        'inside'
+        >>> judge(make_scenario(engine="atom", tp=8), 64).texts
+        ['TP 8 beyond 4']
+    """
+    d, w = scenario.deployment, scenario.workload
+    lengths = (w.isl, w.osl, scenario.speculation.tokens)
+    return _judge(scenario.calibration, Asked.of(d, *lengths), concurrency)
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict on several settings: the worst of them."""
+    return max(verdicts, key=lambda v: (WORDS.index(v.scope), v.spread("throughput")))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a calibration, apart from concurrency."""
+
+    hardware: str
+    model: str
+    engine: str
+    checkpoint: str
+    kv_dtype: str
+    tp: int
+    ep: int
+    dp: int
+    isl: int
+    osl: int
+    spec_tokens: int
+
+    @classmethod
+    def of(cls, d: Deployment, isl: int, osl: int, spec_tokens: int) -> Asked:
+        """A deployment with lengths and a draft depth."""
+        names = (d.hardware.name, d.model.name, d.engine.name, d.checkpoint, d.kv_format)
+        return cls(*names, d.tp, d.ep, d.dp, isl, osl, spec_tokens)
+
+
+def _judge(calibration: Calibration, asked: Asked, concurrency: int) -> Verdict:
+    curves = calibration.scope.measured
+    if curves:
+        return nearest(curves, asked, concurrency)
+    text = f"no measured run of {asked.model} with {asked.engine} on {asked.hardware} behind {calibration.name}"
+    reasons = [Reason("calibration", "unmeasured", text, 0.0)]
+    kernels = calibration.scope.kernels
+    if kernels and asked.hardware not in kernels:
+        text = f"kernel times are those of {', '.join(kernels)}"
+        reasons.append(Reason("hardware", "unmeasured", text, 1.0))
+    return Verdict(tuple(reasons))
+
+
+def nearest(curves: Sequence[Curve], asked: Asked, concurrency: int) -> Verdict:
+    """The verdict from the curve that the fewest and cheapest steps lead away from."""
+    return _nearest(tuple(map(_frozen, curves)), asked, concurrency)
+
+
+@dataclass(frozen=True)
+class _Frozen:
+    """A curve that can be a key."""
+
+    asked: Asked
+    concurrency: tuple[int, ...]
+
+
+def _frozen(curve: Curve) -> _Frozen:
+    fields = curve.model_dump()
+    return _Frozen(Asked(**{k: v for k, v in fields.items() if k != "concurrency"}), tuple(sorted(curve.concurrency)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _nearest(curves: tuple[_Frozen, ...], asked: Asked, concurrency: int) -> Verdict:
+    found = [Verdict(tuple(_steps(curve, curves, asked, concurrency))) for curve in curves]
+    return min(found, key=lambda v: (sum(v.spread(kind) for kind in KINDS), WORDS.index(v.scope), len(v.reasons)))
+
+
+def _steps(curve: _Frozen, curves: Sequence[_Frozen], asked: Asked, concurrency: int) -> Iterator[Reason]:
+    for name in CATEGORIES:
+        have, want = getattr(curve.asked, name), getattr(asked, name)
+        if have != want:
+            known = sorted({str(getattr(c.asked, name)) for c in curves})
+            yield Reason(name, "unmeasured", f"{OPTIONS.get(name, name)} {want}, measured {' and '.join(known)}", 1.0)
+    for name in (*RANKS, *SIZES):
+        have, want = getattr(curve.asked, name), getattr(asked, name)
+        if have == want or (name in ("isl", "osl") and abs(math.log(want / have)) <= SAME_LENGTH):
+            continue
+        beside = [getattr(c.asked, name) for c in curves if _same_but(name, curve.asked, c.asked)]
+        yield _number(name, want, beside, off={"ep": 1, "dp": 1, "spec_tokens": 0}.get(name))
+    if concurrency not in curve.concurrency:
+        yield _number("concurrency", concurrency, curve.concurrency, None)
+
+
+def _same_but(name: str, one: Asked, other: Asked) -> bool:
+    return replace(one, **{name: getattr(other, name)}) == other
+
+
+def _number(name: str, want: int, known: Sequence[int], off: int | None) -> Reason:
+    """The verdict on a number that no run of this curve had; ``off`` is the value that means "not at all"."""
+    label, low, high = OPTIONS.get(name, name), min(known), max(known)
+    if low < want < high and off not in (want, low):
+        return Reason(name, "between", f"{label} {want} between {low} and {high}", 0.0)
+    nearest = min(known, key=lambda value: abs(math.log((value or 0.5) / (want or 0.5))))
+    if off is not None and (want == off or set(known) == {off}):
+        text = f"{label} {want or 'off'}, measured {' and '.join(str(v or 'off') for v in sorted(set(known)))}"
+        return Reason(name, "unmeasured", text, 1.0)
+    doublings = abs(math.log2((nearest or 0.5) / (want or 0.5)))
+    ends = f"{low} to {high}" if low < high else f"{low}"
+    return Reason(name, "extrapolated", f"{label} {want} beyond {ends}", doublings)
