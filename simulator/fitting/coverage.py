@@ -13,6 +13,7 @@ from simulator.fitting.held_out import HeldOut, cost_of, held_out
 from simulator.fitting.splits import best_length, fit_rows, pick
 from simulator.measurements import MeasuredPoint, read_csv
 from simulator.measurements.files import shipped_measurements
+from simulator.prediction.intervals import Z90
 from simulator.serving.steps import KINDS as COSTS
 
 JOBS = 2
@@ -24,15 +25,17 @@ MEASURED = {
     "tp": "SGLang FP4: TP2 and TP4 predict each other, per doubling",
     "isl": "ATOM Off: 1k/1k and 8k/1k predict each other, per doubling",
     "checkpoint": "ATOM Off: FP8 and MXFP4 predict each other",
-    "spec_tokens": "ATOM FP8: fit to Off and AL = 1, predict MTP",
+    "kv_dtype": "no run of another KV format but with another engine: as another checkpoint",
     "engine": "ATOM FP8 and SGLang FP8 8k/1k predict each other",
 }
 """Steps that the shipped data can show, in the order in which they are settled."""
+LIKE = {"kv_dtype": "checkpoint"}
+"""Of these, those never taken alone, and the step that stands in."""
 
 OTHER_HARDWARE = {"tpot": 0.25, "ttft": 0.34}
 """Mean errors of the kernel priors on Qwen3.5 runs of B200, B300 and H200 (runs that are not in this repository)."""
 IMAGE = 0.20
-"""Published image bumps of one engine move TPOT by up to this."""
+"""Published image bumps of one engine move TPOT by up to this: half the width of a 90 % interval."""
 SD_OF_MEAN_ERROR = math.sqrt(math.pi / 2)
 """Standard deviation over mean absolute deviation of a normal distribution."""
 
@@ -88,18 +91,22 @@ def costs(values: Sequence[HeldOut]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for aspect, source in MEASURED.items():
         sizes = {kind: round(cost_of(aspect, kind, values, found), 4) for kind in COSTS}
+        if aspect in LIKE:
+            sizes = {kind: found[LIKE[aspect]][kind] for kind in COSTS}
         found[aspect] = {**sizes, "source": source}
     dearest = {kind: max(entry[kind] for entry in found.values()) for kind in COSTS}
     elsewhere = {kind: round(e * SD_OF_MEAN_ERROR, 4) for kind, e in OTHER_HARDWARE.items()}
     elsewhere["throughput"] = elsewhere["tpot"]
+    bump = {kind: round(IMAGE / Z90, 4) for kind in COSTS}
     text = "errors of the kernel priors on Qwen3.5 runs of B200, B300 and H200"
     return found | {
         "osl": found["isl"] | {"source": "no run of another output length: as ISL"},
-        "kv_dtype": found["checkpoint"] | {"source": "no run of another KV format: as another checkpoint"},
+        "spec_tokens": dearest | {"source": "no pair of draft depths: as the dearest measured step"},
         "ep": dearest | {"source": "no run with expert parallelism: as the dearest measured step"},
         "dp": dearest | {"source": "no run with attention data parallelism: as the dearest measured step"},
         "hardware": {kind: elsewhere[kind] for kind in COSTS} | {"source": text},
         "model": {kind: elsewhere[kind] for kind in COSTS} | {"source": f"no run of another model: {text} stand in"},
-        "image": {kind: IMAGE for kind in COSTS} | {"source": "published image bumps of one engine, TPOT"},
-        "calibration": {kind: 0.0 for kind in COSTS} | {"source": "the priors' own spreads and noise"},
+        "image": bump | {"source": "published image bumps of one engine move TPOT by 20 %"},
+        "pools": bump | {"source": "no run of pools: as another image, at least"},
+        "calibration": dict.fromkeys(COSTS, 0.0) | {"source": "the priors' own spreads and noise"},
     }

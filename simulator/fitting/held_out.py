@@ -1,4 +1,4 @@
-"""Rows predicted by a fit that did not see them: how far off, how sure the prediction was, and how far from the data."""
+"""Rows predicted by a fit that did not see them: how far off, how sure, and how far from the data."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from simulator.planning.impossible import Impossible
 from simulator.planning.runner_up import RunnerUp
 from simulator.planning.winner import PoolWinner, Winner
 from simulator.results.table import Result
-from simulator.serving.pools import pools_scope
 from simulator.units import GIGA, KILO
 
 
@@ -56,7 +55,7 @@ class Answer(Result):
             "impossible": [one.as_row() for one in self.impossible],
             "frontier": [one.as_row() for one in self.frontier],
             "left_out": list(self.left_out),
-            "pools": None if self.pools is None else self.pools.as_row() | pools_scope(),
+            "pools": None if self.pools is None else self.pools.as_row(),
         }
 
     def _winner_row(self) -> dict[str, Any] | None:

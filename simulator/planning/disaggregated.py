@@ -18,6 +18,7 @@ from simulator.planning.winner import Pool, PoolWinner
 from simulator.prediction.odds import Margin
 from simulator.serving.fleet_cost import Cost, fleet_cost
 from simulator.serving.saturation import STABLE
+from simulator.serving.scope import POOLS
 
 MOST = 4096
 ROOMY = 4096
@@ -223,4 +224,5 @@ def _gpus(entry: PoolEntry, spare: int) -> int:
 
 def _gamble(entry: PoolEntry, trials: Trials, rate: float, spare: int, basis: str) -> Gamble:
     money, probability = _cost(entry, rate, spare, basis).usd_per_hour, _sure_of(entry, trials, rate).margin.probability
-    return Gamble(entry.name, entry.decodes, _gpus(entry, spare), rate, money, probability, entry.prefills)
+    verdict = entry.decode.kind.verdict.also(POOLS)
+    return Gamble(entry.name, entry.decodes, _gpus(entry, spare), rate, money, probability, verdict, entry.prefills)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.serving.scope import Verdict
+
 
 @dataclass(frozen=True)
 class Gamble:
     """Fewer GPUs, or a higher rate, that keep the promises as predicted, with the ``probability`` that they hold.
 
-    ``prefill_replicas``: of disaggregated pools, else None.
+    ``verdict``: where it stands to what was measured. ``prefill_replicas``: of disaggregated pools, else None.
     """
 
     name: str
@@ -19,9 +21,12 @@ class Gamble:
     rate_per_s: float
     usd_per_hour: float | None
     probability: float
+    verdict: Verdict
     prefill_replicas: int | None = None
 
     def as_row(self) -> dict[str, Any]:
         """One column per field, the probability as ``probability_all_hold``."""
         row = dict(vars(self))
-        return row | {"probability_all_hold": row.pop("probability")}
+        del row["verdict"]
+        row["probability_all_hold"] = row.pop("probability")
+        return row | self.verdict.as_row()

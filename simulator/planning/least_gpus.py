@@ -179,7 +179,8 @@ def _winner(best: Entry, gamble: Entry, trials: Trials, rate: float, spare: int,
     if best.sure is not None and gamble.gpus < best.sure_gpus:
         cheaper = sized(gamble.option, gamble.replicas, spare, rate, cost_basis)
         money, probability = cheaper.cost.usd_per_hour, least.margin.probability
-        beside = Gamble(gamble.option.family, gamble.replicas, cheaper.gpus, rate, money, probability)
+        kind = gamble.option.kind
+        beside = Gamble(kind.name, gamble.replicas, cheaper.gpus, rate, money, probability, kind.verdict)
     return Winner(fleet, assurance(trials.promises, sure.outcome, sure.margin, trials.confidence), beside)
 
 

@@ -162,7 +162,8 @@ def _winner(best: Rated, gamble: Rated, trials: Trials, spare: int, cost_basis: 
     if best.sure is not None and gamble.rate > sure.rate:
         more = sized(gamble.option, gamble.replicas, spare, gamble.rate, cost_basis)
         money, probability = more.cost.usd_per_hour, most.margin.probability
-        beside = Gamble(gamble.option.family, gamble.replicas, more.gpus, gamble.rate, money, probability)
+        kind = gamble.option.kind
+        beside = Gamble(kind.name, gamble.replicas, more.gpus, gamble.rate, money, probability, kind.verdict)
     return Winner(fleet, assurance(trials.promises, sure.outcome, sure.margin, trials.confidence), beside)
 
 

@@ -14,6 +14,7 @@ from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
+from simulator.serving.scope import judge_traffic
 from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation import acceptance as sp
 from simulator.traffic.lengths import Lengths
@@ -47,7 +48,7 @@ class Option:
     def kind(self) -> ReplicaKind:
         """The replica as an answer names it."""
         d, s = self.scenario.deployment, self.scenario.speculation
-        fitted = self.scenario.calibration.scope.tp
+        mean_in, _sd_in, mean_out, _sd_out = self.moments
         return ReplicaKind(
             tp=d.tp,
             ep=d.ep,
@@ -56,7 +57,7 @@ class Option:
             acceptance=tuple(s.probabilities),
             acceptance_source=s.source.text,
             max_running=self.cap,
-            calibrated=not fitted or (d.tp in fitted and d.ep == 1),
+            verdict=judge_traffic(self.scenario, mean_in, mean_out),
         )
 
     @property

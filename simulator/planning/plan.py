@@ -15,6 +15,7 @@ from simulator.planning.trials import Trials
 from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
 from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, for_lengths, make_scenario
+from simulator.serving.scope import OUTSIDE
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, parse_promises
@@ -170,7 +171,7 @@ def plan_fleet(
         "spare_replicas": spare,
         "confidence": confidence / 100,
         "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
-        "outside_calibration": outside(base, options),
+        "outside_calibration": outside(options),
     }
     inputs = meta | {"max_running": max_running, "plans": [o.replica.target.tobytes().hex() for o in options]}
     trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress, confidence / 100)
@@ -183,19 +184,11 @@ def plan_fleet(
     return with_pools(answer, options, trials, rate, kv_bandwidth, spare, cost_basis)
 
 
-def outside(base: Scenario, options: Sequence[Option]) -> list[str]:
-    """Where options leave the TP, EP or input length that the calibration was fitted to."""
-    scope = base.calibration.scope
-    notes = []
-    tps = sorted({o.gpus for o in options if scope.tp and o.gpus not in scope.tp})
-    if tps:
-        notes.append(f"TP {', '.join(map(str, tps))} (fitted to {', '.join(map(str, scope.tp))})")
-    if scope.tp and any(o.scenario.deployment.ep > 1 for o in options):
-        notes.append("expert parallelism (not in the data)")
-    mean = options[0].moments[0]
-    if scope.isl and not min(scope.isl) / 2 <= mean <= max(scope.isl):
-        notes.append(f"{mean:.0f} input tokens (fitted to {', '.join(map(str, scope.isl))})")
-    return notes
+def outside(options: Sequence[Option]) -> list[str]:
+    """Where options leave what the calibration was fitted to, each reason once."""
+    verdicts = [option.kind.verdict for option in options]
+    reasons = [r for verdict in verdicts for r in verdict.reasons if r.word in OUTSIDE]
+    return list(dict.fromkeys(r.text for r in reasons))
 
 
 def _meta(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.results.words import replica_name
+from simulator.serving.scope import Verdict
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class ReplicaKind:
     """GPUs, expert-parallel ranks, draft depth and concurrency limit of one replica.
 
     ``acceptance``: probability per position that a draft is accepted, ``acceptance_length`` the tokens per round that
-    follow. ``calibrated``: whether the calibration was fitted to such replicas.
+    follow. ``verdict``: where it stands to what the calibration was fitted to.
     """
 
     tp: int
@@ -23,7 +24,7 @@ class ReplicaKind:
     acceptance: tuple[float, ...]
     acceptance_source: str
     max_running: int
-    calibrated: bool
+    verdict: Verdict
 
     @property
     def name(self) -> str:
@@ -34,7 +35,6 @@ class ReplicaKind:
         """One column per field, the name first."""
         return {
             "name": self.name,
-            "calibrated": self.calibrated,
             "tp": self.tp,
             "ep": self.ep,
             "spec_tokens": self.spec_tokens,
@@ -42,4 +42,5 @@ class ReplicaKind:
             "acceptance": list(self.acceptance),
             "acceptance_source": self.acceptance_source,
             "max_running": self.max_running,
+            **self.verdict.as_row(),
         }

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from simulator.planning.closed_form import least_between
 from simulator.planning.options import Option
 from simulator.planning.trials import Outcome, Trials
-from simulator.prediction.latencies import fleet_latencies
+from simulator.prediction.latencies import fleet_latencies, fleet_odds
 from simulator.prediction.odds import Margin, Odds
 
 MOST = 3
 """Times the replicas that keep the promises as predicted, or the part of their rate, within which is looked."""
 PRECISION = 0.01
 """To which a rate is found."""
+
+
+def _odds(option: Option, trials: Trials) -> Odds:
+    return fleet_odds(option.scenario, option.replica, option.moments, trials.promises, trials.seed)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class SureFleet:
     @classmethod
     def of(cls, option: Option, replicas: int, trials: Trials, rate: float, odds: Odds | None = None) -> SureFleet:
         """A fleet at a rate (requests/s)."""
-        odds = odds or Odds([(option.replica, option.scenario)], trials.promises, trials.seed)
+        odds = odds or _odds(option, trials)
         outcome = trials.run(option, replicas, rate)
         latencies = fleet_latencies(option.cap, option.moments, rate / replicas, trials.promises)
         return cls(replicas, rate, outcome, odds.margin(latencies, outcome.reached))
@@ -48,7 +52,7 @@ def sure_fleet(option: Option, replicas: int, trials: Trials, rate: float) -> Su
         rate: requests/s in all.
     """
     trials.progress(f"calibration uncertainty of {option.family}")
-    odds = Odds([(option.replica, option.scenario)], trials.promises, trials.seed)
+    odds = _odds(option, trials)
 
     def keeps(n: int) -> bool:
         return SureFleet.of(option, n, trials, rate, odds).confident(trials)
@@ -77,7 +81,7 @@ def sure_rate(option: Option, replicas: int, trials: Trials, rate: float) -> Sur
         None: not even a third of that rate.
     """
     trials.progress(f"calibration uncertainty of {option.family}")
-    odds = Odds([(option.replica, option.scenario)], trials.promises, trials.seed)
+    odds = _odds(option, trials)
 
     def at(one: float) -> SureFleet:
         return SureFleet.of(option, replicas, trials, one, odds)

@@ -11,7 +11,7 @@ from simulator.planning.replica_kind import ReplicaKind
 from simulator.planning.sized_fleet import SizedFleet
 from simulator.results.words import replica_name
 from simulator.serving.fleet_cost import Cost
-from simulator.serving.pools import pools_scope
+from simulator.serving.scope import POOLS, Verdict
 from simulator.units import GIGA, KILO
 
 
@@ -104,6 +104,11 @@ class PoolWinner:
         return self.decode.kind
 
     @property
+    def verdict(self) -> Verdict:
+        """Where such pools stand to what was measured."""
+        return self.decode.kind.verdict.also(POOLS)
+
+    @property
     def replicas(self) -> int:
         """Replicas that decode, without spares."""
         return self.decode.replicas
@@ -137,7 +142,7 @@ class PoolWinner:
             "headroom_to_knee": self.headroom_to_knee,
             **self.sure.as_row(),
             **_row_of(self.gamble),
-            **pools_scope(),
+            **self.verdict.as_row(),
             **self.cost.as_row(),
         }
 

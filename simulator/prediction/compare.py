@@ -16,6 +16,7 @@ from simulator.prediction.several import CONCURRENCIES, as_grid, predict, with_t
 from simulator.prediction.ties import TiedFronts
 from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, make_scenario
+from simulator.serving.scope import WORDS
 from simulator.speculation.acceptance import OFF
 from simulator.traffic.sweeps import Grid
 
@@ -136,6 +137,7 @@ def compare(
     off = fronts["off"]
     points = tuple(at) or round_interactivities(fronts.get("mtp", off).band, off.band)
     comparison = read_alone(off, points) if alone else read_fronts(fronts["mtp"], off, points)
+    frontier = {spec: _on_front(table.rows) for spec, table in tables.items()}
     return Matched(
         meta={
             **next(iter(tables.values())).meta,
@@ -144,8 +146,8 @@ def compare(
             "left_out": [note for t in tables.values() for note in t.meta["left_out"]],
         },
         comparison=comparison,
-        rows=tuple(_row(point, fronts[point.spec]) for point in comparison.points),
-        frontier={spec: _on_front(table.rows) for spec, table in tables.items()},
+        rows=tuple(_row(point, fronts[point.spec]) | near(point, frontier[point.spec]) for point in comparison.points),
+        frontier=frontier,
         fronts=fronts,
         ties=tuple(text for spec in sides for value in points for text in _tie(spec, tied[spec], value)),
     )
@@ -215,6 +217,15 @@ def _row(point: MatchedPoint, front: Frontier) -> dict[str, Any]:
         if f"{name}_lo" in read:
             row |= {f"{name}{end}": read[f"{name}{end}"] for end in ("_lo", "_hi")}
     return {name: None if value != value else value for name, value in row.items()}
+
+
+def near(point: MatchedPoint, front: Rows) -> dict[str, Any]:
+    """``scope`` and ``scope_reasons`` of a point read between two swept ones: the worse of theirs."""
+    x = point.interactivity_tok_s_user
+    below = [row for row in front if row[INTERACTIVITY] <= x][-1:]
+    above = [row for row in front if row[INTERACTIVITY] >= x][:1]
+    worse = max((*below, *above), key=lambda row: WORDS.index(row["scope"]), default=front[0])
+    return {name: worse[name] for name in ("scope", "scope_reasons")}
 
 
 def _tp_near(point: MatchedPoint, front: Frontier) -> int | None:

@@ -15,6 +15,7 @@ from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.prediction.several import with_parallelism
 from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, make_scenario
+from simulator.serving.scope import Verdict, judge
 from simulator.units import GIGA, MILLI
 
 Phase = Literal["decode", "prefill"]
@@ -41,7 +42,13 @@ class Explanation(Result):
 
     def records(self) -> list[dict[str, Any]]:
         """Every operator of every pass, in the order of execution."""
-        return [{"phase": phase, **row.as_row()} for phase, a in self.accounts.items() for row in a.rows]
+        verdict = self.verdict.as_row()
+        return [{"phase": phase, **row.as_row(), **verdict} for phase, a in self.accounts.items() for row in a.rows]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Where the configuration stands to what was measured."""
+        return judge(self.scenario, self.concurrency)
 
     def totals(self) -> dict[Phase, dict[str, Any]]:
         """Per phase: time, FLOPs, bytes, MFU and MBU as fractions, seconds by cause, and the bound."""
@@ -115,7 +122,7 @@ def explain(
     parameters, w = scenario.calibration.values(), scenario.workload
     deployment, speculation = scenario.deployment, scenario.speculation
     accounts: dict[Phase, Account] = {}
-    meta = {**table.meta, "concurrency": concurrency}
+    meta = {**table.meta, "concurrency": concurrency, **judge(scenario, concurrency).as_row()}
     if phase in ("decode", "both"):
         running = table.rows[0]["decode_batch"] if batch is None else batch
         context = w.mean_isl + 0.5 * w.mean_osl

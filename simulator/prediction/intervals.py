@@ -1,4 +1,5 @@
-"""90 % intervals of a prediction: parameter uncertainty, run-to-run noise and model error, and the sampling of lengths.
+"""90 % intervals of a prediction: parameter uncertainty, run-to-run noise and model error, the sampling of lengths, and
+the steps away from what was measured (:mod:`simulator.serving.scope`).
 
 Parameters are propagated by draws from the posterior, see :mod:`simulator.prediction.posterior`. First derivatives, by
 the closed form, which costs microseconds, serve what asks for them: which quantity moves what, and how they cancel.
@@ -17,6 +18,7 @@ from simulator.prediction.posterior import Recorder, drawn_logs, fitted_acceptan
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
 from simulator.serving.replica import Replica, build_replica, build_tables
 from simulator.serving.scenario import Scenario
+from simulator.serving.scope import judge
 from simulator.speculation.acceptance import Speculation, from_length
 
 Array = NDArray[np.float64]
@@ -106,12 +108,13 @@ def relative_sd(
         logs = drawn_logs(scenario, [concurrencies[i] for i in at], seed, method)
         for metric in metrics:
             out[metric][at] = logs[metric if metric in logs else _stand_in(metric)].std(axis=1)
-    return {
-        metric: np.sqrt(
-            out[metric] ** 2 + getattr(scenario.calibration.noise, noise_class(metric)) ** 2 + sampling(metric) ** 2
-        )
-        for metric in metrics
-    }
+    verdicts = [judge(scenario, c) for c in concurrencies]
+    for metric in metrics:
+        kind = noise_class(metric)
+        noise = float(getattr(scenario.calibration.noise, kind))
+        away = np.array([verdict.spread(kind) for verdict in verdicts])
+        out[metric] = np.sqrt(out[metric] ** 2 + noise**2 + away**2 + sampling(metric) ** 2)
+    return out
 
 
 def _stand_in(metric: str) -> str:

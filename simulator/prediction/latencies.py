@@ -10,9 +10,10 @@ from simulator import kernels as kn
 from simulator.prediction.odds import Latencies, Odds, Replicas
 from simulator.serving.delivered import Delivered
 from simulator.serving.fleet import Fleet
-from simulator.serving.pools import POOLS_SD, Pools, decode_only
+from simulator.serving.pools import Pools, decode_only
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.scope import judge_traffic
 from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.traffic.arrivals import Traffic
@@ -74,7 +75,7 @@ def pool_odds(
     promises: Sequence[Promise],
     seed: int,
 ) -> Odds:
-    """Draws of pools, wider for what nothing measured: :data:`POOLS_SD`, and drafts may gain less, down to nothing.
+    """Draws of pools, wider since nothing measured any, and drafts may gain less, down to nothing.
 
     Args:
         prefill: scenario of the pool that prefills.
@@ -88,7 +89,13 @@ def pool_odds(
     after = pools.decode
     form = decode_form(after.replica, after.speculation, after.cap, moments, rate / after.replicas)
     least = least_gain(decode, max(1.0, form.batch), moments[0] + 0.5 * moments[2])
-    return Odds([(pools.prefill.replica, prefill), (after.replica, decode)], promises, seed, POOLS_SD, (None, least))
+    verdict = judge_traffic(decode, moments[0], moments[2], form.batch, pools=True)
+    return Odds([(pools.prefill.replica, prefill), (after.replica, decode)], promises, seed, verdict, (None, least))
+
+
+def fleet_odds(scenario: Scenario, replica: Replica, moments: Moments, promises: Sequence[Promise], seed: int) -> Odds:
+    """Draws of equal replicas of a scenario, wider where it leaves what was measured."""
+    return Odds([(replica, scenario)], promises, seed, judge_traffic(scenario, moments[0], moments[2]))
 
 
 def least_gain(scenario: Scenario, batch: float, context: float) -> float | None:
@@ -137,7 +144,7 @@ def with_odds(
         odds = pool_odds(prefill or scenario, scenario, fleet, traffic.moments, traffic.rate, promises, seed)
         latencies = pool_latencies(fleet, traffic.moments, traffic.rate, promises)
     else:
-        odds = Odds([(fleet.replica, scenario)], promises, seed)
+        odds = fleet_odds(scenario, fleet.replica, traffic.moments, promises, seed)
         latencies = fleet_latencies(fleet.cap, traffic.moments, traffic.rate / fleet.replicas, promises)
     margin = odds.margin(latencies, [one.seconds for one in found])
     held = [

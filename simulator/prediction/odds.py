@@ -13,12 +13,15 @@ from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_
 from simulator.cost.parameters import registry
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.scope import INSIDE, Verdict
 from simulator.speculation.acceptance import Speculation, from_positions, rate_of_length
 from simulator.traffic.promises import Promise
 
 Array = NDArray[np.float64]
 
 DRAWS = 300
+CLASS = {"ttft": "ttft", "tpot": "tpot", "e2e": "tpot"}
+"""The noise that a promised latency has."""
 ENDS = (0.05, 0.95)
 """Quantiles of a 90 % interval."""
 
@@ -49,7 +52,7 @@ class Odds:
         kinds: the kinds of replica of a fleet, with the scenario behind each.
         promises: whose percentiles are asked for.
         seed: of the draws.
-        unmeasured: standard deviation, log units, of what nothing has measured.
+        verdict: where the kinds stand to what was measured, which makes everything less sure.
         least_gain: per kind the acceptance length at which drafting gains nothing, where a draw may keep any part of
             the gain down to none; None: the gain is as predicted.
     """
@@ -59,7 +62,7 @@ class Odds:
         kinds: Sequence[tuple[Replica, Scenario]],
         promises: Sequence[Promise],
         seed: int,
-        unmeasured: float = 0.0,
+        verdict: Verdict = INSIDE,
         least_gain: Sequence[float | None] = (),
     ) -> None:
         """Draw them."""
@@ -69,9 +72,9 @@ class Odds:
         values, vectors = np.linalg.eigh(covariance)
         shifts = rng.standard_normal((DRAWS, len(names))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
         self._draws = [[drawn(scenario, names, shift) for _, scenario in kinds] for shift in shifts]
-        sd = {"ttft": calibration.noise.ttft, "tpot": calibration.noise.tpot, "e2e": calibration.noise.tpot}
+        sd = {metric: float(getattr(calibration.noise, kind)) for metric, kind in CLASS.items()}
         noise = rng.standard_normal((DRAWS, 2))
-        wider = [math.hypot(sd[p.metric], unmeasured) for p in promises]
+        wider = [math.hypot(sd[p.metric], verdict.spread(CLASS[p.metric])) for p in promises]
         of = [0 if p.metric == "ttft" else 1 for p in promises]
         self._factors = np.exp(np.stack([noise[:, i] * w for i, w in zip(of, wider, strict=True)], axis=1))
         self._limits = np.array([p.limit for p in promises])

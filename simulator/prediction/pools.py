@@ -16,10 +16,11 @@ from simulator.prediction.latencies import least_gain
 from simulator.prediction.odds import drawn, with_part_of_gain
 from simulator.serving.closed_loop import metrics
 from simulator.serving.fleet import Fleet, check_fleet
-from simulator.serving.pools import KV_BANDWIDTH, POOLS_SD, Pools, kv_transfer, pool_fleets, pools_scope
+from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets
 from simulator.serving.pools_closed_loop import run_pools_closed_loop
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.scope import POOLS, judge
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.traffic.benchmark import Workload
 from simulator.units import GIGA, KILO
@@ -81,13 +82,12 @@ class PrefillPool:
         return pool_fleets(fleet, decode, kv_transfer(scenario.deployment, smaller, spec.tokens, self.kv_bandwidth))
 
     def meta(self, pools: Pools, mean_isl: float) -> dict[str, Any]:
-        """Its inputs, with the seconds that the caches of a mean prompt take, and the scope of pools."""
+        """Its inputs, with the seconds that the caches of a mean prompt take."""
         return {
             "prefill_tp": self.tp,
             "prefill_replicas": self.replicas,
             "kv_bandwidth_gb_s_per_gpu": self.kv_bandwidth / GIGA,
             "kv_transfer_ms": KILO * float(pools.transfer.seconds(mean_isl)),
-            **pools_scope(),
         }
 
 
@@ -139,7 +139,7 @@ def pool_bounds(
 ) -> dict[str, float]:
     """90 % intervals, ``*_lo`` and ``*_hi``: the calibration's draws through the discrete events, wider for pools.
 
-    Nothing measured pools: all figures are less sure by :data:`POOLS_SD`, and drafts may gain anything down to nothing.
+    Nothing measured pools: all figures are less sure, and drafts may gain anything down to nothing.
 
     Args:
         scenario: of the replica that decodes.
@@ -165,10 +165,12 @@ def pool_bounds(
         for name in wanted:
             logs[name].append(math.log(found[name] / base[name]))
     noise = rng.standard_normal((DRAWS, NOISES))
+    verdict = judge(scenario, concurrency).also(POOLS)
     out: dict[str, float] = {}
     for name in wanted:
-        own = calibration.noise.ttft if "ttft" in name else calibration.noise.tpot
-        spread = np.array(logs[name])[:, None] + math.hypot(own, POOLS_SD) * noise
+        kind = "ttft" if "ttft" in name else "tpot"
+        own = math.hypot(float(getattr(calibration.noise, kind)), verdict.spread(kind))
+        spread = np.array(logs[name])[:, None] + own * noise
         low, high = np.quantile(spread, (0.05, 0.95))
         out |= {f"{name}_lo": means[name] * math.exp(low), f"{name}_hi": means[name] * math.exp(high)}
     return out

@@ -17,6 +17,7 @@ from simulator.results.table import ResultTable
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.serving.scope import judge
 from simulator.serving.trusted import CLOSED_FORM, EVENTS, closed_form_or_events
 from simulator.units import GIGA, KILO, MEGA, SECONDS_PER_HOUR
 
@@ -153,7 +154,7 @@ def _row(
     context = w.mean_isl + 0.5 * w.mean_osl
     batch = max(1.0, m.get("decode_batch", float(running)))
     row["bound_by"] = explain_round(d, s, scenario.calibration.values(), batch, context).bound_by
-    return row
+    return row | judge(scenario, concurrency).as_row()
 
 
 def derived(

@@ -9,8 +9,8 @@ from simulator.cost.explain import explain_round
 from simulator.prediction.pools import PrefillPool, closed_loop_pools, pool_bounds, pool_metrics
 from simulator.prediction.predict import derived, versions
 from simulator.results.table import ResultTable
-from simulator.serving.pools import pools_scope
 from simulator.serving.scenario import Scenario, cost_basis_price, describe
+from simulator.serving.scope import POOLS, judge
 from simulator.units import GIGA, KILO
 
 
@@ -63,7 +63,7 @@ def predict_pools(
             **derived(found, bounds, price, d.hardware.all_in_power),
             "hbm_used_gb": scenario.memory.used(min(c, scenario.max_concurrency)) / GIGA,
             "bound_by": bound_by,
-            **pools_scope(),
+            **judge(scenario, c).also(POOLS).as_row(),
         }
         rows.append(row)
     power = d.hardware.all_in_power

@@ -19,6 +19,7 @@ from simulator.serving.fleet_cost import Cost, fleet_cost
 from simulator.serving.pools import Pools, simulate_pools
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
+from simulator.serving.scope import Verdict, judge_traffic
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, check_promises, parse_promises
@@ -36,11 +37,13 @@ class Simulation(Result):
     run: FleetRun
     delivered: Delivered
     cost: Cost
+    verdict: Verdict
 
     @property
     def figures(self) -> Mapping[str, Any]:
         """What was delivered (latencies in ms), the GPUs and their cost under the names of their columns."""
-        return self.delivered.as_row() | {"gpus": self.fleet.total_gpus} | self.cost.as_row()
+        own = {"gpus": self.fleet.total_gpus} | self.cost.as_row() | self.verdict.as_row()
+        return self.delivered.as_row() | own
 
     @property
     def kept(self) -> bool:
@@ -48,9 +51,8 @@ class Simulation(Result):
         return all(reached.kept for reached in self.delivered.promises)
 
     def records(self) -> list[Mapping[str, Any]]:
-        """The figures, without the promises; of pools with their ``scope``."""
-        scope = {name: self.meta[name] for name in ("scope", "scope_reasons") if name in self.meta}
-        return [{name: value for name, value in self.figures.items() if name != "promises"} | scope]
+        """The figures, without the promises."""
+        return [{name: value for name, value in self.figures.items() if name != "promises"}]
 
     def document(self) -> Mapping[str, Any]:
         """``meta``, ``figures``."""
@@ -178,7 +180,9 @@ def simulate_traffic(
     delivered = with_odds(summarise(fleet, run, traffic, promises), scenario, fleet, traffic, seed, before)
     tok_s = delivered.load.total_tok_s_gpu * fleet.total_gpus
     cost = fleet_cost(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
-    return Simulation(meta, fleet, traffic, tuple(promises), run, delivered, cost)
+    batch = delivered.load.decode_batch
+    verdict = judge_traffic(scenario, *traffic.mean_lengths(), batch or None, pools=prefill is not None)
+    return Simulation(meta, fleet, traffic, tuple(promises), run, delivered, cost, verdict)
 
 
 def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 METHODS = {"des": "discrete events", "closed-form": "closed form"}
@@ -38,12 +38,26 @@ def header(meta: Mapping[str, Any]) -> str:
 
 
 def pool(meta: Mapping[str, Any]) -> str:
-    """The pool that prefills and the scope of the figures, in words."""
+    """The pool that prefills, in words."""
     return (
         f"behind {meta['prefill_replicas']} of TP{meta['prefill_tp']} that prefill (the caches take "
-        f"{meta['kv_transfer_ms']:.3g} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU); scope: "
-        f"{meta['scope']} ({'; '.join(meta['scope_reasons'])})"
+        f"{meta['kv_transfer_ms']:.3g} ms at {meta['kv_bandwidth_gb_s_per_gpu']:g} GB/s per GPU)"
     )
+
+
+def scope(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where the figures of some rows stand to what was measured, each reason once, the word of most rows first.
+
+    Example:
+        >>> inside = {"scope": "inside", "scope_reasons": []}
+        >>> scope([inside, inside | {"scope": "extrapolated", "scope_reasons": ["TP 8 beyond 4"]}])
+        'scope: inside; extrapolated (TP 8 beyond 4)'
+    """
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        found.setdefault(row["scope"], {}).update(dict.fromkeys(row["scope_reasons"]))
+    parts = [word + (f" ({'; '.join(reasons)})" if reasons else "") for word, reasons in found.items()]
+    return f"scope: {'; '.join(parts)}"
 
 
 def values(meta: Mapping[str, Any], key: str) -> list[Any]:

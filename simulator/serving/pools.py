@@ -22,20 +22,6 @@ Array = NDArray[np.float64]
 KV_BANDWIDTH = 50 * GIGA
 """Bytes/s between nodes per GPU, one way, when none is stated: one 400 Gb/s network port per GPU."""
 
-POOLS_SCOPE = "unmeasured"
-POOLS_REASON = "prefill and decode in pools of their own: no such run is among the measurements"
-"""The verdict on every figure of disaggregated pools, and why."""
-
-
-def pools_scope() -> dict[str, object]:
-    """``scope`` and ``scope_reasons`` of every figure of disaggregated pools."""
-    return {"scope": POOLS_SCOPE, "scope_reasons": [POOLS_REASON]}
-
-
-POOLS_SD = 0.2 / 1.645
-"""Log units that the latencies of pools are less sure by: what a published image bump moves TPOT by, 20 %, as the half
-width of a 90 % interval, since another engine path is at least another image."""
-
 
 @dataclass(frozen=True)
 class Transfer:

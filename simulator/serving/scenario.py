@@ -49,7 +49,7 @@ class Scenario:
     """A deployment under the closed-loop benchmark with one speculation setting and one calibration.
 
     ``forced``: where the calibration was applied outside of what it was fitted to. ``by_rule``: nobody named the
-    calibration. ``stated``: the acceptance that the user stated, if any.
+    calibration. ``stated``: the acceptance that the user stated, if any. ``any_checkpoint``: nobody named one.
     """
 
     deployment: Deployment
@@ -59,6 +59,7 @@ class Scenario:
     forced: tuple[str, ...] = ()
     by_rule: bool = False
     stated: Acceptance = Acceptance()
+    any_checkpoint: bool = False
 
     @property
     def max_concurrency(self) -> int:
@@ -112,7 +113,8 @@ def make_scenario(
     """A checked scenario; the arguments are the options of ``mtpsim predict``.
 
     Names of profiles are case-insensitive, and a path to a YAML file is accepted wherever a name is. Without
-    ``precision`` and ``checkpoint`` the precision is FP4: MXFP4 on AMD, NVFP4 on NVIDIA.
+    ``precision`` and ``checkpoint`` the precision is FP4: MXFP4 on AMD, NVFP4 on NVIDIA. Of several checkpoints of a
+    precision it is one that the calibration was fitted to.
 
     Args:
         hardware: profile name or path.
@@ -160,6 +162,8 @@ def make_scenario(
     )
     workload = resolve_workload(isl, osl, range_ratio, requests_per_client)
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
+    if checkpoint is None:
+        deployment = with_fitted_checkpoint(deployment, chosen)
     if isinstance(mtp, bool) or not isinstance(mtp, int):
         raise InputError(f"--mtp: expected a whole number, 0 for off, found {mtp!r}")
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
@@ -171,7 +175,22 @@ def make_scenario(
         forced=forced,
         by_rule=calibration is None,
         stated=stated,
+        any_checkpoint=checkpoint is None,
     )
+
+
+def with_fitted_checkpoint(deployment: Deployment, calibration: Calibration) -> Deployment:
+    """The same deployment with a checkpoint of its precision that the calibration was fitted to, if there is one."""
+    fitted = calibration.scope.checkpoint
+    if not fitted or deployment.checkpoint in fitted:
+        return deployment
+    checkpoints, precision = deployment.model.checkpoints, deployment.weights.precision
+    same = [name for name in fitted if name in checkpoints and checkpoints[name].precision == precision]
+    if not same:
+        return deployment
+    found = deployment.model_copy(update={"checkpoint": same[0]})
+    check_deployment(found)
+    return found
 
 
 def for_lengths(scenario: Scenario, mean_isl: float) -> Scenario:
@@ -188,7 +207,10 @@ def for_lengths(scenario: Scenario, mean_isl: float) -> Scenario:
     speculation = scenario.speculation
     if k and speculation == resolve_speculation(k, scenario.stated, model, before):
         speculation = resolve_speculation(k, scenario.stated, model, after)
-    return replace(scenario, calibration=after, speculation=speculation)
+    deployment = scenario.deployment
+    if scenario.any_checkpoint:
+        deployment = with_fitted_checkpoint(deployment, after)
+    return replace(scenario, deployment=deployment, calibration=after, speculation=speculation)
 
 
 def published_acceptance(model: str = "qwen3.5-397b-a17b") -> str | None:

@@ -11,9 +11,8 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from simulator.cost.calibration import Calibration
 from simulator.cost.measured import Curve
 from simulator.facts.deployment import Deployment
 from simulator.serving.scenario import Scenario
@@ -22,6 +21,8 @@ from simulator.serving.steps import KINDS, steps
 Word = Literal["inside", "between", "extrapolated", "unmeasured"]
 WORDS: tuple[Word, ...] = ("inside", "between", "extrapolated", "unmeasured")
 """From best to worst."""
+OUTSIDE = WORDS[2:]
+"""Those that nothing measured stands behind."""
 
 CATEGORIES = ("hardware", "model", "engine", "checkpoint", "kv_dtype")
 RANKS = ("ep", "dp", "spec_tokens")
@@ -65,6 +66,23 @@ class Verdict:
         """The reasons in words, the worst first."""
         return [r.text for r in sorted(self.reasons, key=lambda r: -WORDS.index(r.word))]
 
+    @property
+    def text(self) -> str:
+        """Such as ``extrapolated (TP 8 beyond 4)``."""
+        return self.scope + (f" ({'; '.join(self.texts)})" if self.reasons else "")
+
+    def as_row(self) -> dict[str, Any]:
+        """``scope`` and ``scope_reasons``."""
+        return {"scope": self.scope, "scope_reasons": self.texts}
+
+    def without(self, other: Verdict) -> Verdict:
+        """What this one alone has: in a ratio of the two the rest cancels."""
+        return Verdict(tuple(reason for reason in self.reasons if reason not in other.reasons))
+
+    def also(self, reason: Reason) -> Verdict:
+        """The same with one reason more."""
+        return Verdict((*self.reasons, reason))
+
     def spread(self, kind: str) -> float:
         """Standard deviation of log(measured / predicted) that the steps add to ``throughput``, ``tpot`` or ``ttft``.
 
@@ -73,8 +91,11 @@ class Verdict:
         return math.sqrt(sum(r.size * steps()[r.aspect].of(kind) ** 2 for r in self.reasons if r.size))
 
 
-def judge(scenario: Scenario, concurrency: int) -> Verdict:
-    """The verdict on one scenario at one number of clients.
+INSIDE = Verdict()
+
+
+def judge(scenario: Scenario, concurrency: int, image: str | None = None) -> Verdict:
+    """The verdict on one scenario at one number of clients, of which the engine ran in an ``image`` if that is known.
 
     Example:
         >>> from simulator import make_scenario
@@ -83,9 +104,37 @@ def judge(scenario: Scenario, concurrency: int) -> Verdict:
         >>> judge(make_scenario(engine="atom", tp=8), 64).texts
         ['TP 8 beyond 4']
     """
-    d, w = scenario.deployment, scenario.workload
-    lengths = (w.isl, w.osl, scenario.speculation.tokens)
-    return _judge(scenario.calibration, Asked.of(d, *lengths), concurrency)
+    w = scenario.workload
+    verdict = _judge(scenario, w.isl, w.osl, concurrency)
+    known = scenario.calibration.scope.images
+    if image and known and image not in known:
+        text = f"image {image}, not among the {len(known)} measured"
+        verdict = verdict.also(Reason("image", "unmeasured", text, 1.0))
+    return verdict
+
+
+def judge_traffic(
+    scenario: Scenario, mean_isl: float, mean_osl: float, running: float | None = None, *, pools: bool = False
+) -> Verdict:
+    """The verdict on open-loop traffic: lengths by their means, as many clients as requests run in a replica.
+
+    Args:
+        scenario: of a replica; of pools, of one that decodes.
+        mean_isl: input tokens.
+        mean_osl: output tokens.
+        running: requests in one replica; None: not judged.
+        pools: prefill and decode have GPUs of their own.
+    """
+    isl, osl = (max(1, round(mean / MEAN_OF_NOMINAL)) for mean in (mean_isl, mean_osl))
+    verdict = _judge(scenario, isl, osl, None if running is None else max(1, round(running)))
+    return verdict.also(POOLS) if pools else verdict
+
+
+POOLS = Reason(
+    "pools", "unmeasured", "prefill and decode in pools of their own: no such run is among the measurements", 1.0
+)
+MEAN_OF_NOMINAL = 0.9
+"""Mean over nominal length of the measured runs, which draw lengths uniformly from 0.8 to 1 of the nominal one."""
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
@@ -116,20 +165,22 @@ class Asked:
         return cls(*names, d.tp, d.ep, d.dp, isl, osl, spec_tokens)
 
 
-def _judge(calibration: Calibration, asked: Asked, concurrency: int) -> Verdict:
+def _judge(scenario: Scenario, isl: int, osl: int, concurrency: int | None) -> Verdict:
+    calibration = scenario.calibration
+    asked = Asked.of(scenario.deployment, isl, osl, scenario.speculation.tokens)
     curves = calibration.scope.measured
     if curves:
         return nearest(curves, asked, concurrency)
     text = f"no measured run of {asked.model} with {asked.engine} on {asked.hardware} behind {calibration.name}"
-    reasons = [Reason("calibration", "unmeasured", text, 0.0)]
+    verdict = Verdict((Reason("calibration", "unmeasured", text, 0.0),))
     kernels = calibration.scope.kernels
     if kernels and asked.hardware not in kernels:
         text = f"kernel times are those of {', '.join(kernels)}"
-        reasons.append(Reason("hardware", "unmeasured", text, 1.0))
-    return Verdict(tuple(reasons))
+        verdict = verdict.also(Reason("hardware", "unmeasured", text, 1.0))
+    return verdict
 
 
-def nearest(curves: Sequence[Curve], asked: Asked, concurrency: int) -> Verdict:
+def nearest(curves: Sequence[Curve], asked: Asked, concurrency: int | None) -> Verdict:
     """The verdict from the curve that the fewest and cheapest steps lead away from."""
     return _nearest(tuple(map(_frozen, curves)), asked, concurrency)
 
@@ -148,12 +199,12 @@ def _frozen(curve: Curve) -> _Frozen:
 
 
 @functools.lru_cache(maxsize=4096)
-def _nearest(curves: tuple[_Frozen, ...], asked: Asked, concurrency: int) -> Verdict:
+def _nearest(curves: tuple[_Frozen, ...], asked: Asked, concurrency: int | None) -> Verdict:
     found = [Verdict(tuple(_steps(curve, curves, asked, concurrency))) for curve in curves]
     return min(found, key=lambda v: (sum(v.spread(kind) for kind in KINDS), WORDS.index(v.scope), len(v.reasons)))
 
 
-def _steps(curve: _Frozen, curves: Sequence[_Frozen], asked: Asked, concurrency: int) -> Iterator[Reason]:
+def _steps(curve: _Frozen, curves: Sequence[_Frozen], asked: Asked, concurrency: int | None) -> Iterator[Reason]:
     for name in CATEGORIES:
         have, want = getattr(curve.asked, name), getattr(asked, name)
         if have != want:
@@ -165,7 +216,7 @@ def _steps(curve: _Frozen, curves: Sequence[_Frozen], asked: Asked, concurrency:
             continue
         beside = [getattr(c.asked, name) for c in curves if _same_but(name, curve.asked, c.asked)]
         yield _number(name, want, beside, off={"ep": 1, "dp": 1, "spec_tokens": 0}.get(name))
-    if concurrency not in curve.concurrency:
+    if concurrency is not None and concurrency not in curve.concurrency:
         yield _number("concurrency", concurrency, curve.concurrency, None)
 
 

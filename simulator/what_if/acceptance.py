@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
+from simulator.results import words
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, make_scenario
+from simulator.serving.scope import judge
 from simulator.serving.trusted import FELL_BACK
 from simulator.speculation.acceptance import from_rate, rate_of_length
 from simulator.what_if.backends import LOCAL, Backend, events_grid
@@ -107,6 +109,7 @@ def what_if_acceptance(
             *map(sentence, even),
             *_queueing(scenario, counts),
             *fallen(points),
+            words.scope([*points, *off]),
         ),
     )
 
@@ -175,7 +178,7 @@ def _row(scenario: Scenario, count: int, metrics: Mapping[str, float], price: fl
     s = scenario.speculation
     power = scenario.deployment.hardware.all_in_power
     out: dict[str, Any] = {"concurrency": count, "spec_tokens": s.tokens, "acceptance_length": s.acceptance_length}
-    return out | dict(metrics) | derived(dict(metrics), {}, price, power)
+    return out | dict(metrics) | derived(dict(metrics), {}, price, power) | judge(scenario, count).as_row()
 
 
 def _slopes(scenario: Scenario, lengths: Sequence[float], counts: Sequence[int]) -> Array:

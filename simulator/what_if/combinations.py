@@ -17,6 +17,7 @@ from simulator.prediction.several import split_meta
 from simulator.results.table import Result
 from simulator.results.words import replica_name
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
+from simulator.serving.scope import judge
 from simulator.speculation.acceptance import from_rate
 from simulator.units import KILO, MEGA, SECONDS_PER_HOUR
 from simulator.what_if.acceptance import study_meta
@@ -131,6 +132,7 @@ def what_if_sweep(
         "cost_usd_per_mtok": prices[:, None, None] / (mtp[THROUGHPUT] * SECONDS_PER_HOUR / MEGA),
         "gain_over_off": mtp[THROUGHPUT] / off - 1.0,
         "method": how[: len(every)].reshape(shape),
+        **_scopes(scenarios, concurrencies),
     }
     price = cost_basis_price(scenarios[0].deployment, cost_basis)
     shared, own_meta = split_meta([study_meta(s, method, seed, cost_basis, price) for s in scenarios])
@@ -145,6 +147,18 @@ def what_if_sweep(
         columns={name: np.broadcast_to(column, shape).ravel() for name, column in full.items()},
         best=tuple(_best(scenarios, rates, concurrencies, full)),
     )
+
+
+def _scopes(scenarios: Sequence[Scenario], concurrencies: Sequence[int]) -> dict[str, Array]:
+    """``scope`` and ``scope_reasons``, shape (scenarios, 1, concurrencies)."""
+    rows = [[judge(s, int(c)).as_row() for c in concurrencies] for s in scenarios]
+    out: dict[str, Array] = {}
+    for name in ("scope", "scope_reasons"):
+        out[name] = np.empty((len(scenarios), 1, len(concurrencies)), dtype=object)
+        for i, own in enumerate(rows):
+            for j, row in enumerate(own):
+                out[name][i, 0, j] = row[name]
+    return out
 
 
 def _best(
@@ -163,6 +177,8 @@ def _best(
                     "spec_tokens": scenarios[s].speculation.tokens,
                     THROUGHPUT: float(full[THROUGHPUT][s, i, j]),
                     "gain_over_off": float(full["gain_over_off"][s, i, j]),
+                    "scope": full["scope"][s, 0, j],
+                    "scope_reasons": full["scope_reasons"][s, 0, j],
                 }
             )
     return rows

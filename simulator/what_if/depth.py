@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from simulator import kernels as kn
 from simulator.prediction.predict import derived
+from simulator.results import words
 from simulator.serving.batch import runs_needed
 from simulator.serving.closed_loop import run_closed_loop
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
+from simulator.serving.scope import judge
 from simulator.speculation.acceptance import OFF, Speculation
 from simulator.units import KILO
 from simulator.what_if.acceptance import SHOWN, fallen, study_meta
@@ -102,7 +104,8 @@ def what_if_depth(
             row["acceptance_length"] = variant.speculation.acceptance_length
             row |= metrics | derived(metrics, {}, price, power)
             row["gain_over_off"] = float(throughput[k, j] / throughput[0, j]) - 1.0
-            points.append(row | {"best": k == top, "method": str(how[k, j])})
+            row |= {"best": k == top, "method": str(how[k, j])}
+            points.append(row | judge(variant, count).as_row())
         best.append(
             {
                 "concurrency": count,
@@ -113,6 +116,7 @@ def what_if_depth(
                 "gain_over_off": float(throughput[top, j] / throughput[0, j]) - 1.0,
                 "gain_over_fixed": float(throughput[top, j] / throughput[fixed, j]) - 1.0,
                 "adaptive_gain": rounds.adaptive_gain(variants[top], count, seed),
+                **judge(variants[top], count).as_row(),
             }
         )
     meta = study_meta(scenario, method, seed, cost_basis, price)
@@ -126,7 +130,7 @@ def what_if_depth(
         kind="depth",
         meta=meta,
         tables={"best": tuple(best), "points": tuple(points), "policy": tuple(rounds.policy(max(counts)))},
-        sentences=(*_sentences(best, fixed), *fallen(points)),
+        sentences=(*_sentences(best, fixed), *fallen(points), words.scope(points)),
     )
 
 

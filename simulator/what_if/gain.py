@@ -24,6 +24,7 @@ from simulator.prediction.posterior import drawn_logs
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
+from simulator.serving.scope import Verdict, judge
 from simulator.serving.trusted import CLOSED_FORM, EVENTS, FELL_BACK, closed_form_or_events
 from simulator.speculation.acceptance import OFF, from_length, rate_of_length
 from simulator.what_if.grid import cases_of
@@ -59,6 +60,7 @@ class BreakEven:
         gain_at_best: gain with all drafts accepted.
         sd: standard deviation of the log gain there.
         slope: derivative of log(throughput) by the acceptance length there, per token.
+        verdict: where it stands to what was measured.
     """
 
     concurrency: int
@@ -70,6 +72,7 @@ class BreakEven:
     gain_at_best: float
     sd: float
     slope: float
+    verdict: Verdict
 
     def as_row(self) -> dict[str, Any]:
         """Lengths, the rates that have them, and what happens where there is none."""
@@ -87,6 +90,7 @@ class BreakEven:
             "gain_at_rate_1": self.gain_at_best,
             "log_gain_sd": self.sd,
             "dlog_throughput_dlength": self.slope,
+            **self.verdict.as_row(),
         }
 
 
@@ -122,10 +126,12 @@ class Gain:
         return (high - low) / (ends[1] - ends[0])
 
     def sd(self, length: float) -> float:
-        """Standard deviation of the log gain: parameters that both sides share partly cancel, noise does not."""
+        """Standard deviation of the log gain: parameters that both sides share partly cancel, noise does not, and of
+        the steps away from what was measured those that drafting alone takes do not."""
         sides = (with_length(self.scenario, length), self.off)
         mtp, off = (drawn_logs(side, [self.concurrency], self.seed, self.method)[THROUGHPUT][0] for side in sides)
-        return math.sqrt(float(np.var(mtp - off)) + 2.0 * self.scenario.calibration.noise.throughput**2)
+        away = judge(self.scenario, self.concurrency).without(judge(self.off, self.concurrency)).spread("throughput")
+        return math.sqrt(float(np.var(mtp - off)) + 2.0 * self.scenario.calibration.noise.throughput**2 + away**2)
 
     def root(self, level: float = 0.0) -> float | None:
         """The length whose log gain is ``level``; None: beyond k + 1; 1 where it is more than that at once."""
@@ -151,6 +157,7 @@ class Gain:
             gain_at_best=math.expm1(self(1.0 + self.k)),
             sd=sd,
             slope=self.slope(at),
+            verdict=judge(self.scenario, self.concurrency),
         )
 
     def _log_throughput(self, scenario: Scenario, replica: Replica, method: str) -> float:

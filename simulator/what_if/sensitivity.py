@@ -15,6 +15,7 @@ from simulator.prediction.predict import check_concurrencies
 from simulator.serving.batch import Case
 from simulator.serving.replica import build_replica
 from simulator.serving.scenario import Scenario, make_scenario
+from simulator.serving.scope import judge
 from simulator.serving.trusted import CLOSED_FORM, closed_form_or_events
 from simulator.what_if.acceptance import INVALID, study_meta
 from simulator.what_if.factors import Factor, Values, factors_of
@@ -76,6 +77,7 @@ def what_if_sensitivity(
     if isinstance(samples, bool) or samples < 16 or samples & (samples - 1):
         raise InputError(f"--samples: expected a power of two of at least 16, found {samples}")
     scenario.check_memory(concurrency)
+    verdict = judge(scenario, concurrency)
     factors = factors_of(scenario, PARAMETERS)
     problem = {"num_vars": len(factors), "names": [f.name for f in factors], "bounds": [[0.0, 1.0]] * len(factors)}
     shares = sampling.sample(problem, samples, calc_second_order=False, seed=seed)
@@ -94,11 +96,13 @@ def what_if_sensitivity(
         for i, f in enumerate(factors):
             index = {"first": result["S1"][i], "first_ci": result["S1_conf"][i]}
             index |= {"total": result["ST"][i], "total_ci": result["ST_conf"][i]}
-            indices.append({"answer": answer, "input": f.name} | {key: float(v) for key, v in index.items()})
+            row = {"answer": answer, "input": f.name} | {key: float(v) for key, v in index.items()}
+            indices.append(row | verdict.as_row())
             low, high = float(y[n + 1 + 2 * i]), float(y[n + 2 + 2 * i])
             bar: dict[str, Any] = {"answer": answer, "input": f.name, "meaning": f.meaning, "range": f.source}
             bar |= {end: f.shown(getattr(f, end)) for end in ("low", "high", "nominal")}
             bar |= {f"{end}_text": f.text(getattr(f, end)) for end in ("low", "high")}
+            bar |= verdict.as_row()
             bars.append(bar | {"at_low": low, "at_high": high, "at_nominal": float(y[n]), "swing": abs(high - low)})
         tornado += sorted(bars, key=lambda bar: -float(bar["swing"]))
     indices.sort(key=lambda row: (list(found).index(row["answer"]), -row["total"]))
@@ -112,7 +116,7 @@ def what_if_sensitivity(
         kind="sensitivity",
         meta=meta,
         tables={"indices": tuple(indices), "tornado": tuple(tornado)},
-        sentences=(*_sentences(indices, tornado, gains), *warning),
+        sentences=(*_sentences(indices, tornado, gains), *warning, f"scope: {verdict.text}"),
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
 from simulator.prediction.several import CONCURRENCIES, split_meta
+from simulator.results import words
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
+from simulator.serving.scope import judge
 from simulator.what_if.acceptance import fallen, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, solve
@@ -90,12 +92,14 @@ def what_if_workload(
             row["method"] = str(how[2 * i, counts.index(count)])
             row["mtp_pays"] = even["mtp_pays"]
             row |= {f"break_even_length{end}": even[f"acceptance_length{end}"] for end in ("", "_lo", "_hi")}
-            rows.append(row)
+            rows.append(row | judge(s, count).as_row())
     metas = [study_meta(s, method, seed, cost_basis, cost_basis_price(s.deployment, cost_basis)) for s in scenarios]
     shared, own = split_meta(metas)
     left_out = [note for s, fits in kept if (note := _left_out(s, counts, fits))]
     meta = {**shared, "scenarios": own, "left_out": left_out, "versions": versions()}
-    return Study("workload", meta, {"points": tuple(rows)}, (*_sentences(rows), *fallen(rows), *left_out))
+    return Study(
+        "workload", meta, {"points": tuple(rows)}, (*_sentences(rows), *fallen(rows), *left_out, words.scope(rows))
+    )
 
 
 def _inputs(s: Scenario) -> dict[str, Any]:

@@ -14,11 +14,10 @@ from simulator.planning.replica_kind import ReplicaKind
 from simulator.planning.sized_fleet import SizedFleet
 from simulator.planning.winner import PoolWinner, Winner, decode_name, prefill_name
 from simulator.results import words
-from simulator.serving.pools import POOLS_REASON, POOLS_SCOPE
 from simulator.serving.saturation import STABLE
+from simulator.serving.scope import OUTSIDE
 from simulator.units import GIGA, KILO, MILLI, duration_text
 
-_SCOPE = f"{POOLS_SCOPE} ({POOLS_REASON})"
 HALF = 0.5
 """Per cent up to which a difference is written as none."""
 
@@ -69,7 +68,7 @@ def _fleet(fleet: SizedFleet, rated: bool) -> str:
     return (
         f"{fleet.gpus} GPUs{found}: {fleet.replicas}{_spare(fleet.spare_replicas)} replicas of {_name(fleet.kind)}, at "
         f"most {fleet.kind.max_running} requests running in each; knee at {number(fleet.knee_per_s)} req/s by the "
-        f"closed form, {headroom(100 * fleet.headroom_to_knee)}."
+        f"closed form, {headroom(100 * fleet.headroom_to_knee)}. Scope: {fleet.kind.verdict.text}."
     )
 
 
@@ -88,7 +87,7 @@ def _pools(w: PoolWinner) -> str:
         f"{w.gpus} GPUs in two pools: {w.prefill.replicas}{spare} replicas of {prefill_name(w.prefill.kind)}, "
         f"{w.decode.replicas}{spare} of {decode_name(w.decode.kind)}, at most {w.decode.kind.max_running} requests "
         f"running in each; the caches take {number(w.kv_transfer * KILO)} ms at {w.kv_bandwidth / GIGA:g} GB/s per "
-        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form. Scope: {_SCOPE}; drafts "
+        f"GPU; knee at {number(w.knee_per_s)} req/s by the closed form. Scope: {w.verdict.text}; drafts "
         "may gain anything from nothing to all that is predicted."
     )
 
@@ -133,7 +132,7 @@ def _gamble(gamble: Gamble, rated: bool) -> str:
 
 def _other_pools(pools: Gamble) -> str:
     text = _gamble(pools, False).removeprefix("The cheaper gamble: ")
-    return f"Disaggregated pools that are not sure enough: {text} Scope: {_SCOPE}."
+    return f"Disaggregated pools that are not sure enough: {text} Scope: {pools.verdict.text}."
 
 
 def _runners(page: Page, answer: Answer) -> str:
@@ -152,7 +151,7 @@ def _runners(page: Page, answer: Answer) -> str:
 
 
 def _name(kind: ReplicaKind) -> str:
-    return f"{kind.name}{'' if kind.calibrated else ' *'}"
+    return f"{kind.name}{' *' if kind.verdict.scope in OUTSIDE else ''}"
 
 
 def _figure(fleet: SizedFleet | None, rated: bool) -> str:
