@@ -19,10 +19,12 @@ from simulator.measurements import FrontierPoint, MeasuredPoint
 from simulator.measurements.cells import METRICS, checked_configuration, measured
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
 from simulator.measurements.files import Files, read_measurements
+from simulator.prediction.intervals import bounds_of_run
 from simulator.prediction.predict import predict_one, versions
 from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
-from simulator.serving.scenario import resolve_calibration
+from simulator.serving.scenario import Scenario, resolve_calibration
+from simulator.serving.scope import judge
 
 GROUP = ("engine", "hardware", "model", "precision", "spec", "isl", "osl", "tp")
 
@@ -127,7 +129,7 @@ def evaluate_runs(
     curves: dict[Configuration, list[Configuration]] = defaultdict(list)
     for config in groups:
         curves[replace(config, concurrency=1)].append(config)
-    predictions: dict[Configuration, Mapping[str, Any]] = {}
+    predictions: dict[Configuration, tuple[Scenario, Mapping[str, Any]]] = {}
     used: set[str] = set()
     outside: set[str] = set()
     name = calibration or PRIORS
@@ -139,9 +141,9 @@ def evaluate_runs(
         outside.update(wrong)
         members.sort(key=lambda c: c.concurrency)
         table = predict_one(scenario, [c.concurrency for c in members], method=method, over_memory="queue")
-        predictions |= dict(zip(members, table.rows, strict=True))
+        predictions |= {member: (scenario, row) for member, row in zip(members, table.rows, strict=True)}
     points = tuple(
-        _point(row, predictions[configuration(row, model=model, allow_dequant=allow_dequant)]) for row in rows
+        _point(row, *predictions[configuration(row, model=model, allow_dequant=allow_dequant)]) for row in rows
     )
     meta = {
         "calibration": name,
@@ -156,7 +158,7 @@ def evaluate_runs(
     return Evaluation(meta, points, _mape(points), _coverage(points), _by_group(points))
 
 
-def _point(row: MeasuredPoint, found: Mapping[str, Any]) -> dict[str, Any]:
+def _point(row: MeasuredPoint, scenario: Scenario, found: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {
         "file": row.file,
         "line": row.line,
@@ -175,13 +177,13 @@ def _point(row: MeasuredPoint, found: Mapping[str, Any]) -> dict[str, Any]:
         value = measured(row, metric)
         if value is None:
             continue
-        low, high = found[f"{metric}_lo"], found[f"{metric}_hi"]
+        low, high = bounds_of_run(found, metric, scenario, row.engine_version)
         out[metric] = value
         out[f"predicted_{metric}"] = found[metric]
         out[f"{metric}_lo"], out[f"{metric}_hi"] = low, high
         out[f"error_{metric}"] = found[metric] / value - 1.0
         out[f"inside_{metric}"] = bool(low <= value <= high)
-    return out
+    return out | judge(scenario, row.concurrency, row.engine_version).as_row()
 
 
 def _mape(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -7,7 +7,9 @@ the closed form, which costs microseconds, serve what asks for them: which quant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +117,25 @@ def relative_sd(
         away = np.array([verdict.spread(kind) for verdict in verdicts])
         out[metric] = np.sqrt(out[metric] ** 2 + noise**2 + away**2 + sampling(metric) ** 2)
     return out
+
+
+def bounds_of_run(row: Mapping[str, Any], metric: str, scenario: Scenario, image: str | None) -> tuple[float, float]:
+    """Ends of the 90 % interval of a metric in a run of a known engine image, which may be none of those measured.
+
+    Args:
+        row: of a prediction, with intervals.
+        metric: its name.
+        scenario: that was predicted.
+        image: of the engine; None: not stated.
+    """
+    low, high = float(row[f"{metric}_lo"]), float(row[f"{metric}_hi"])
+    count = int(row["concurrency"])
+    away = judge(scenario, count, image).without(judge(scenario, count)).spread(noise_class(metric))
+    if not away:
+        return low, high
+    middle, half = math.sqrt(low * high), 0.5 * math.log(high / low)
+    factor = math.exp(math.hypot(half, Z90 * away))
+    return middle / factor, middle * factor
 
 
 def _stand_in(metric: str) -> str:

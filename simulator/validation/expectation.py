@@ -12,6 +12,7 @@ from simulator.measurements.cells import METRICS, measured
 from simulator.measurements.configuration import Configuration
 from simulator.prediction.predict import predict_one
 from simulator.serving.scenario import Scenario, resolve_calibration
+from simulator.serving.scope import Verdict, judge
 from simulator.validation.curves import Known
 from simulator.validation.reason import Place
 
@@ -67,12 +68,15 @@ class Expectations:
         scenarios: curve -> the scenario that was predicted.
         refused: curve -> why nothing could be predicted.
         crowded: index of a row whose caches do not all fit at once by the memory account -> requests that fit.
+        scopes: index of a row -> where it stands to what the calibration was fitted to. The intervals are those of the
+            images that were measured: another image is a cause to name, not a reason to expect less.
     """
 
     rows: Mapping[int, Mapping[str, Expected]]
     scenarios: Mapping[Configuration, Scenario]
     refused: Mapping[Configuration, str]
     crowded: Mapping[int, int]
+    scopes: Mapping[int, Verdict]
 
     def leaving(self, rows: Iterable[Known], places: Mapping[int, Place]) -> frozenset[Place]:
         """The rows that are suspicious by what is expected of them."""
@@ -104,6 +108,7 @@ def expectations(
     scenarios: dict[Configuration, Scenario] = {}
     refused: dict[Configuration, str] = {}
     crowded: dict[int, int] = {}
+    scopes: dict[int, Verdict] = {}
     for curve, members in curves.items():
         used, forced = resolve_calibration(calibration, curve.deployment, force, curve.isl)
         try:
@@ -117,9 +122,10 @@ def expectations(
         by_count = {row["concurrency"]: row for row in table.rows}
         for known in members:
             found[known.index] = _compare(known, by_count[known.row.concurrency])
+            scopes[known.index] = judge(scenario, known.row.concurrency, known.row.engine_version)
             if known.row.concurrency > scenario.max_concurrency:
                 crowded[known.index] = scenario.max_concurrency
-    return Expectations(found, scenarios, refused, crowded)
+    return Expectations(found, scenarios, refused, crowded, scopes)
 
 
 def _compare(known: Known, row: Mapping[str, float]) -> dict[str, Expected]:

@@ -10,10 +10,15 @@ from typing import Any
 
 from simulator.measurements import MeasuredPoint, Row
 from simulator.results.table import Result, clean
+from simulator.serving.scope import Reason as ScopeReason
+from simulator.serving.scope import Verdict as Scope
 from simulator.validation.expectation import Expected
 from simulator.validation.pairs import Pair, Pooled
 from simulator.validation.reason import RANK, VERDICTS, Place, Reason, Verdict
 from simulator.validation.roofs import Roofs, limits_of
+
+UNKNOWN = Scope((ScopeReason("calibration", "unmeasured", "nothing is expected of it", 0.0),))
+"""Of a row that no calibration says anything about."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class RowVerdict:
         reasons: its own, and those of its curve that are more than a note.
         expected: metric -> measured, expected and interval; empty without physics.
         roofs: of its curve; None without physics.
+        scope: where it stands to what the calibration behind the expectation was fitted to.
     """
 
     row: Row
@@ -35,6 +41,7 @@ class RowVerdict:
     reasons: tuple[Reason, ...]
     expected: Mapping[str, Expected]
     roofs: Roofs | None = None
+    scope: Scope = UNKNOWN
 
     @property
     def limits(self) -> Mapping[str, Mapping[str, float]]:
@@ -59,6 +66,7 @@ class RowVerdict:
             "reasons": [reason.as_dict(self.place) for reason in self.reasons],
             "expected": {metric: e.as_dict() for metric, e in self.expected.items()},
             "roofs": {metric: dict(limits) for metric, limits in self.limits.items()},
+            **self.scope.as_row(),
         }
 
 
@@ -129,6 +137,7 @@ class Report(Result):
                 "concurrency": row.row.concurrency,
                 "verdict": row.verdict,
                 "reason": row.reasons[0].message if row.reasons else None,
+                **row.scope.as_row(),
             }
             for row in self.rows
         ]

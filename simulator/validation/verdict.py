@@ -30,7 +30,7 @@ from simulator.validation.judging import check_expectations
 from simulator.validation.known import described, known_rows
 from simulator.validation.pairs import check_pairs, implied_lengths
 from simulator.validation.reason import RANK, Place, Reason, Verdict
-from simulator.validation.report import Report, RowVerdict
+from simulator.validation.report import UNKNOWN, Report, RowVerdict
 from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, roofs_of
 
 
@@ -214,6 +214,7 @@ def _judge(
         reasons=own,
         expected=found,
         roofs=limits,
+        scope=expected.scopes.get(index, UNKNOWN),
     )
 
 
