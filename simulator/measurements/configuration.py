@@ -13,7 +13,14 @@ from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.reading import is_path, load_model
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
-from simulator.serving.scenario import Acceptance, Scenario, resolve_deployment, resolve_speculation, resolve_workload
+from simulator.serving.scenario import (
+    Acceptance,
+    Scenario,
+    resolve_deployment,
+    resolve_speculation,
+    resolve_workload,
+    with_fitted_checkpoint,
+)
 from simulator.traffic.benchmark import Workload
 
 DEFAULT_DEPTH = 3
@@ -58,8 +65,13 @@ class Configuration:
         return _deployment(*(getattr(self, name) for name in DEPLOYED))
 
     def scenario(self, calibration: Calibration, forced: tuple[str, ...] = ()) -> Scenario:
-        """The scenario under a calibration, with the row's own acceptance length when it states one."""
+        """The scenario under a calibration, with the row's own acceptance length when it states one.
+
+        Of a row that names no known checkpoint it is one of its precision that the calibration was fitted to.
+        """
         deployment = self.deployment
+        if not _known(self.model, self.checkpoint):
+            deployment = with_fitted_checkpoint(deployment, calibration)
         acceptance = Acceptance(length=self.acceptance_length)
         speculation = resolve_speculation(self.spec_tokens, acceptance, deployment.model, calibration)
         return Scenario(deployment, self.workload, speculation, calibration, forced)
@@ -116,9 +128,14 @@ DEPLOYED = ("hardware", "model", "engine", "precision", "checkpoint", "tp", "ep"
 @functools.cache
 def _deployment(*values: Any) -> Deployment:
     named = dict(zip(DEPLOYED, values, strict=True))
-    if named["checkpoint"] is not None:
-        known = load_model(named["model"]).checkpoints
-        names = {n.lower() for n in known} | {c.repository.lower() for c in known.values()}
-        if named["checkpoint"].lower() not in names:
-            named["checkpoint"] = None
+    if not _known(named["model"], named["checkpoint"]):
+        named["checkpoint"] = None
     return resolve_deployment(**named)
+
+
+@functools.cache
+def _known(model: str, checkpoint: str | None) -> bool:
+    """Whether a profile has a checkpoint of this name or repository."""
+    known = load_model(model).checkpoints
+    names = {n.lower() for n in known} | {c.repository.lower() for c in known.values()}
+    return checkpoint is not None and checkpoint.lower() in names

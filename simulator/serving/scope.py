@@ -226,8 +226,10 @@ def _same_but(name: str, one: Asked, other: Asked) -> bool:
 
 def _number(name: str, want: int, known: Sequence[int], off: int | None) -> Reason:
     """The verdict on a number that no run of this curve had; ``off`` is the value that means "not at all"."""
-    label, low, high = OPTIONS.get(name, name), min(known), max(known)
-    if low < want < high and off not in (want, low):
+    label = OPTIONS.get(name, name)
+    known = [value for value in known if value != off] if want != off and set(known) != {off} else known
+    low, high = min(known), max(known)
+    if low < want < high and want != off:
         return Reason(name, "between", f"{label} {want} between {low} and {high}", 0.0)
     nearest = min(known, key=lambda value: abs(math.log((value or 0.5) / (want or 0.5))))
     if off is not None and (want == off or set(known) == {off}):

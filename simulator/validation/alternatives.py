@@ -132,7 +132,8 @@ def _misread(
 
 
 def _fast(metrics: Mapping[str, Expected]) -> list[Expected]:
-    return [e for e in leaves(metrics, slower=False) if "ttft" not in e.metric]
+    own = {metric: e.as_labelled for metric, e in metrics.items()}
+    return [e for e in leaves(own, slower=False) if "ttft" not in e.metric]
 
 
 def _explained(rows: Sequence[Known], found: Expectations, again: Repredictor) -> list[Reading]:

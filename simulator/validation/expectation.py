@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.errors import InputError
 from simulator.measurements.cells import METRICS, measured
 from simulator.measurements.configuration import Configuration
+from simulator.prediction.intervals import Z90, noise_class
 from simulator.prediction.predict import predict_one
 from simulator.serving.scenario import Scenario, resolve_calibration
 from simulator.serving.scope import Verdict, judge
@@ -20,16 +21,23 @@ BEYOND = 2.0
 """Half-widths of the 90 % interval between measured and expected from which a row is suspicious: beyond the end of the
 interval by more than the interval. Normal errors get there once in a thousand times."""
 
+LEAST_HALF = 0.01
+"""Half-width (log) of an interval below which rounding alone would leave it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One metric of one row: measured, expected, and the ends of the 90 % interval, in the unit of the metric."""
+    """One metric of one row: measured, expected, and the ends of the 90 % interval, in the unit of the metric.
+
+    ``away``: standard deviation (log) that the interval holds for steps away from what was measured.
+    """
 
     metric: str
     measured: float
     predicted: float
     low: float
     high: float
+    away: float = 0.0
 
     @property
     def ratio(self) -> float:
@@ -47,6 +55,14 @@ class Expected:
     def inside(self) -> bool:
         """Whether the interval holds the measured value."""
         return self.low <= self.measured <= self.high
+
+    @property
+    def as_labelled(self) -> Expected:
+        """With the interval of the labels alone: a wrong label is tried before a step away from the data is blamed."""
+        half = 0.5 * math.log(self.high / self.low)
+        own = math.exp(math.sqrt(max(half**2 - (Z90 * self.away) ** 2, LEAST_HALF**2)))
+        middle = math.sqrt(self.low * self.high)
+        return replace(self, low=middle / own, high=middle * own, away=0.0)
 
     def as_dict(self) -> dict[str, float]:
         """For JSON."""
@@ -121,16 +137,19 @@ def expectations(
         scenarios[curve] = scenario
         by_count = {row["concurrency"]: row for row in table.rows}
         for known in members:
-            found[known.index] = _compare(known, by_count[known.row.concurrency])
-            scopes[known.index] = judge(scenario, known.row.concurrency, known.row.engine_version)
+            count, image = known.row.concurrency, known.row.engine_version
+            found[known.index] = _compare(known, by_count[count], judge(scenario, count))
+            scopes[known.index] = judge(scenario, count, image)
             if known.row.concurrency > scenario.max_concurrency:
                 crowded[known.index] = scenario.max_concurrency
     return Expectations(found, scenarios, refused, crowded, scopes)
 
 
-def _compare(known: Known, row: Mapping[str, float]) -> dict[str, Expected]:
+def _compare(known: Known, row: Mapping[str, float], verdict: Verdict) -> dict[str, Expected]:
     return {
-        metric: Expected(metric, value, row[metric], row[f"{metric}_lo"], row[f"{metric}_hi"])
+        metric: Expected(
+            metric, value, row[metric], row[f"{metric}_lo"], row[f"{metric}_hi"], verdict.spread(noise_class(metric))
+        )
         for metric in METRICS
         if (value := measured(known.row, metric)) is not None and metric in row
     }
