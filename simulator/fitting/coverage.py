@@ -56,10 +56,11 @@ def _splits() -> Iterator[tuple[str, Rows, Rows, Noise, bool]]:
         "SGLang FP4": load_calibration("sglang-mi355x-fp4-2026-09").noise,
         "SGLang FP8": load_calibration("sglang-mi355x-fp8-2026-08").noise,
     }
-    for name, rows in {"ATOM": atom, "SGLang FP4": fp4, "SGLang FP8": fp8}.items():
-        for c in sorted({r.concurrency for r in rows}):
-            left_out = pick(rows, lambda r, c=c: r.concurrency == c)
-            rest = pick(rows, lambda r, c=c: r.concurrency != c)
+    parts: dict[str, Rows] = {"ATOM": atom, "SGLang FP4": fp4, "SGLang FP8": fp8}
+    for name, rows in parts.items():
+        for c in sorted({row.concurrency for row in rows}):
+            left_out = [row for row in rows if row.concurrency == c]
+            rest = [row for row in rows if row.concurrency != c]
             yield f"{name}: leave one concurrency out", rest, left_out, noise[name], False
     off = pick(atom, lambda r: r.spec == "off")
     pairs: list[tuple[str, str, Rows, str, Test]] = [
@@ -68,7 +69,7 @@ def _splits() -> Iterator[tuple[str, Rows, Rows, Noise, bool]]:
         ("TP2", "TP4", fp4, "SGLang FP4", lambda r: r.tp == 2),
     ]
     for a, b, rows, name, first in pairs:
-        one, other = pick(rows, first), pick(rows, lambda r, first=first: not first(r))
+        one, other = pick(rows, first), [row for row in rows if not first(row)]
         yield f"{name}: fit {a} -> predict {b}", one, other, noise[name], False
         yield f"{name}: fit {b} -> predict {a}", other, one, noise[name], False
     both = pick(atom, lambda r: r.precision == "FP8" and r.isl == 8192)

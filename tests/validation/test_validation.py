@@ -543,7 +543,9 @@ def test_json(tmp_path: Path) -> None:
     assert content["verdict"] == "suspicious"
     assert len(content["rows"]) == len(rows)
     row = content["rows"][0]
-    assert set(row) == {"file", "line", "curve", "concurrency", "verdict", "reasons", "expected", "roofs"}
+    keys = {"file", "line", "curve", "concurrency", "verdict", "reasons", "expected", "roofs", "scope", "scope_reasons"}
+    assert set(row) == keys
+    assert (row["scope"], row["scope_reasons"]) == ("inside", [])
     assert set(row["expected"]["mean_tpot_ms"]) == {"measured", "predicted", "lo", "hi", "widths"}
     assert set(row["roofs"]["total_tok_s_gpu"]) == {"memory", "compute", "communication"}
     assert set(content["findings"][0]) == {"severity", "kind", "message", "places", "data"}
