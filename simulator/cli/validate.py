@@ -29,7 +29,7 @@ UNCHECKED = 4
     show_default=True,
     help="Discrete events, or a formula.",
 )
-@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option("--plot", metavar="FILE.png|svg|pdf", help="Draw a picture too.")
 @click.option(
     "--format",
     "form",

@@ -11,7 +11,7 @@ import click
 from simulator.cli.lists import parse_ints
 from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
 from simulator.cli.output import check_outputs, emit
-from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, values_or_range
+from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, refuse_lengths, values_or_range
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ def what_if() -> None:
 @scenario_options(mtp="3")
 @concurrency_option
 @click.option("--rates", metavar="A,..|LOW..HIGH[:N]", help="Acceptance rates.  [default: 0..1:21]")
-@click.option("--lengths", metavar="X,..|LOW..HIGH[:N]", help="Acceptance lengths, 1 to K+1, instead of rates.")
+@click.option(
+    "--acceptance-lengths",
+    "lengths",
+    metavar="X,..|LOW..HIGH[:N]",
+    help="Acceptance lengths, 1 to K+1, instead of rates.",
+)
+@click.option("--lengths", "token_lengths", hidden=True, expose_value=False, callback=refuse_lengths)
 @click.option("--measured", metavar="FILE.csv", help="Mark the acceptance that measured pairs imply in the picture.")
 @run_options
 @backend_options
@@ -72,7 +78,7 @@ def acceptance(
     from simulator.what_if import what_if_acceptance
 
     backend = backend_of(options)
-    at, long = values_or_range("--rates", rates), values_or_range("--lengths", lengths)
+    at, long = values_or_range("--rates", rates), values_or_range("--acceptance-lengths", lengths)
     scenario = inputs.scenario()
     with progress_bar("acceptance") as progress:
         study = what_if_acceptance(

@@ -30,7 +30,7 @@ Points = Sequence[Mapping[str, Any]]
 def draw(
     result: Result, path: str | os.PathLike[str] | None = None, *, measured: Points = (), title: str = ""
 ) -> Figure:
-    """The picture of a result, written to ``path`` (PNG or SVG by its suffix) if there is one.
+    """The picture of a result, written to ``path`` (PNG, SVG or PDF by its suffix) if there is one.
 
     Args:
         result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``explain``, ``evaluate``,

@@ -87,7 +87,7 @@ def compare(
         at: interactivities in tok/s/user; none: three to five round ones inside the band where both curves exist.
         sweep: instead of ``concurrencies`` and ``tp``, as of :func:`simulator.prediction.several.predict`: which runs
             are behind a front decides what is on it.
-        front_rule: ``each`` metric splined on its own, or cost and energy ``derived`` from the splined throughput;
+        front_rule: ``each`` metric splined on its own, or cost and tok/s/MW ``derived`` from the splined throughput;
             None: each.
         method: as of :func:`simulator.prediction.predict.predict`, like the arguments that follow.
         seed: of lengths and accepted drafts.

@@ -16,7 +16,7 @@ NOISE = 0.01
 
 SIZE = "tp"
 MATTERS = {THROUGHPUT: NOISE, "concurrency": 0.1}
-"""Relative differences of two fronts from which on it matters to which size a tie goes. Cost and energy follow from the
+"""Relative differences of two fronts from which on it matters to which size a tie goes. Cost and tok/s/MW follow from the
 throughput; concurrency is splined over steps of a factor of two and published in whole clients."""
 
 Bools = NDArray[np.bool_]

@@ -174,7 +174,7 @@ def test_outputs_that_cannot_be_written(refused: Refused, tmp_path: Path) -> Non
     assert "--output folder: cannot be written: it is a directory" in refused("predict --output folder")
     assert "--output file/x: cannot be written" in refused("predict --output file/x")
     assert "--plot no/p.png: cannot be written" in refused("predict --plot no/p.png")
-    assert "expected a file name that ends in .png or .svg, found the suffix '.pdf'" in refused("compare --plot p.pdf")
+    assert "expected a file name that ends in .png, .svg or .pdf, found the suffix '.gif'" in refused("compare --plot p.gif")
     assert "found no suffix" in refused("explain --plot picture")
     assert "both name out.png" in refused("predict --output out.png --plot out.png")
     assert (tmp_path / "file").read_text() == "kept"

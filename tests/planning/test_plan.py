@@ -121,7 +121,7 @@ def test_the_answer_is_complete(answer: Answer) -> None:
     assert w.cost.cost_basis == "hyperscaler"
     assert w.cost.power_mw == pytest.approx(w.gpus * 2.65e-3)
     assert w.cost.all_in_kw_per_gpu == 2.65
-    assert w.cost.usd_per_mtok == pytest.approx(w.cost.usd_per_hour / (40 * (8192 + 1024) * 3600 / 1e6))
+    assert w.cost.cost_usd_per_mtok == pytest.approx(w.cost.usd_per_hour / (40 * (8192 + 1024) * 3600 / 1e6))
     assert w.fleet.headroom_to_knee > 0
     assert 0 <= w.sure.probability <= min(p.probability for p in w.sure.promises)
     for p in w.sure.promises:

@@ -85,7 +85,7 @@ ONLY_THERE = {
 def defaults(command: click.Command) -> dict[str, Any]:
     """Name -> default of every option, as the function behind a command receives it."""
     needed = [p.name or "" for p in command.params if isinstance(p, click.Argument) and p.required]
-    options = [p.name for p in command.params if isinstance(p, click.Option)]
+    options = [p.name for p in command.params if isinstance(p, click.Option) and p.expose_value]
     found = command.make_context(None, needed).params
     return {name: found[name] for name in options if name is not None}
 

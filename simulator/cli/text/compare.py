@@ -24,7 +24,7 @@ def comparison_text(matched: Matched, piped: bool = False) -> str:
                 Column("", "", [LABELS[row["spec"]] for row in rows], left=True),
                 Column("throughput", "tok/s/GPU", banded("total_tok_s_gpu", 4)),
                 Column("cost", "USD/Mtok", [number(row["cost_usd_per_mtok"]) for row in rows]),
-                Column("energy", "tok/s/MW", [number(row["tok_s_per_mw"]) for row in rows], 2),
+                Column("per power", "tok/s/MW", [number(row["tok_s_per_mw"]) for row in rows], 2),
                 Column("clients", "", [number(row["concurrency"], 2) for row in rows], 1),
                 Column("TP", "GPUs", ["-" if row["tp"] is None else f"{row['tp']}" for row in rows], 3),
             ]

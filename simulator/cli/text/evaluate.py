@@ -16,8 +16,8 @@ SHORT = {
     "median_ttft_ms": "median TTFT",
     "p99_ttft_ms": "p99 TTFT",
     "cost_usd_per_mtok": "cost",
-    "tok_s_per_mw": "energy",
-    "concurrency": "concurrency",
+    "tok_s_per_mw": "per power",
+    "concurrency": "clients",
 }
 WORST = 5
 

@@ -28,7 +28,7 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
         [
             *several,
             Column("clients", "", [f"{row['concurrency']}" for row in rows]),
-            Column("total", "tok/s/GPU", [_band(row, "total_tok_s_gpu", 4) for row in rows]),
+            Column("throughput", "tok/s/GPU", [_band(row, "total_tok_s_gpu", 4) for row in rows]),
             plain("output", "tok/s/GPU", "output_tok_s_gpu", 9, 4),
             Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows]),
             plain("TPOT", "ms", "mean_tpot_ms"),
@@ -37,7 +37,7 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
             plain("E2E", "s", "mean_e2e_ms", 7, scale=1 / KILO),
             plain("rate", "req/s", "requests_per_s", 8),
             plain("cost", "USD/Mtok", "cost_usd_per_mtok"),
-            plain("energy", "tok/s/MW", "tok_s_per_mw", 4),
+            plain("per power", "tok/s/MW", "tok_s_per_mw", 4),
             plain("HBM", "GB/GPU", "hbm_used_gb", 6),
             Column("bound by", "", [str(row["bound_by"]) for row in rows], 3, left=True),
         ]
