@@ -15,7 +15,9 @@ from simulator.cli.progress import reporting
 @click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
 @click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
-@click.option("--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Engine behind frontier rows that name none.")
+@click.option(
+    "--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Behind frontier rows that name none."
+)
 @click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
 @click.option("--plot", metavar="FILE.png|svg|pdf", help="Predicted against measured.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)

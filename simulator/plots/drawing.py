@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simulator.plots.traffic import TrafficPicture
     from simulator.prediction.compare import Matched
     from simulator.prediction.explain import Explanation
+    from simulator.prediction.parts import Parts
     from simulator.prediction.simulate import Simulation
     from simulator.validation.report import Report
     from simulator.what_if.study import Study
@@ -78,6 +79,18 @@ def _comparison(matched: Matched, title: str) -> Figure:
         rows = list(matched.frontier["off"])
         return curves_figure([{"label": "Off", "rows": rows}], title=title or words.title(matched.meta))
     return comparison_figure(fronts["mtp"], fronts["off"], matched.comparison, title or words.title(matched.meta))
+
+
+def _parts(result: Parts, title: str) -> Figure:
+    """The fronts of several comparisons with Off, which is the same for all."""
+    from simulator.plots.curves import curves_figure
+
+    if any(type(part).__name__ != "Matched" for part in result.parts):
+        raise InputError("a picture explains one configuration, found several")
+    compared: list[Any] = list(result.parts)
+    series = [{"label": f"MTP {one.meta['spec_tokens']}", "rows": list(one.frontier["mtp"])} for one in compared]
+    series.append({"label": "Off", "rows": list(compared[0].frontier["off"])})
+    return curves_figure(series, title=title or words.title(compared[0].meta))
 
 
 def _against(result: Against, title: str) -> Figure:
@@ -201,6 +214,7 @@ PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "ResultTable": _prediction,
     "Matched": _comparison,
     "Against": _against,
+    "Parts": _parts,
     "Explanation": _explanation,
     "Evaluation": _evaluation,
     "Report": _validation,

@@ -1,4 +1,4 @@
-"""Predict one scenario at a list of concurrencies: the published metrics, cost, tok/s/MW, memory, bound and intervals."""
+"""Predict one scenario at a list of concurrencies: the published metrics, cost, power, memory, bound and intervals."""
 
 from __future__ import annotations
 

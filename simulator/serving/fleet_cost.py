@@ -12,7 +12,7 @@ from simulator.units import KILO, MEGA, SECONDS_PER_HOUR
 class Cost:
     """USD and power of so many GPUs; None what the hardware profile does not state.
 
-    ``cost_basis``: whose price. ``cost_usd_per_mtok``: per million tokens, input and output. ``all_in_kw_per_gpu``: with its
+    ``cost_basis``: whose price. ``cost_usd_per_mtok``: per million tokens, in and out. ``all_in_kw_per_gpu``: with its
     share of everything around it. ``power_mw``: of all GPUs.
     """
 

@@ -65,6 +65,7 @@ MEANT = {
     ("compare", "sweep"): (None, ()),
     ("predict", "sweep"): (None, ()),
     ("what-if sweep", "rates"): ("0..1:11", tuple(0.1 * i for i in range(11))),
+    ("explain", "concurrency"): ([32], 32),
     ("plan", "ep_choices"): ("1", (1,)),
     ("calibrate", "no_cross_validation"): (False, True),
     ("what-if sweep", "concurrency"): ("4..256", (4, 8, 16, 32, 64, 128, 256)),

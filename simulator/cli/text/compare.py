@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simulator.cli.text.page import Column, Page, number, with_interval
 from simulator.prediction.compare import Matched
 from simulator.prediction.matched import LABELS
 from simulator.results import words
+
+
+def comparisons_text(several: Sequence[Matched], piped: bool = False) -> str:
+    """The text of each, one after the other; with several, each below a line that names its draft depth."""
+    texts = [comparison_text(one, piped) for one in several]
+    if len(several) == 1:
+        return texts[0]
+    return "\n\n".join(f"== MTP {one.meta['spec_tokens']}\n{text}" for one, text in zip(several, texts, strict=True))
 
 
 def comparison_text(matched: Matched, piped: bool = False) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simulator.cli.text.page import Column, Page, number
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost
@@ -14,6 +16,19 @@ ASSUMPTIONS = (
     "An operator takes calls x max(floor, latency + FLOPs / rate + bytes / rate), with the rates of the calibration.",
     "Operators run one after another, all GPUs alike; numbers are per GPU, and the draft passes are added up.",
 )
+
+
+def accounts_text(explanations: Sequence[Explanation], piped: bool = False) -> str:
+    """The text of each, one after the other; with several, each below a line that names it."""
+    notes = [Page.of(piped).paragraph(f"{note}.") for note in explanations[0].meta.get("left_out", [])]
+    if len(explanations) == 1:
+        return "\n".join([account_text(explanations[0], piped), *notes])
+    parts = []
+    for one in explanations:
+        s = one.scenario
+        name = words.replica_name(s.deployment.tp, s.speculation.tokens, s.deployment.ep)
+        parts.append(f"== {name}, {one.concurrency} clients\n{account_text(one, piped)}")
+    return "\n\n".join([*parts, *notes])
 
 
 def account_text(explanation: Explanation, piped: bool = False) -> str:

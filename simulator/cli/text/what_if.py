@@ -73,6 +73,7 @@ def sweep_text(found: WideSweep, piped: bool = False) -> str:
     ]
     if found.meta["left_out"]:
         notes.append(f"left out, since not even one request fits in memory: {', '.join(found.meta['left_out'])}")
+    notes += found.meta.get("concurrency_left_out", [])
     notes.append("of each concurrency and rate the TP and depth of highest throughput per GPU, and its gain over Off")
     if dropped or len(shown) < len(rates):
         notes.append("not all rates are shown: all are in --format csv and json")
