@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulator.cli.text.page import Column, Page, number, with_interval
+from simulator.cli.text.page import Column, Page, not_shown, number, with_interval
 from simulator.prediction.compare import Matched
 from simulator.prediction.matched import LABELS
 from simulator.results import words
@@ -46,7 +46,7 @@ def comparison_text(matched: Matched, piped: bool = False) -> str:
     if meta.get("intervals"):
         notes.append(f"±: {meta['intervals']} interval")
     if dropped:
-        notes.append(f"not shown for lack of room: {', '.join(dropped)}")
+        notes.append(not_shown(dropped))
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli.text.page import Column, Page, number, with_interval
+from simulator.cli.text.page import Column, Page, not_shown, number, with_interval
 from simulator.results import words
 from simulator.results.table import ResultTable
 from simulator.serving.trusted import CLOSED_FORM, EVENTS
@@ -30,9 +30,9 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
             Column("clients", "", [f"{row['concurrency']}" for row in rows]),
             Column("throughput", "tok/s/GPU", [_band(row, "total_tok_s_gpu", 4) for row in rows]),
             plain("output", "tok/s/GPU", "output_tok_s_gpu", 9, 4),
-            Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows]),
+            Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows], 1),
             plain("TPOT", "ms", "mean_tpot_ms"),
-            plain("TTFT", "ms", "mean_ttft_ms", 1),
+            plain("TTFT", "ms", "mean_ttft_ms", 2),
             plain("p99 TTFT", "ms", "p99_ttft_ms", 5),
             plain("E2E", "s", "mean_e2e_ms", 7, scale=1 / KILO),
             plain("rate", "req/s", "requests_per_s", 8),
@@ -50,7 +50,7 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
         notes.append(f"±: {meta['intervals']} interval")
     notes += meta["left_out"]
     means = "Means, except interactivity = 1000 / median TPOT in ms."
-    more = f" Not shown for lack of room: {', '.join(dropped)}." if dropped else ""
+    more = f" {not_shown(dropped)}." if dropped else ""
     pool = f", {words.pool(meta)}" if "prefill_tp" in meta else ""
     parts = [page.paragraph(words.header(meta) + pool), "", body, ""]
     parts.append(page.paragraph(f"{'; '.join(notes)}."))

@@ -29,28 +29,30 @@ def catalogue_text(rows: Sequence[Mapping[str, Any]], piped: bool = False) -> st
 def _entries(page: Page, rows: Sequence[Mapping[str, Any]]) -> str:
     kinds = [row["kind"] for row in rows]
     first = [kind if i == 0 or kinds[i - 1] != kind else "" for i, kind in enumerate(kinds)]
-    body, _ = page.table(
+    body = page.told(
         [
             Column("kind", "", first, left=True),
             Column("name", "", [row["name"] for row in rows], left=True),
-            Column("", "", [row["summary"] for row in rows], left=True, wraps=True),
+            Column("summary", "", [row["summary"] for row in rows], 1, left=True, wraps=True),
         ]
     )
-    return f"{body}\n\nOne of them: mtpsim profiles KIND NAME. The path of your own YAML is a name too."
+    how = "One of them: mtpsim profiles KIND NAME. The path of your own YAML is a name too."
+    return f"{body}\n\n{page.paragraph(how)}"
 
 
 def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     sources = list(dict.fromkeys(row["source"] for row in rows if row["source"]))
     marks = [f"[{sources.index(row['source']) + 1}]" if row["source"] else "" for row in rows]
-    ranks = {"sd": 2, "scale": 2, "low": 3, "high": 4}
+    ranks = {"unit": 1, "sd": 2, "scale": 2, "low": 3, "high": 4}
     columns = []
     for name in names:
         text = name in ("field", "name", "unit", "value") and "field" in names
         cells = [_text(row[name]) for row in rows]
-        columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=name == "value"))
+        wraps = name == "value" or (name == "field" and page.narrow)
+        columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=wraps))
     meanings = [" - ".join(filter(None, (row["meaning"], row.get("note", "")))) for row in rows]
-    columns += [Column("source", "", marks), Column("meaning", "", meanings, 1, left=True, wraps=True)]
-    body, _ = page.table(columns if any(meanings) else columns[:-1])
+    columns += [Column("source", "", marks, 5), Column("meaning", "", meanings, 2, left=True, wraps=True)]
+    body = page.told(columns if any(meanings) else columns[:-1])
     lines = [
         textwrap.fill(f"[{i}] {source}", min(page.width, 100), subsequent_indent="    ")
         for i, source in enumerate(sources, start=1)
