@@ -39,7 +39,7 @@ def evaluate(
 
     \b
     mtpsim evaluate curve.csv                                 profiles and priors alone
-    mtpsim evaluate curve.csv --calibration atom-mi355x
+    mtpsim evaluate atom.csv --calibration atom-mi355x
     """
     check_outputs(output, plot)
     from simulator import api

@@ -60,7 +60,7 @@ def validate(
 
     \b
     mtpsim validate curve.csv
-    mtpsim validate off.csv mtp.csv --select "tp = 4" --plot curve.png
+    mtpsim validate off.csv mtp.csv --select "concurrency <= 64" --plot curve.png
     mtpsim validate curve.csv --calibration fit.yaml --format json
     mtpsim validate curve.csv --model mine.yaml
     """

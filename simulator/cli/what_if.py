@@ -27,7 +27,7 @@ def what_if() -> None:
     \b
     mtpsim what-if acceptance --isl 8192
     mtpsim what-if depth --isl 8192 --mtp 8
-    mtpsim what-if workload --isl 1024,8192 --osl 128,1024 --tp 2,4
+    mtpsim what-if workload --across-isl 1024,8192 --across-osl 128,1024 --tp 2,4
     mtpsim what-if sensitivity --isl 8192 --concurrency 32
     """
 

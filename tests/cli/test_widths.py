@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,9 +12,7 @@ import pytest
 
 from simulator.cli import COMMANDS, group, run
 from simulator.cli.text.page import Column, Page
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "whole"))
-from test_docs import lay_out  # noqa: E402
+from tests.whole.test_docs import lay_out
 
 WIDTH = 60
 FAST = "--method closed-form"
