@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.plots.labels import Label, Polyline, place_labels
-from simulator.plots.style import INK, MUTED, SERIES, axis_label, new_figure, plain_numbers, styled
+from simulator.plots.style import INK, MUTED, SPEC_COLOURS, axis_label, new_figure, plain_numbers, styled
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier
 from simulator.prediction.matched import Comparison, MatchedPoint
 
 COST = "cost_usd_per_mtok"
-COLOURS = {"mtp": SERIES[0], "off": SERIES[1]}
 NAMES = {"mtp": "MTP", "off": "Off"}
 
 
@@ -58,9 +57,15 @@ def comparison_figure(
 
 def _curves(axes: Axes, fronts: Mapping[str, Frontier], metric: str) -> None:
     for (spec, front), (x, y) in zip(fronts.items(), _paths(fronts, metric), strict=True):
-        axes.plot(x, y, color=COLOURS[spec], zorder=3, label=NAMES[spec])
+        axes.plot(x, y, color=SPEC_COLOURS[spec], zorder=3, label=NAMES[spec])
         axes.plot(
-            front.columns[INTERACTIVITY], front.columns[metric], "o", color=COLOURS[spec], mec="white", ms=6, zorder=4
+            front.columns[INTERACTIVITY],
+            front.columns[metric],
+            "o",
+            color=SPEC_COLOURS[spec],
+            mec="white",
+            ms=6,
+            zorder=4,
         )
 
 
@@ -92,11 +97,11 @@ def _gains(axes: Axes, fronts: Mapping[str, Frontier], comparison: Comparison, m
         x = mtp.interactivity_tok_s_user
         axes.plot([x, x], [a, b], color=INK, lw=1.2, ls=(0, (2, 1.5)), zorder=4)
         for value, spec in ((a, "mtp"), (b, "off")):
-            axes.plot([x], [value], "D", color="white", mec=COLOURS[spec], mew=2, ms=7.5, zorder=5)
+            axes.plot([x], [value], "D", color=SPEC_COLOURS[spec], mec="white", mew=1, ms=8, zorder=5)
         better = "mtp" if (a > b) == (metric == THROUGHPUT) else "off"
         percent = 100 * (max(a, b) / min(a, b) - 1) if metric == THROUGHPUT else 100 * (min(a, b) / max(a, b) - 1)
         text = f"{NAMES[better]} {percent:+.0f} %".replace("-", "\N{MINUS SIGN}")
-        labels += [Label(x, max(a, b), text, 7.0, COLOURS[better]), Label(x, min(a, b), "", 7.0)]
+        labels += [Label(x, max(a, b), text, 7.0, SPEC_COLOURS[better]), Label(x, min(a, b), "", 7.0)]
         bars.append(([x, x], [a, b]))
     if labels:
         sides = (30, 60, 90, 0, 120, 150) if metric == THROUGHPUT else (150, 120, 90, 180, 60, 30)
