@@ -45,6 +45,7 @@ def depth_figure(points: Rows, best: Rows, fixed: int, title: str = "") -> Figur
         top = max(rows, key=lambda row: float(row["gain_over_off"]))
         left.plot([top["spec_tokens"]], [top["gain_over_off"]], "o", mfc="none", mec=INK, mew=1.8, ms=13, zorder=5)
     left.yaxis.set_major_formatter(FuncFormatter(per_cent))
+    left.set_xticks(sorted({int(row["spec_tokens"]) for row in points}))
     left.set_xlabel("Draft depth k (tokens per round)")
     left.set_ylabel("Gain over Off, throughput per GPU")
     left.set_title("How deep to draft")

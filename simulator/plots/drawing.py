@@ -83,14 +83,13 @@ def _comparison(matched: Matched, title: str) -> Figure:
 
 def _parts(result: Parts, title: str) -> Figure:
     """The fronts of several comparisons with Off, which is the same for all."""
-    from simulator.plots.curves import curves_figure
+    from simulator.plots.matched import fronts_figure
 
     if any(type(part).__name__ != "Matched" for part in result.parts):
         raise InputError("a picture explains one configuration, found several")
     compared: list[Any] = list(result.parts)
-    series = [{"label": f"MTP {one.meta['spec_tokens']}", "rows": list(one.frontier["mtp"])} for one in compared]
-    series.append({"label": "Off", "rows": list(compared[0].frontier["off"])})
-    return curves_figure(series, title=title or words.title(compared[0].meta))
+    fronts = {f"MTP {one.meta['spec_tokens']}": one.fronts["mtp"] for one in compared}
+    return fronts_figure(fronts | {"Off": compared[0].fronts["off"]}, title or words.title(compared[0].meta))
 
 
 def _against(result: Against, title: str) -> Figure:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.plots.labels import Label, Polyline, place_labels
-from simulator.plots.style import INK, MUTED, SPEC_COLOURS, axis_label, new_figure, plain_numbers, styled
+from simulator.plots.style import INK, MUTED, SPEC_COLOURS, axis_label, looks, new_figure, plain_numbers, styled
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier
 from simulator.prediction.matched import Comparison, MatchedPoint
 
@@ -33,40 +33,52 @@ def comparison_figure(
         comparison: :func:`simulator.prediction.matched.compare` of the two.
         title: headline.
     """
-    priced = all(
-        COST in front.columns and bool(np.isfinite(front.columns[COST]).any()) for front in (mtp_frontier, off_frontier)
-    )
+    priced = _priced(mtp_frontier) and _priced(off_frontier)
     figure = new_figure(title or "MTP against Off at matched interactivity")
     panels = figure.subplots(1, 2 if priced else 1, squeeze=False)[0]
     fronts = {"mtp": mtp_frontier, "off": off_frontier}
     for axes, metric in zip(panels, (THROUGHPUT, COST), strict=False):
-        _curves(axes, fronts, metric)
+        _curves(axes, {NAMES[spec]: front for spec, front in fronts.items()}, metric)
         _band(axes, comparison)
-        axes.set_xlabel(axis_label(INTERACTIVITY))
-        axes.set_ylabel(axis_label(metric))
-        axes.set_ylim(bottom=0)
-    plain_numbers(panels[0], "y")
-    panels[0].set_title("Throughput per GPU")
-    panels[0].legend(loc="upper right", fontsize=12)
-    if priced:
-        panels[1].set_title("Cost of a token")
     for axes, metric in zip(panels, (THROUGHPUT, COST), strict=False):
         _gains(axes, fronts, comparison, metric)
     return figure
 
 
+@styled
+def fronts_figure(fronts: Mapping[str, Frontier], title: str = "") -> Figure:
+    """Several frontiers with their splines, throughput and where all have a price the cost, over interactivity.
+
+    Args:
+        fronts: by label, which names MTP or Off and gives the colour.
+        title: headline.
+    """
+    metrics = [THROUGHPUT, *([COST] if all(_priced(front) for front in fronts.values()) else [])]
+    figure = new_figure(title)
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        _curves(axes, fronts, metric)
+    return figure
+
+
+def _priced(front: Frontier) -> bool:
+    return COST in front.columns and bool(np.isfinite(front.columns[COST]).any())
+
+
 def _curves(axes: Axes, fronts: Mapping[str, Frontier], metric: str) -> None:
-    for (spec, front), (x, y) in zip(fronts.items(), _paths(fronts, metric), strict=True):
-        axes.plot(x, y, color=SPEC_COLOURS[spec], zorder=3, label=NAMES[spec])
-        axes.plot(
-            front.columns[INTERACTIVITY],
-            front.columns[metric],
-            "o",
-            color=SPEC_COLOURS[spec],
-            mec="white",
-            ms=6,
-            zorder=4,
-        )
+    look = looks(fronts)
+    for (label, front), (x, y) in zip(fronts.items(), _paths(fronts, metric), strict=True):
+        colour, marker = look[label]
+        axes.plot(x, y, color=colour, zorder=3)
+        at = front.columns
+        axes.plot(at[INTERACTIVITY], at[metric], marker, color=colour, mec="white", ms=6, zorder=4)
+        axes.plot([], [], color=colour, marker=marker, mec="white", label=label)
+    axes.set_xlabel(axis_label(INTERACTIVITY))
+    axes.set_ylabel(axis_label(metric))
+    axes.set_ylim(bottom=0)
+    axes.set_title("Throughput per GPU" if metric == THROUGHPUT else "Cost of a token")
+    if metric == THROUGHPUT:
+        plain_numbers(axes, "y")
+        axes.legend(loc="upper right", fontsize=12)
 
 
 def _paths(fronts: Mapping[str, Frontier], metric: str) -> list[Polyline]:

@@ -66,13 +66,13 @@ def _sizes(axes: Axes, answer: Answer) -> None:
     ]
     if any(bar.closed_form for bar in bars):
         handles.append(Patch(color=pale(INK), label="pale: by the closed form alone"))
-    axes.legend(handles=handles, loc="lower right", fontsize=11, frameon=True, framealpha=0.9, edgecolor="none")
+    axes.figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=11)
     for place, bar in zip(places, bars, strict=True):
-        won = " (winner)" if place == 0 and answer.winner is not None else ""
+        won = f" (winner, sure to {100 * answer.winner.sure.probability:.0f} %)" if place == 0 and answer.winner else ""
         text = f" {plain(float(f'{bar.length:.3g}'))}{won}"
         axes.text(bar.length, place, text, va="center", fontsize=11)
     axes.set_yticks(list(places), [bar.label for bar in bars])
-    axes.set_xlim(0, 1.25 * max(bar.length for bar in bars))
+    axes.set_xlim(0, 1.35 * max(bar.length for bar in bars))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     plain_numbers(axes, "x")
