@@ -59,8 +59,8 @@ def measured_vs_predicted_figure(points: Sequence[Point], title: str = "Predicte
         _parity(grid[0][column], own, look)
         if loads:
             _errors(grid[1][column], own, look, loads)
-    if loads:
-        grid[1][0].set_ylabel("Relative error (%)")
+    for axes in grid[1] if loads else ():
+        axes.set_ylabel("Relative error (%)")
     handles = [grid[0][0].plot([], [], look[g][1], color=look[g][0], label=g)[0] for g in groups]
     figure.legend(handles=handles, loc="outside lower left", ncols=min(len(groups), 2 * len(metrics)), fontsize=11)
     return figure
