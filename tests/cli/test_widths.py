@@ -73,6 +73,7 @@ def test_a_narrow_page(
     monkeypatch.setattr(Page, "table", watched)
     assert run(shlex.split(line)) in (0, 3, 4)
     text = capsys.readouterr().out
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert [one for one in text.split("\n") if len(one) > WIDTH] == []
     flat = " ".join(text.split())
     told = " ".join(re.findall(r"ot shown for lack of room: (.+?)(?:;|\.(?: |$))", flat))

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 PIPED_WIDTH = 100
 """Width of what does not go to a terminal, unless COLUMNS says otherwise."""
@@ -75,7 +76,8 @@ class Page:
         units = any(column.unit for column in kept)
         for column in kept:
             header = Text(f"{column.title}\n{column.unit}" if units else column.title)
-            table.add_column(header, justify="left" if column.left else "right", no_wrap=not column.wraps)
+            justify: Literal["left", "right"] = "left" if column.left else "right"
+            table.add_column(header, justify=justify, no_wrap=not column.wraps, overflow="fold")
         for cells in zip(*(column.cells for column in kept), strict=True):
             table.add_row(*map(Text, cells))
         target = io.StringIO()

@@ -43,7 +43,7 @@ def _entries(page: Page, rows: Sequence[Mapping[str, Any]]) -> str:
 def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     sources = list(dict.fromkeys(row["source"] for row in rows if row["source"]))
     marks = [f"[{sources.index(row['source']) + 1}]" if row["source"] else "" for row in rows]
-    ranks = {"unit": 1, "sd": 2, "scale": 2, "low": 3, "high": 4}
+    ranks = {"sd": 2, "scale": 2, "low": 3, "high": 4}
     columns = []
     for name in names:
         text = name in ("field", "name", "unit", "value") and "field" in names
@@ -51,7 +51,7 @@ def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str
         wraps = name == "value" or (name == "field" and page.narrow)
         columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=wraps))
     meanings = [" - ".join(filter(None, (row["meaning"], row.get("note", "")))) for row in rows]
-    columns += [Column("source", "", marks, 5), Column("meaning", "", meanings, 2, left=True, wraps=True)]
+    columns += [Column("source", "", marks), Column("meaning", "", meanings, 1, left=True, wraps=True)]
     body = page.told(columns if any(meanings) else columns[:-1])
     lines = [
         textwrap.fill(f"[{i}] {source}", min(page.width, 100), subsequent_indent="    ")
