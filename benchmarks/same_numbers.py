@@ -158,7 +158,7 @@ COMMANDS = """
 8 evaluate {SGLANG|ATOM} ROWS --method {des|closed-form} {|FITTED} --format {json|json|json|csv|table}
 2 evaluate {SGLANG|ATOM} --format json
 2 evaluate FRONTIER {|FITTED} --format json
-8 what-if acceptance STUDY {--rates 0..1:5|--lengths 1,1.5,1.9}
+8 what-if acceptance STUDY {--rates 0..1:5|--acceptance-lengths 1,1.5,1.9}
 1 what-if acceptance --concurrency 8,64 --rates 0..1:5 --backend serial --results out/runs.jsonl --format json
 8 what-if depth STUDY
 6 what-if workload STUDY {|--across-isl 1024,4096} {|--across-osl 128}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.plots.drawing import draw
     from simulator.prediction.compare import Matched, compare
     from simulator.prediction.explain import Explanation, explain
+    from simulator.prediction.parts import Parts
     from simulator.prediction.several import predict
     from simulator.prediction.simulate import Simulation, simulate
     from simulator.results.table import Result, ResultTable
@@ -55,6 +56,7 @@ __all__ = [
     "Inference",
     "InputError",
     "Matched",
+    "Parts",
     "Report",
     "Result",
     "ResultTable",
@@ -107,6 +109,7 @@ HOMES = {
     "simulator.plots.drawing": ("draw",),
     "simulator.prediction.compare": ("Matched", "compare"),
     "simulator.prediction.explain": ("Explanation", "explain"),
+    "simulator.prediction.parts": ("Parts",),
     "simulator.prediction.several": ("predict",),
     "simulator.prediction.simulate": ("Simulation", "simulate"),
     "simulator.results.table": ("Result", "ResultTable"),

@@ -16,7 +16,9 @@ from simulator.cli.progress import reporting
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
 @click.option("--name", help="Name of the calibration; default: the output file's name.")
 @click.option("--prior", metavar="NAME|FILE", help="Start from this calibration instead of the kernel priors.")
-@click.option("--engine", default="sglang", show_default=True, help="Engine behind frontier rows that name none.")
+@click.option(
+    "--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Behind frontier rows that name none."
+)
 @click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
 @click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
 @click.option("--no-cross-validation", is_flag=True, help="Do not leave each concurrency out in turn.")

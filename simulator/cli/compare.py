@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
+from simulator.cli.concurrency import clients_of, concurrency_option, fitting
 from simulator.cli.options import (
     Inputs,
     floats,
     given,
-    ints,
     output_options,
     run_options,
     scenario_options,
@@ -18,7 +18,7 @@ from simulator.cli.options import (
 )
 from simulator.cli.output import check_outputs, emit
 from simulator.errors import InputError
-from simulator.traffic.sweeps import Grid
+from simulator.traffic.sweeps import Counts, Grid
 
 OF_THE_ROWS = (
     *("hardware", "model", "precision", "tp", "ep", "dp", "isl", "osl", "mtp", "acceptance_length", "acceptance_rate"),
@@ -30,12 +30,7 @@ OF_THE_ROWS = (
 
 @click.command()
 @scenario_options(tp="2,4", mtp="3")
-@click.option(
-    "--concurrency",
-    metavar="N,..",
-    callback=ints,
-    help="Clients swept; what does not fit in memory is left out.  [default: 4..256]",
-)
+@concurrency_option("4..256")
 @sweep_option
 @click.option("--at", metavar="X,..", callback=floats, help="Interactivities, tok/s/user; default: round ones.")
 @click.option(
@@ -53,7 +48,7 @@ OF_THE_ROWS = (
 @output_options
 def compare(
     inputs: Inputs,
-    concurrency: list[int] | None,
+    concurrency: Counts | None,
     sweep: Grid | None,
     at: list[float] | None,
     against: str | None,
@@ -70,6 +65,7 @@ def compare(
     \b
     mtpsim compare --against inferencex-mi355x-fp4-1k1k
     mtpsim compare --at 44,64,84 --sweep 2:4..256 --sweep 4:4,8,16
+    mtpsim compare --mtp 1,2,3 --at 60
     mtpsim compare --tp 4 --isl 8192 --mtp 3 --acceptance-length 2.8 --format json
     """
     check_outputs(output, plot)
@@ -83,7 +79,7 @@ def compare(
 
     start_kernels()
 
-    result: api.Matched | api.Against
+    result: api.Matched | api.Against | api.Parts
     if against is not None:
         result = api.compare_against(
             against,
@@ -94,10 +90,15 @@ def compare(
             force=inputs.force,
             **options,
         )
-    elif sweep is not None:
-        result = api.compare(inputs.scenario(tp=sweep.tp[0]), sweep=sweep, at=at or (), **options)
     else:
-        result = api.compare(inputs.scenario(tp=inputs.tp[0]), concurrency, tp=inputs.tp, at=at or (), **options)
+        swept = {"tp": inputs.tp} if sweep is None else {"sweep": sweep}
+        parts = []
+        for k in inputs.mtp:
+            _check_memory(inputs, k, concurrency, sweep)
+            scenario = inputs.scenario(inputs.tp[0], k)
+            parts.append(api.compare(scenario, concurrency, at=at or (), **swept, **options))
+        names = [{"compared_spec_tokens": k} for k in inputs.mtp]
+        result = parts[0] if len(parts) == 1 else api.Parts.of(parts, names)
     if plot is not None:
         from simulator.plots.drawing import draw
 
@@ -113,9 +114,21 @@ def _text(result: Any, piped: bool) -> str:
         from simulator.cli.text.against import against_text
 
         return against_text(result, piped)
-    from simulator.cli.text.compare import comparison_text
+    from simulator.cli.text.compare import comparisons_text
 
-    return comparison_text(result, piped)
+    return comparisons_text(getattr(result, "parts", [result]), piped)
+
+
+def _check_memory(inputs: Inputs, k: int, concurrency: Counts | None, sweep: Grid | None) -> None:
+    """Refuse a concurrency that is written out and has no memory on any replica size of a front.
+
+    Raises:
+        InputError: with the arithmetic.
+    """
+    wanted = clients_of(concurrency, sweep)
+    for depth in dict.fromkeys((k, 0)):
+        for tp, counts in wanted:
+            fitting(counts, [inputs.scenario(one, depth) for one in ([tp] if tp else inputs.tp)])
 
 
 def _check_alone() -> None:

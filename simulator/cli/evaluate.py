@@ -15,9 +15,11 @@ from simulator.cli.progress import reporting
 @click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
 @click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
-@click.option("--engine", default="sglang", show_default=True, help="Engine behind frontier rows that name none.")
+@click.option(
+    "--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Behind frontier rows that name none."
+)
 @click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
-@click.option("--plot", metavar="FILE.png|svg", help="Predicted against measured.")
+@click.option("--plot", metavar="FILE.png|svg|pdf", help="Predicted against measured.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
 def evaluate(
@@ -37,7 +39,7 @@ def evaluate(
 
     \b
     mtpsim evaluate curve.csv                                 profiles and priors alone
-    mtpsim evaluate curve.csv --calibration atom-mi355x
+    mtpsim evaluate atom.csv --calibration atom-mi355x
     """
     check_outputs(output, plot)
     from simulator import api

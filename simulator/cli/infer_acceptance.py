@@ -31,7 +31,7 @@ def infer_acceptance(
     Rows are paired that differ in speculation alone. The files may be one. Lengths that MTP rows state are not used.
 
     \b
-    mtpsim infer-acceptance off.csv mtp.csv --calibration atom-mi355x
+    mtpsim infer-acceptance off.csv mtp.csv --calibration sglang-mi355x-fp4-2026-09
     mtpsim infer-acceptance runs.csv runs.csv --select "precision=FP8" --format json
     """
     check_outputs(output, None)

@@ -256,7 +256,7 @@ def output_options(command: Command) -> Command:
     """Where results go: ``form``, ``output`` and ``plot``."""
     return _apply(
         [
-            click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too."),
+            click.option("--plot", metavar="FILE.png|svg|pdf", help="Draw a picture too."),
             click.option(
                 "--format",
                 "form",

@@ -38,7 +38,7 @@ from simulator.traffic.promises import Promise
     help="With which all promises shall hold in spite of what the calibration leaves uncertain.",
 )
 @click.option("--resume", metavar="FILE", help="Keep what was simulated there and go on from it.")
-@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option("--plot", metavar="FILE.png|svg|pdf", help="Draw a picture too.")
 @click.option("--format", "form", type=click.Choice(["table", "json"], case_sensitive=False), default="table")
 @click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
 def plan(

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from simulator.cli.concurrency import check_each, clients_of, concurrency_option
 from simulator.cli.options import (
     Inputs,
-    ints,
     output_options,
     pool_options,
     run_options,
@@ -16,17 +16,12 @@ from simulator.cli.options import (
     sweep_option,
 )
 from simulator.cli.output import check_outputs, emit
-from simulator.traffic.sweeps import Grid
+from simulator.traffic.sweeps import Counts, Grid
 
 
 @click.command()
 @scenario_options()
-@click.option(
-    "--concurrency",
-    metavar="N,..",
-    callback=ints,
-    help="Clients; 4..256 means the powers of two.  [default: those of 4..256 that fit in memory]",
-)
+@concurrency_option("4..256")
 @sweep_option
 @click.option("--queue-over-memory", is_flag=True, help="Let requests queue whose caches do not fit.")
 @pool_options
@@ -34,7 +29,7 @@ from simulator.traffic.sweeps import Grid
 @output_options
 def predict(
     inputs: Inputs,
-    concurrency: list[int] | None,
+    concurrency: Counts | None,
     sweep: Grid | None,
     queue_over_memory: bool,
     form: str,
@@ -61,8 +56,11 @@ def predict(
 
     start_kernels()
 
-    over_memory = "queue" if queue_over_memory else "refuse"
+    over_memory = "queue" if queue_over_memory else "leave-out"
     scenarios = [inputs.scenario(sweep.tp[0], k) for k in inputs.mtp] if sweep else inputs.scenarios()
+    if not queue_over_memory:
+        for tp, counts in clients_of(concurrency, sweep):
+            check_each(counts, scenarios if tp is None else [inputs.scenario(tp, k) for k in inputs.mtp])
     table = api.predict(
         scenarios,
         concurrency,

@@ -28,7 +28,7 @@ from simulator.traffic.promises import Promise
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Arrivals, lengths and drafts.")
 @click.option("--requests", metavar="FILE.csv", help="Write one row per request.")
-@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option("--plot", metavar="FILE.png|svg|pdf", help="Draw a picture too.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"], case_sensitive=False), default="table")
 @click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
 def simulate(

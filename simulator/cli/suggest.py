@@ -33,7 +33,8 @@ def suggest(inputs: Inputs, concurrency: int, metric: str, top: int, form: str, 
     from simulator.cli.text.suggest import suggestion_text
 
     with reporting("weighing candidates") as progress:
-        found = api.suggest(inputs.scenario(), concurrency, metric=metric, top=top, progress=progress)
+        scenario = inputs.with_default_depths().scenario()
+        found = api.suggest(scenario, concurrency, metric=metric, top=top, progress=progress)
     if form == "json":
         emit(found.to_json(), output)
     elif form == "csv":

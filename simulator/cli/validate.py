@@ -29,7 +29,7 @@ UNCHECKED = 4
     show_default=True,
     help="Discrete events, or a formula.",
 )
-@click.option("--plot", metavar="FILE.png|svg", help="Draw a picture too.")
+@click.option("--plot", metavar="FILE.png|svg|pdf", help="Draw a picture too.")
 @click.option(
     "--format",
     "form",
@@ -60,7 +60,7 @@ def validate(
 
     \b
     mtpsim validate curve.csv
-    mtpsim validate off.csv mtp.csv --select "tp = 4" --plot curve.png
+    mtpsim validate off.csv mtp.csv --select "concurrency <= 64" --plot curve.png
     mtpsim validate curve.csv --calibration fit.yaml --format json
     mtpsim validate curve.csv --model mine.yaml
     """

@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.lists import parse_ints
+from simulator.cli.concurrency import concurrency_option, fitting
 from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
 from simulator.cli.output import check_outputs, emit
-from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, values_or_range
+from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, refuse_lengths, values_or_range
 from simulator.errors import InputError
+from simulator.traffic.sweeps import Counts, parse_counts
 
 if TYPE_CHECKING:
     from simulator.serving.scenario import Scenario
     from simulator.what_if.study import Study
-
-concurrency_option = click.option(
-    "--concurrency",
-    metavar="N,..",
-    callback=ints,
-    help="Clients; 4..256 means the powers of two.  [default: those of 4..256 that fit in memory]",
-)
 
 
 @click.group("what-if")
@@ -33,23 +27,29 @@ def what_if() -> None:
     \b
     mtpsim what-if acceptance --isl 8192
     mtpsim what-if depth --isl 8192 --mtp 8
-    mtpsim what-if workload --isl 1024,8192 --osl 128,1024 --tp 2,4
+    mtpsim what-if workload --across-isl 1024,8192 --across-osl 128,1024 --tp 2,4
     mtpsim what-if sensitivity --isl 8192 --concurrency 32
     """
 
 
 @what_if.command()
 @scenario_options(mtp="3")
-@concurrency_option
+@concurrency_option("4..256")
 @click.option("--rates", metavar="A,..|LOW..HIGH[:N]", help="Acceptance rates.  [default: 0..1:21]")
-@click.option("--lengths", metavar="X,..|LOW..HIGH[:N]", help="Acceptance lengths, 1 to K+1, instead of rates.")
+@click.option(
+    "--acceptance-lengths",
+    "lengths",
+    metavar="X,..|LOW..HIGH[:N]",
+    help="Acceptance lengths, 1 to K+1, instead of rates.",
+)
+@click.option("--lengths", "token_lengths", hidden=True, expose_value=False, callback=refuse_lengths)
 @click.option("--measured", metavar="FILE.csv", help="Mark the acceptance that measured pairs imply in the picture.")
 @run_options
 @backend_options
 @output_options
 def acceptance(
     inputs: Inputs,
-    concurrency: list[int] | None,
+    concurrency: Counts | None,
     rates: str | None,
     lengths: str | None,
     measured: str | None,
@@ -72,24 +72,25 @@ def acceptance(
     from simulator.what_if import what_if_acceptance
 
     backend = backend_of(options)
-    at, long = values_or_range("--rates", rates), values_or_range("--lengths", lengths)
+    at, long = values_or_range("--rates", rates), values_or_range("--acceptance-lengths", lengths)
     scenario = inputs.scenario()
+    clients, left_out = _clients(concurrency, [scenario])
     with progress_bar("acceptance") as progress:
         study = what_if_acceptance(
-            scenario, concurrency, rates=at, lengths=long, method=method, backend=backend, progress=progress, **options
+            scenario, clients, rates=at, lengths=long, method=method, backend=backend, progress=progress, **options
         )
-    _emit(study, form, output, plot, scenario, measured)
+    _emit(_noted(study, left_out), form, output, plot, scenario, measured)
 
 
 @what_if.command()
 @scenario_options(mtp="8")
-@concurrency_option
+@concurrency_option("4..256")
 @run_options
 @backend_options
 @output_options
 def depth(
     inputs: Inputs,
-    concurrency: list[int] | None,
+    concurrency: Counts | None,
     form: str,
     output: str | None,
     plot: str | None,
@@ -112,11 +113,11 @@ def depth(
     backend = backend_of(options)
     if inputs.acceptance and not _given("mtp"):
         inputs = replace(inputs, mtp=[len(inputs.acceptance)])
+    scenario = inputs.scenario()
+    clients, left_out = _clients(concurrency, [scenario])
     with progress_bar("depth") as progress:
-        study = what_if_depth(
-            inputs.scenario(), concurrency, method=method, backend=backend, progress=progress, **options
-        )
-    _emit(study, form, output, plot)
+        study = what_if_depth(scenario, clients, method=method, backend=backend, progress=progress, **options)
+    _emit(_noted(study, left_out), form, output, plot)
 
 
 @what_if.command()
@@ -125,13 +126,13 @@ def depth(
 @click.option("--across-osl", metavar="N,..", callback=ints, help="Output lengths.  [default: 128,1024]")
 @click.option("--across-hardware", metavar="NAME,..", help="Accelerators, instead of --hardware.")
 @click.option("--across-precision", metavar="P,..", help="Precisions, instead of --precision.")
-@click.option("--concurrency", metavar="N,..", callback=ints, help="Clients.  [default: 4,32,128]")
+@concurrency_option("4,32,128")
 @run_options
 @backend_options
 @output_options
 def workload(
     inputs: Inputs,
-    concurrency: list[int] | None,
+    concurrency: Counts | None,
     across_isl: list[int] | None,
     across_osl: list[int] | None,
     across_hardware: str | None,
@@ -160,6 +161,7 @@ def workload(
         replace(inputs, hardware=h, precision=p, isl=isl, osl=osl).scenario(tp=tp)
         for h, p, tp, isl, osl in itertools.product(hardware, precisions, inputs.tp, isls, osls)
     ]
+    _clients(concurrency, scenarios)
     with progress_bar("workload") as progress:
         study = what_if_workload(scenarios, concurrency, method=method, backend=backend, progress=progress, **options)
     _emit(study, form, output, plot)
@@ -210,18 +212,38 @@ def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str |
     backend = backend_of(options)
     at = values_or_range("--rates", rates) or []
     if ":" in concurrency:
-        counts = sorted({round(c) for c in values_or_range("--concurrency", concurrency) or []})
+        asked = Counts(sorted({round(c) for c in values_or_range("--concurrency", concurrency) or []}), ())
     else:
-        counts = parse_ints("--concurrency", concurrency)
+        asked = parse_counts("--concurrency", concurrency)
     inputs = replace(inputs, acceptance_rate=0.5, acceptance_length=None, acceptance=None, acceptance_profile=None)
+    scenarios = inputs.scenarios()
+    counts, left_out = fitting(asked, scenarios)
     with progress_bar("sweep") as progress:
-        found = what_if_sweep(inputs.scenarios(), counts, at, backend=backend, progress=progress, **options)
+        found = what_if_sweep(scenarios, counts, at, backend=backend, progress=progress, **options)
+    if left_out:
+        found = replace(found, meta={**found.meta, "concurrency_left_out": left_out})
     if form == "table":
         from simulator.cli.text.what_if import sweep_text
 
         emit(sweep_text(found, piped=output is not None), output)
     else:
         emit(found.to_json() if form == "json" else found.to_csv(), output)
+
+
+def _clients(asked: Counts | None, scenarios: list[Scenario]) -> tuple[list[int] | None, list[str]]:
+    """The concurrencies that fit somewhere, and a note on the others.
+
+    Raises:
+        InputError: one that is written out does not fit, or nothing does.
+    """
+    return (None, []) if asked is None else fitting(asked, scenarios)
+
+
+def _noted(study: Study, notes: list[str]) -> Study:
+    """The study with notes on what was left out."""
+    if not notes:
+        return study
+    return replace(study, meta={**study.meta, "left_out": notes}, sentences=(*study.sentences, *notes))
 
 
 def _given(name: str) -> bool:

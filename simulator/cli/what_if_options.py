@@ -71,6 +71,16 @@ def values_or_range(option: str, text: str | None) -> list[float] | None:
     return span(option, ends[0], ends[1], int(count) if colon else STEPS)
 
 
+def refuse_lengths(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Click callback of ``--lengths``, which are tokens in every command.
+
+    Raises:
+        InputError: it was given.
+    """
+    if value is not None:
+        raise InputError("--lengths: are tokens of requests; expected --acceptance-lengths for tokens per round")
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A function to tell what is done and what there is to do; it draws on standard error, and only on a terminal."""

@@ -16,9 +16,9 @@ from simulator.fitting.frontiers import Sweep, replica_size, sweeps_of
 from simulator.fitting.headline import METRICS
 from simulator.measurements import FrontierPoint, read_csv
 from simulator.measurements.files import shipped_measurements
-from simulator.prediction.compare import BANDS, Rows, front_columns, reading
+from simulator.prediction.compare import BANDS, Rows, front_columns, reading, scope_near
+from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, pareto_front
 from simulator.prediction.frontier import front_rule as rule_of
-from simulator.prediction.frontier import pareto_front
 from simulator.prediction.matched import LABELS
 from simulator.prediction.predict import predict_one
 from simulator.prediction.several import as_grid, split_meta, with_parallelism
@@ -135,13 +135,13 @@ def compare_against(
         ]
         runs = tuple(row for t in tables for row in t.rows)
         tied = TiedFronts.from_points(front_columns(runs), rule)
+        front = tuple(runs[i] for i in pareto_front(*([r[name] for r in runs] for name in (INTERACTIVITY, THROUGHPUT))))
         for p in members:
-            rows[p.file, p.line] = _row(p, tied, one.tp)
+            rows[p.file, p.line] = _row(p, tied, one.tp) | scope_near(p.interactivity_tok_s_user, front)
         spec = members[0].spec
         curves.append({**{name: getattr(members[0], name) for name in SERIES}, "spec": spec, "sweep": str(one.swept)})
         fronts.append(tied)
-        on_front = pareto_front([r["interactivity_tok_s_user"] for r in runs], [r["total_tok_s_gpu"] for r in runs])
-        swept.append(tuple(runs[i] for i in on_front))
+        swept.append(front)
         metas += [
             {**with_parallelism(t, s).meta, "front_rule": rule, "spec": spec, "sweep": str(one.swept)}
             for t, s in zip(tables, scenarios, strict=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.cost.calibration import PRIORS, load_calibration
+from simulator.cost.calibration import PRIORS, Calibration, load_calibration
 from simulator.errors import InputError
-from simulator.fitting.frontiers import sweeps_of
+from simulator.fitting.frontiers import Sweep, replica_size, sweeps_of
 from simulator.fitting.headline import point_errors
 from simulator.fitting.problem import Evaluator
 from simulator.measurements import FrontierPoint, MeasuredPoint
@@ -24,7 +24,7 @@ from simulator.prediction.predict import predict_one, versions
 from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import Scenario, resolve_calibration
-from simulator.serving.scope import judge
+from simulator.serving.scope import Verdict, judge
 
 GROUP = ("engine", "hardware", "model", "precision", "spec", "isl", "osl", "tp")
 
@@ -158,6 +158,13 @@ def evaluate_runs(
     return Evaluation(meta, points, _mape(points), _coverage(points), _by_group(points))
 
 
+def _scope_of(point: FrontierPoint, sweep: Sweep, calibration: Calibration) -> Verdict:
+    """The verdict on the run of the sweep that is nearest to a point of its front."""
+    tp = replica_size(point, sweep.tp)
+    near = min((c for size, c in sweep.swept.runs if size == tp), key=lambda c: abs(c - (point.concurrency or c)))
+    return judge(replace(sweep.base, tp=tp).scenario(calibration), near)
+
+
 def _point(row: MeasuredPoint, scenario: Scenario, found: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {
         "file": row.file,
@@ -225,7 +232,11 @@ def evaluate_frontier(
         at_depth = replace(open_length, spec_tokens=DEFAULT_DEPTH)
         length = at_depth.scenario(chosen).speculation.acceptance_length
     evaluator = Evaluator(chosen.values(), length, exact=True)
-    rows = tuple(point_errors(evaluator, sweeps, list(points)))
+    behind = {place: sweep for sweep in sweeps for place in sweep.lines}
+    rows = tuple(
+        row | _scope_of(point, behind[point.file, point.line], chosen).as_row()
+        for point, row in zip(points, point_errors(evaluator, sweeps, list(points)), strict=True)
+    )
     metrics = ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "concurrency")
     mape = {}
     for m in metrics:

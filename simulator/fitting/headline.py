@@ -1,4 +1,4 @@
-"""Frontier points against a fit: the whole front, with cost, energy and concurrency splined each on its own."""
+"""Frontier points against a fit: the whole front, with cost, tok/s/MW and concurrency splined each on its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METRICS = ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "concurrency"
 
 
 def full_front(evaluate: Evaluator, sweep: Sweep, cost_basis: str = "hyperscaler") -> Frontier:
-    """The front of a sweep over all replica sizes, with cost ($/M tokens) and energy (tok/s/MW) columns."""
+    """The front of a sweep over all replica sizes, with cost ($/M tokens) and tok/s/MW columns."""
     evaluate.prepare(sweep.grid())
     front = sweep.frontier(evaluate)
     total = front.columns["total_tok_s_gpu"]

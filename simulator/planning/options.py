@@ -143,7 +143,7 @@ def depth_speculation(base: Scenario, acceptance: Acceptance, k: int) -> sp.Spec
     """
     model, calibration = base.deployment.model, base.calibration
     fitted = calibration.acceptance
-    if k and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
+    if k and model.mtp_layers and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
         rate = sp.rate_of_length(fitted.length, fitted.spec_tokens)
         text = f"rate {rate:.3f} of the length fitted by calibration {calibration.name} at depth {fitted.spec_tokens}"
         return sp.from_positions([rate] * k, k, sp.Source("fitted", text))

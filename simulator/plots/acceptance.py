@@ -13,12 +13,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from simulator.plots.style import BLUE, INK, MARKERS, MUTED, SERIES, VERMILLION, concurrency_axis, new_figure, styled
+from simulator.plots.style import (
+    INK,
+    MARKERS,
+    MTP_COLOUR,
+    MUTED,
+    OFF_COLOUR,
+    concurrency_axis,
+    ladder,
+    new_figure,
+    styled,
+)
 
 Array = NDArray[np.float64]
 Rows = Sequence[Mapping[str, Any]]
 
-LOSS_TO_GAIN = LinearSegmentedColormap.from_list("loss to gain", [VERMILLION, "#f7e3d6", "#ffffff", "#cfe3f1", BLUE])
+LOSS_TO_GAIN = LinearSegmentedColormap.from_list(
+    "loss to gain", [OFF_COLOUR, "#f5e4cc", "#ffffff", "#cfe3f1", MTP_COLOUR]
+)
+"""Where Off is better, and where MTP is, each in its colour."""
 LENGTH = "Acceptance length (tokens per round)"
 
 
@@ -121,12 +134,12 @@ def _marks(axes: Axes, measured: Rows) -> None:
 
 def _curves(axes: Axes, counts: list[int], lengths: list[float], table: Array) -> None:
     shown = [c for c in counts if math.log2(c).is_integer()] or counts
-    shown = shown[:: max(1, math.ceil(len(shown) / len(SERIES)))]
+    shown = shown[:: max(1, math.ceil(len(shown) / len(MARKERS)))]
     axes.axhline(0.0, color=INK, lw=1.2)
     for i, count in enumerate(shown):
         column = table[:, counts.index(count)]
         every = max(1, len(lengths) // 5)
-        colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
+        colour, marker = ladder(len(shown))[i], MARKERS[i]
         axes.plot(lengths, column, color=colour, marker=marker, ms=6, mew=0, markevery=every, label=f"{count} clients")
     axes.yaxis.set_major_formatter(FuncFormatter(per_cent))
     axes.set_xlabel(LENGTH)

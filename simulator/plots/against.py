@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.plots.labels import Label, Polyline, place_labels
-from simulator.plots.matched import COLOURS, NAMES
-from simulator.plots.style import SERIES, axis_label, log_axis, new_figure, plain_numbers, styled
+from simulator.plots.matched import NAMES
+from simulator.plots.style import axis_label, log_axis, looks, new_figure, plain_numbers, styled
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT
 from simulator.prediction.ties import TiedFronts
 
@@ -36,7 +36,8 @@ def against_figure(
     figure = new_figure(title or "Published and predicted", "lines: predicted;  diamonds: published;  dashed: a tie")
     panels = figure.subplots(1, 2, squeeze=False)[0]
     names = _names(curves)
-    colours = [COLOURS[c["spec"]] if len(curves) <= 2 else SERIES[i % len(SERIES)] for i, c in enumerate(curves)]
+    look = looks(names)
+    colours = [look[name][0] for name in names]
     of_curve = [[row for row in rows if _belongs(row, curve)] for curve in curves]
     lines: dict[str, list[Polyline]] = {metric: [] for metric, _ in PANELS}
     for axes, (metric, headline) in zip(panels, PANELS, strict=True):

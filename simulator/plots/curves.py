@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 
 from simulator.plots.labels import UPPER_RIGHT, Label, place_labels
 from simulator.plots.style import (
-    MARKERS,
     MUTED,
-    SERIES,
     axis_label,
     concurrency_axis,
     log_axis,
+    looks,
     new_figure,
     plain,
     plain_numbers,
@@ -43,15 +42,15 @@ def curves_figure(series: Sequence[Series], measured: Sequence[Series] | None = 
     figure = new_figure(title, "lines: predicted;  hollow markers: measured" if measured else "")
     panels = figure.subplot_mosaic([["front", "tpot"], ["front", "ttft"]], width_ratios=(1.45, 1.0))
     front, tpot, ttft = panels["front"], panels["tpot"], panels["ttft"]
-    looks = _looks(series, measured or ())
+    look = looks(str(one["label"]) for one in (*series, *(measured or ())))
     for one in series:
-        _draw(front, one, "interactivity_tok_s_user", "total_tok_s_gpu", looks, solid=True)
-        _draw(tpot, one, "concurrency", "mean_tpot_ms", looks, solid=True)
-        _draw(ttft, one, "concurrency", "mean_ttft_ms", looks, solid=True)
+        _draw(front, one, "interactivity_tok_s_user", "total_tok_s_gpu", look, solid=True)
+        _draw(tpot, one, "concurrency", "mean_tpot_ms", look, solid=True)
+        _draw(ttft, one, "concurrency", "mean_ttft_ms", look, solid=True)
     for one in measured or ():
-        _draw(front, one, "interactivity_tok_s_user", "total_tok_s_gpu", looks, solid=False)
-        _draw(tpot, one, "concurrency", "mean_tpot_ms", looks, solid=False)
-        _draw(ttft, one, "concurrency", "mean_ttft_ms", looks, solid=False)
+        _draw(front, one, "interactivity_tok_s_user", "total_tok_s_gpu", look, solid=False)
+        _draw(tpot, one, "concurrency", "mean_tpot_ms", look, solid=False)
+        _draw(ttft, one, "concurrency", "mean_ttft_ms", look, solid=False)
     for axes, column in ((front, "total_tok_s_gpu"), (tpot, "mean_tpot_ms"), (ttft, "mean_ttft_ms")):
         axes.set_ylabel(axis_label(column))
     front.set_xlabel(axis_label("interactivity_tok_s_user"))
@@ -70,25 +69,19 @@ def curves_figure(series: Sequence[Series], measured: Sequence[Series] | None = 
         axes.set_ylim(bottom=0)
         plain_numbers(axes, "y")
     front.set_xlim(left=0)
-    if looks:
+    if look:
         front.legend(loc="best", fontsize=11)
-    _number(front, series, measured or (), looks)
+    _number(front, series, measured or (), look)
     return figure
-
-
-def _looks(series: Sequence[Series], measured: Sequence[Series]) -> dict[str, tuple[str, str]]:
-    """Colour and marker by label, the same for predicted and measured."""
-    labels = dict.fromkeys(str(one["label"]) for one in (*series, *measured))
-    return {label: (SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]) for i, label in enumerate(labels)}
 
 
 def _known(row: Mapping[str, Any], *columns: str) -> bool:
     return all(row.get(column) is not None and math.isfinite(float(row[column])) for column in columns)
 
 
-def _draw(axes: Axes, one: Series, x: str, y: str, looks: Mapping[str, tuple[str, str]], *, solid: bool) -> None:
+def _draw(axes: Axes, one: Series, x: str, y: str, look: Mapping[str, tuple[str, str]], *, solid: bool) -> None:
     label = str(one["label"])
-    colour, marker = looks[label]
+    colour, marker = look[label]
     rows = sorted((row for row in one["rows"] if _known(row, x, y)), key=lambda row: float(row[x]))
     xs, ys = [float(row[x]) for row in rows], [float(row[y]) for row in rows]
     if not solid:
@@ -109,7 +102,7 @@ def _draw(axes: Axes, one: Series, x: str, y: str, looks: Mapping[str, tuple[str
 
 
 def _number(
-    axes: Axes, series: Sequence[Series], measured: Sequence[Series], looks: Mapping[str, tuple[str, str]]
+    axes: Axes, series: Sequence[Series], measured: Sequence[Series], look: Mapping[str, tuple[str, str]]
 ) -> None:
     """Write the concurrency beside each predicted point, where there is room."""
     columns = ("interactivity_tok_s_user", "total_tok_s_gpu", "concurrency")
@@ -119,7 +112,7 @@ def _number(
             float(row[columns[1]]),
             plain(float(row["concurrency"])),
             3.5,
-            looks[str(one["label"])][0],
+            look[str(one["label"])][0],
         )
         for one in series
         for row in one["rows"]

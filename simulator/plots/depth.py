@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simulator.plots.acceptance import per_cent
-from simulator.plots.style import GREEN, INK, MARKERS, MUTED, ORANGE, SERIES, new_figure, styled
+from simulator.plots.style import GREEN, INK, MARKERS, MUTED, PINK, ladder, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 NOTHING = 0.0005
@@ -38,13 +38,14 @@ def depth_figure(points: Rows, best: Rows, fixed: int, title: str = "") -> Figur
     left.axhline(0.0, color=INK, lw=1.2)
     for i, count in enumerate(counts):
         rows = sorted((row for row in points if row["concurrency"] == count), key=lambda row: int(row["spec_tokens"]))
-        colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
+        colour, marker = ladder(len(counts))[i], MARKERS[i % len(MARKERS)]
         x, y = [row["spec_tokens"] for row in rows], [row["gain_over_off"] for row in rows]
-        style = "-" if i < len(SERIES) else "--"
+        style = "-" if i < len(MARKERS) else "--"
         left.plot(x, y, color=colour, marker=marker, ls=style, ms=6, mec="white", mew=0.7, label=f"{count} clients")
         top = max(rows, key=lambda row: float(row["gain_over_off"]))
         left.plot([top["spec_tokens"]], [top["gain_over_off"]], "o", mfc="none", mec=INK, mew=1.8, ms=13, zorder=5)
     left.yaxis.set_major_formatter(FuncFormatter(per_cent))
+    left.set_xticks(sorted({int(row["spec_tokens"]) for row in points}))
     left.set_xlabel("Draft depth k (tokens per round)")
     left.set_ylabel("Gain over Off, throughput per GPU")
     left.set_title("How deep to draft")
@@ -63,7 +64,7 @@ def _choice(axes: Axes, best: Rows, fixed: int) -> None:
     places = range(len(rows))
     parts = (
         ("gain_over_fixed", f"best depth of each, over {_name(fixed)} for all", GREEN, -0.2),
-        ("adaptive_gain", "picking it for each batch, on top", ORANGE, 0.2),
+        ("adaptive_gain", "picking it for each batch, on top", PINK, 0.2),
     )
     most = 0.0
     for column, label, colour, shift in parts:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simulator.plots.traffic import TrafficPicture
     from simulator.prediction.compare import Matched
     from simulator.prediction.explain import Explanation
+    from simulator.prediction.parts import Parts
     from simulator.prediction.simulate import Simulation
     from simulator.validation.report import Report
     from simulator.what_if.study import Study
@@ -30,7 +31,7 @@ Points = Sequence[Mapping[str, Any]]
 def draw(
     result: Result, path: str | os.PathLike[str] | None = None, *, measured: Points = (), title: str = ""
 ) -> Figure:
-    """The picture of a result, written to ``path`` (PNG or SVG by its suffix) if there is one.
+    """The picture of a result, written to ``path`` (PNG, SVG or PDF by its suffix) if there is one.
 
     Args:
         result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``explain``, ``evaluate``,
@@ -78,6 +79,17 @@ def _comparison(matched: Matched, title: str) -> Figure:
         rows = list(matched.frontier["off"])
         return curves_figure([{"label": "Off", "rows": rows}], title=title or words.title(matched.meta))
     return comparison_figure(fronts["mtp"], fronts["off"], matched.comparison, title or words.title(matched.meta))
+
+
+def _parts(result: Parts, title: str) -> Figure:
+    """The fronts of several comparisons with Off, which is the same for all."""
+    from simulator.plots.matched import fronts_figure
+
+    if any(type(part).__name__ != "Matched" for part in result.parts):
+        raise InputError("a picture explains one configuration, found several")
+    compared: list[Any] = list(result.parts)
+    fronts = {f"MTP {one.meta['spec_tokens']}": one.fronts["mtp"] for one in compared}
+    return fronts_figure(fronts | {"Off": compared[0].fronts["off"]}, title or words.title(compared[0].meta))
 
 
 def _against(result: Against, title: str) -> Figure:
@@ -201,6 +213,7 @@ PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "ResultTable": _prediction,
     "Matched": _comparison,
     "Against": _against,
+    "Parts": _parts,
     "Explanation": _explanation,
     "Evaluation": _evaluation,
     "Report": _validation,

@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.plots.labels import Label, Polyline, place_labels
-from simulator.plots.style import INK, MUTED, SERIES, axis_label, new_figure, plain_numbers, styled
+from simulator.plots.style import INK, MUTED, SPEC_COLOURS, axis_label, looks, new_figure, plain_numbers, styled
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier
 from simulator.prediction.matched import Comparison, MatchedPoint
 
 COST = "cost_usd_per_mtok"
-COLOURS = {"mtp": SERIES[0], "off": SERIES[1]}
 NAMES = {"mtp": "MTP", "off": "Off"}
 
 
@@ -34,34 +33,52 @@ def comparison_figure(
         comparison: :func:`simulator.prediction.matched.compare` of the two.
         title: headline.
     """
-    priced = all(
-        COST in front.columns and bool(np.isfinite(front.columns[COST]).any()) for front in (mtp_frontier, off_frontier)
-    )
+    priced = _priced(mtp_frontier) and _priced(off_frontier)
     figure = new_figure(title or "MTP against Off at matched interactivity")
     panels = figure.subplots(1, 2 if priced else 1, squeeze=False)[0]
     fronts = {"mtp": mtp_frontier, "off": off_frontier}
     for axes, metric in zip(panels, (THROUGHPUT, COST), strict=False):
-        _curves(axes, fronts, metric)
+        _curves(axes, {NAMES[spec]: front for spec, front in fronts.items()}, metric)
         _band(axes, comparison)
-        axes.set_xlabel(axis_label(INTERACTIVITY))
-        axes.set_ylabel(axis_label(metric))
-        axes.set_ylim(bottom=0)
-    plain_numbers(panels[0], "y")
-    panels[0].set_title("Throughput per GPU")
-    panels[0].legend(loc="upper right", fontsize=12)
-    if priced:
-        panels[1].set_title("Cost of a token")
     for axes, metric in zip(panels, (THROUGHPUT, COST), strict=False):
         _gains(axes, fronts, comparison, metric)
     return figure
 
 
+@styled
+def fronts_figure(fronts: Mapping[str, Frontier], title: str = "") -> Figure:
+    """Several frontiers with their splines, throughput and where all have a price the cost, over interactivity.
+
+    Args:
+        fronts: by label, which names MTP or Off and gives the colour.
+        title: headline.
+    """
+    metrics = [THROUGHPUT, *([COST] if all(_priced(front) for front in fronts.values()) else [])]
+    figure = new_figure(title)
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        _curves(axes, fronts, metric)
+    return figure
+
+
+def _priced(front: Frontier) -> bool:
+    return COST in front.columns and bool(np.isfinite(front.columns[COST]).any())
+
+
 def _curves(axes: Axes, fronts: Mapping[str, Frontier], metric: str) -> None:
-    for (spec, front), (x, y) in zip(fronts.items(), _paths(fronts, metric), strict=True):
-        axes.plot(x, y, color=COLOURS[spec], zorder=3, label=NAMES[spec])
-        axes.plot(
-            front.columns[INTERACTIVITY], front.columns[metric], "o", color=COLOURS[spec], mec="white", ms=6, zorder=4
-        )
+    look = looks(fronts)
+    for (label, front), (x, y) in zip(fronts.items(), _paths(fronts, metric), strict=True):
+        colour, marker = look[label]
+        axes.plot(x, y, color=colour, zorder=3)
+        at = front.columns
+        axes.plot(at[INTERACTIVITY], at[metric], marker, color=colour, mec="white", ms=6, zorder=4)
+        axes.plot([], [], color=colour, marker=marker, mec="white", label=label)
+    axes.set_xlabel(axis_label(INTERACTIVITY))
+    axes.set_ylabel(axis_label(metric))
+    axes.set_ylim(bottom=0)
+    axes.set_title("Throughput per GPU" if metric == THROUGHPUT else "Cost of a token")
+    if metric == THROUGHPUT:
+        plain_numbers(axes, "y")
+        axes.legend(loc="upper right", fontsize=12)
 
 
 def _paths(fronts: Mapping[str, Frontier], metric: str) -> list[Polyline]:
@@ -92,11 +109,11 @@ def _gains(axes: Axes, fronts: Mapping[str, Frontier], comparison: Comparison, m
         x = mtp.interactivity_tok_s_user
         axes.plot([x, x], [a, b], color=INK, lw=1.2, ls=(0, (2, 1.5)), zorder=4)
         for value, spec in ((a, "mtp"), (b, "off")):
-            axes.plot([x], [value], "D", color="white", mec=COLOURS[spec], mew=2, ms=7.5, zorder=5)
+            axes.plot([x], [value], "D", color=SPEC_COLOURS[spec], mec="white", mew=1, ms=8, zorder=5)
         better = "mtp" if (a > b) == (metric == THROUGHPUT) else "off"
         percent = 100 * (max(a, b) / min(a, b) - 1) if metric == THROUGHPUT else 100 * (min(a, b) / max(a, b) - 1)
         text = f"{NAMES[better]} {percent:+.0f} %".replace("-", "\N{MINUS SIGN}")
-        labels += [Label(x, max(a, b), text, 7.0, COLOURS[better]), Label(x, min(a, b), "", 7.0)]
+        labels += [Label(x, max(a, b), text, 7.0, SPEC_COLOURS[better]), Label(x, min(a, b), "", 7.0)]
         bars.append(([x, x], [a, b]))
     if labels:
         sides = (30, 60, 90, 0, 120, 150) if metric == THROUGHPUT else (150, 120, 90, 180, 60, 30)

@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from simulator.errors import InputError
 from simulator.plots.style import (
     INK,
-    MARKERS,
     MUTED,
-    SERIES,
     axis_label,
     concurrency_axis,
     log_axis,
+    looks,
     new_figure,
     plain,
     styled,
@@ -50,31 +49,31 @@ def measured_vs_predicted_figure(points: Sequence[Point], title: str = "Predicte
                 )
     metrics = list(dict.fromkeys(str(point["metric"]) for point in points))
     groups = list(dict.fromkeys(str(point["group"]) for point in points))
-    looks = {g: (SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]) for i, g in enumerate(groups)}
+    look = looks(groups)
     loads = sorted({float(point["concurrency"]) for point in points if point.get("concurrency") is not None})
     rows = 2 if loads else 1
     figure = new_figure(title, size=(max(6.5, 4.45 * len(metrics)), 4.9 + (3.3 if loads else 0.0)))
     grid = figure.subplots(rows, len(metrics), squeeze=False, height_ratios=(1.35, 1.0)[:rows])
     for column, metric in enumerate(metrics):
         own = [point for point in points if point["metric"] == metric]
-        _parity(grid[0][column], own, looks)
+        _parity(grid[0][column], own, look)
         if loads:
-            _errors(grid[1][column], own, looks, loads)
-    if loads:
-        grid[1][0].set_ylabel("Relative error (%)")
-    handles = [grid[0][0].plot([], [], looks[g][1], color=looks[g][0], label=g)[0] for g in groups]
+            _errors(grid[1][column], own, look, loads)
+    for axes in grid[1] if loads else ():
+        axes.set_ylabel("Relative error (%)")
+    handles = [grid[0][0].plot([], [], look[g][1], color=look[g][0], label=g)[0] for g in groups]
     figure.legend(handles=handles, loc="outside lower left", ncols=min(len(groups), 2 * len(metrics)), fontsize=11)
     return figure
 
 
-def _parity(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, str]]) -> None:
+def _parity(axes: Axes, points: Sequence[Point], look: Mapping[str, tuple[str, str]]) -> None:
     values = [float(point[key]) for point in points for key in ("predicted", "measured")]
     low, high = min(values) / 1.35, max(values) * 1.35
     ends = np.array([low, high])
     axes.fill_between(ends, ends / 1.2, ends * 1.2, color="#efefef", lw=0, zorder=1)
     axes.plot(ends, ends, color=INK, lw=1.0, zorder=2)
     for point in points:
-        colour, marker = looks[str(point["group"])]
+        colour, marker = look[str(point["group"])]
         x, y = float(point["measured"]), float(point["predicted"])
         if point.get("lo") is not None and point.get("hi") is not None:
             axes.plot([x, x], [float(point["lo"]), float(point["hi"])], color=colour, lw=1.1, alpha=0.6, zorder=3)
@@ -102,15 +101,15 @@ def _summary(points: Sequence[Point]) -> str:
     return f"MAPE {np.mean(errors):.1f} %\nworst {max(errors):.0f} %\n{plain(len(errors))} points"
 
 
-def _errors(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, str]], loads: Sequence[float]) -> None:
+def _errors(axes: Axes, points: Sequence[Point], look: Mapping[str, tuple[str, str]], loads: Sequence[float]) -> None:
     axes.axhspan(-20, 20, color="#efefef", lw=0, zorder=1)
     axes.axhline(0.0, color=INK, lw=1.0, zorder=2)
     low, high = -25.0, 25.0
-    groups = list(looks)
+    groups = list(look)
     for point in points:
         if point.get("concurrency") is None:
             continue
-        colour, marker = looks[str(point["group"])]
+        colour, marker = look[str(point["group"])]
         # groups side by side at each concurrency
         shift = 2.0 ** (0.5 * ((groups.index(str(point["group"])) + 0.5) / len(groups) - 0.5))
         axes.plot(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from simulator.errors import InputError
 
-FORMATS = {".png": "png", ".svg": "svg"}
+FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 DPI = 160
+UNDATED: dict[str, Any] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What a file would say of the moment and the program that wrote it, left out."""
 
 
 def picture_format(path: str | os.PathLike[str]) -> str:
-    """``png`` or ``svg``, by the suffix of the path.
+    """``png``, ``svg`` or ``pdf``, by the suffix of the path.
 
     Raises:
         InputError: another suffix.
@@ -24,12 +27,13 @@ def picture_format(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix
     if suffix.lower() not in FORMATS:
         found = f"the suffix {suffix!r}" if suffix else "no suffix"
-        raise InputError(f"--plot {os.fspath(path)}: expected a file name that ends in .png or .svg, found {found}")
+        known = " or ".join((", ".join([*FORMATS][:-1]), [*FORMATS][-1]))
+        raise InputError(f"--plot {os.fspath(path)}: expected a file name that ends in {known}, found {found}")
     return FORMATS[suffix.lower()]
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write the figure as PNG or SVG by the suffix of the path, replacing a file of that name.
+    """Write the figure as PNG, SVG or PDF by the suffix of the path, replacing a file of that name.
 
     The picture is written beside its place and then renamed, so a failed or interrupted run leaves no part of one. The
     same figure gives the same bytes.
@@ -40,7 +44,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     kind = picture_format(path)
     target = Path(path).expanduser()
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    metadata = UNDATED[kind]
     try:
         try:
             with matplotlib.rc_context({"svg.hashsalt": "mtpsim"}), draft.open("wb") as file:

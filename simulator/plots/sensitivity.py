@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simulator.plots.acceptance import per_cent
-from simulator.plots.style import BLUE, GREEN, INK, VERMILLION, new_figure, styled
+from simulator.plots.style import GREEN, INK, PINK, VIOLET, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -48,7 +48,7 @@ def sensitivity_figure(tornado: Rows, indices: Rows, title: str = "") -> Figure:
 def _tornado(axes: Axes, bars: Rows) -> None:
     middle = float(bars[0]["at_nominal"])
     for i, row in enumerate(bars):
-        for end, colour in (("low", VERMILLION), ("high", BLUE)):
+        for end, colour in (("low", PINK), ("high", VIOLET)):
             value = float(row[f"at_{end}"])
             axes.barh(i, value - middle, left=middle, color=colour, height=0.6)
         ends = sorted((float(row[f"at_{end}"]), str(row[f"{end}_text"])) for end in ("low", "high"))
@@ -61,6 +61,6 @@ def _tornado(axes: Axes, bars: Rows) -> None:
     axes.set_yticks(range(len(bars)), [f"{row['input']}" for row in bars])
     axes.xaxis.set_major_formatter(FuncFormatter(per_cent))
     axes.set_xlabel("Gain over Off, throughput per GPU")
-    axes.set_title("One input at a time (orange: its low end)")
+    axes.set_title("One input at a time (pink: its low end)")
     axes.margins(x=0.14)
     axes.grid(axis="y", visible=False)

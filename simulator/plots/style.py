@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
@@ -15,11 +17,20 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 P = ParamSpec("P")
 
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-SERIES = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY)
-"""Okabe and Ito's colours, told apart with any colour vision (https://jfly.uni-koeln.de/color)."""
+MTP_COLOUR, OFF_COLOUR = "#0072B2", "#CC7A00"
+"""Runs with drafts and runs without, in every picture; nothing else has these colours."""
+SPEC_COLOURS = {"mtp": MTP_COLOUR, "off": OFF_COLOUR}
+RED = "#C00000"
+"""Findings, and nothing else."""
+GREEN, PINK, VIOLET, OLIVE, BROWN, GREY = "#009E73", "#CC79A7", "#5E4FA2", "#8A8B2A", "#7F5539", "#999999"
+SERIES = (GREEN, PINK, VIOLET, OLIVE, BROWN, GREY)
+"""What is neither: kinds of cases and of quantities. Blue, green and pink are Okabe and Ito's, told apart with any
+colour vision (https://jfly.uni-koeln.de/color)."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
-BOUND_COLOURS = {"memory": BLUE, "compute": VERMILLION, "communication": GREEN, "floor": "#999999", "host": PURPLE}
+"""Filled: predicted. Hollow, of the same shape: measured."""
+BOUND_COLOURS = {"memory": VIOLET, "compute": PINK, "communication": GREEN, "floor": GREY, "host": BROWN}
+PROMISE: Any = {"color": INK, "ls": (0, (4, 2))}
+"""Line of a promised limit."""
 SLIDE = (13.33, 7.5)
 """Inches of a 16:9 slide."""
 
@@ -57,6 +68,60 @@ RC: Any = {
     "legend.frameon": False,
     "lines.linewidth": 2.0,
 }
+
+
+_SPEC = re.compile(r"\b(mtp|off)\b", re.IGNORECASE)
+
+
+def looks(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker by label: the colour is that of MTP or Off where a label names one of them.
+
+    Several labels of one of them differ in shade and marker.
+
+    Example:
+        >>> looks(["TP2 MTP 3", "Off", "measured"])
+        {'TP2 MTP 3': ('#0072B2', 'o'), 'Off': ('#CC7A00', 's'), 'measured': ('#009E73', 'D')}
+    """
+    names = list(dict.fromkeys(labels))
+    kinds = {name: found[-1].lower() if (found := _SPEC.findall(name)) else "" for name in names}
+    colours: dict[str, str] = {}
+    for kind in dict.fromkeys(kinds.values()):
+        own = [name for name in names if kinds[name] == kind]
+        if kind:
+            colours |= dict(zip(own, shades(SPEC_COLOURS[kind], len(own)), strict=True))
+        else:
+            colours |= {name: SERIES[i % len(SERIES)] for i, name in enumerate(own)}
+    return {
+        name: (
+            colours[name],
+            MARKERS[(i + i // len(MARKERS)) % len(MARKERS)] if len(names) > len(MARKERS) else MARKERS[i],
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def shades(colour: str, count: int) -> list[str]:
+    """So many shades of a colour, itself first and then towards black and white in turn."""
+    steps = [0.0, *(sign * i / max(1, count // 2) for i in range(1, count) for sign in (-0.5, 0.55))][:count]
+    return [_mixed(colour, "#ffffff" if step > 0 else "#000000", abs(step)) for step in steps]
+
+
+def ladder(count: int) -> list[str]:
+    """Colours of an ordered quantity, from pale to dark."""
+    ends = ("#8fd6c0", "#002b20")
+    return [_mixed(*ends, i / max(1, count - 1)) if count > 1 else GREEN for i in range(count)]
+
+
+def pale(colour: str) -> str:
+    """A paler shade, for what is less sure."""
+    return _mixed(colour, "#ffffff", 0.55)
+
+
+def _mixed(one: str, other: str, part: float) -> str:
+    if not part:
+        return one
+    red, green, blue = ((1 - part) * a + part * b for a, b in zip(to_rgb(one), to_rgb(other), strict=True))
+    return to_hex((red, green, blue))
 
 
 def styled(build: Callable[P, Figure]) -> Callable[P, Figure]:

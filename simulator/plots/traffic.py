@@ -10,7 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from simulator.plots.style import BLUE, GREEN, INK, MUTED, VERMILLION, log_axis, new_figure, plain_numbers, styled
+from simulator.plots.style import (
+    GREEN,
+    INK,
+    MUTED,
+    OLIVE,
+    PINK,
+    PROMISE,
+    VIOLET,
+    log_axis,
+    new_figure,
+    plain_numbers,
+    styled,
+)
 from simulator.units import KILO, SECONDS, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
@@ -54,8 +66,8 @@ def traffic_figure(data: TrafficPicture, title: str = "", subtitle: str = "") ->
     for name in ("queue", "late"):
         panels[name].set_xlabel(f"Time ({unit})")
         panels[name].set_xlim(0, data.time[-1] / scale)
-    _distribution(panels["ttft"], data.ttft, "TTFT", data.limits.get("ttft", ()), BLUE, data.saturated)
-    _distribution(panels["tpot"], data.tpot, "TPOT", data.limits.get("tpot", ()), VERMILLION, data.saturated)
+    _distribution(panels["ttft"], data.ttft, "TTFT", data.limits.get("ttft", ()), VIOLET, data.saturated)
+    _distribution(panels["tpot"], data.tpot, "TPOT", data.limits.get("tpot", ()), OLIVE, data.saturated)
     return figure
 
 
@@ -66,7 +78,7 @@ def _queue(axes: Axes, data: TrafficPicture, scale: float) -> None:
         data.running,
         data.waiting,
         labels=["running", "waiting for a first token"],
-        colors=[BLUE, VERMILLION],
+        colors=[GREEN, PINK],
         lw=0,
     )
     top = float((data.running + data.waiting).max())
@@ -90,10 +102,10 @@ def _over_time(axes: Axes, data: TrafficPicture, scale: float) -> None:
             middles.append((edges[b] + edges[b + 1]) / 2 / scale)
             medians.append(float(np.median(values)))
             lates.append(float(np.percentile(values, 99)))
-    axes.plot(middles, lates, color=VERMILLION, label="p99")
-    axes.plot(middles, medians, color=BLUE, label="median")
+    axes.plot(middles, lates, color=PINK, label="p99")
+    axes.plot(middles, medians, color=VIOLET, label="median")
     for _percentile, limit in data.limits.get("ttft", ()):
-        axes.axhline(limit, color=GREEN, lw=1.4, ls="--", label="promise")
+        axes.axhline(limit, lw=1.4, label="promise", **PROMISE)
     axes.set_ylabel("TTFT (s)")
     axes.set_title("Time to first token, by time of sending")
     shown = [limit for _percentile, limit in data.limits.get("ttft", ()) if lates and limit < 4 * max(lates)]
@@ -125,7 +137,7 @@ def _distribution(
     axes.set_yticklabels([f"{100 * t:g} %" for t in (1.0, 0.1, 0.01, 0.001) if t >= 1 / finite.size])
     for percentile, limit in limits:
         axes.plot(
-            [limit * scale], [1 - percentile / 100], "D", color=GREEN, ms=8, zorder=5, label=f"promise p{percentile:g}"
+            [limit * scale], [1 - percentile / 100], "D", color=INK, ms=8, zorder=5, label=f"promise p{percentile:g}"
         )
     axes.set_xlim(left=0)
     if limits:

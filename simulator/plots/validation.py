@@ -14,17 +14,13 @@ from matplotlib.text import Text
 from simulator.measurements import FrontierPoint, MeasuredPoint
 from simulator.plots.labels import Label, place_labels
 from simulator.plots.style import (
-    BLUE,
-    GREEN,
     INK,
-    MARKERS,
     MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
+    RED,
     axis_label,
     concurrency_axis,
     log_axis,
+    looks,
     new_figure,
     plain,
     styled,
@@ -32,9 +28,6 @@ from simulator.plots.style import (
 from simulator.units import KILO
 from simulator.validation import Report, RowVerdict
 
-RED = "#C00000"
-"""Findings, and nothing else."""
-COLOURS = (BLUE, GREEN, ORANGE, PURPLE, SKY, MUTED)
 ROOF = "#ded6d0"
 BAD = ("suspicious", "impossible")
 WORDS = {
@@ -89,12 +82,12 @@ def validation_figure(report: Report, title: str = "") -> Figure:
     figure = new_figure(title, _subtitle(report))
     panels = figure.subplot_mosaic([["front", "tpot"], ["front", "ttft"]], width_ratios=(1.45, 1.0))
     curves = list(dict.fromkeys(row.curve for row in report.rows))
-    looks = {curve: _look(i) for i, curve in enumerate(curves)}
+    look = looks(curves)
     for curve in curves:
         rows = [row for row in report.rows if row.curve == curve]
-        _front(panels["front"], rows, looks[curve])
+        _front(panels["front"], rows, look[curve])
         for name, metrics in PANELS.items():
-            _latency(panels[name], rows, metrics, looks[curve])
+            _latency(panels[name], rows, metrics, look[curve])
     _scales(panels, report)
     below, words = _roof_front(panels["front"], report)
     for name, metrics in PANELS.items():
@@ -102,14 +95,9 @@ def validation_figure(report: Report, title: str = "") -> Figure:
     panels["front"].set_title("Throughput against interactivity")
     panels["tpot"].set_title("Time per output token")
     panels["ttft"].set_title("Time to first token")
-    _legend(panels["front"], looks, report, below)
+    _legend(panels["front"], look, report, below)
     _labels(panels["front"], report, words)
     return figure
-
-
-def _look(i: int) -> tuple[str, str]:
-    """Colour and marker of the i-th curve; when the colours come round again the marker is another."""
-    return COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
 
 
 def _subtitle(report: Report) -> str:
@@ -269,11 +257,11 @@ def _roof_latency(axes: Axes, report: Report, metrics: tuple[str, str]) -> None:
     axes.set_ylim(bottom, high)
 
 
-def _legend(axes: Axes, looks: Mapping[str, tuple[str, str]], report: Report, below: float | None) -> None:
+def _legend(axes: Axes, look: Mapping[str, tuple[str, str]], report: Report, below: float | None) -> None:
     """In the empty part between the points and the roof, or where there is room."""
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=colour, marker=marker, mfc="none", mec=colour, lw=1.6, ms=6.5, label=curve)
-        for curve, (colour, marker) in looks.items()
+        for curve, (colour, marker) in look.items()
     ]
     if any(row.verdict in BAD for row in report.rows):
         handles.append(Line2D([], [], color=RED, marker="o", ls="", ms=8, label="suspicious or impossible"))

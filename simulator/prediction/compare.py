@@ -88,7 +88,7 @@ def compare(
         at: interactivities in tok/s/user; none: three to five round ones inside the band where both curves exist.
         sweep: instead of ``concurrencies`` and ``tp``, as of :func:`simulator.prediction.several.predict`: which runs
             are behind a front decides what is on it.
-        front_rule: ``each`` metric splined on its own, or cost and energy ``derived`` from the splined throughput;
+        front_rule: ``each`` metric splined on its own, or cost and tok/s/MW ``derived`` from the splined throughput;
             None: each.
         method: as of :func:`simulator.prediction.predict.predict`, like the arguments that follow.
         seed: of lengths and accepted drafts.
@@ -146,7 +146,10 @@ def compare(
             "left_out": [note for t in tables.values() for note in t.meta["left_out"]],
         },
         comparison=comparison,
-        rows=tuple(_row(point, fronts[point.spec]) | near(point, frontier[point.spec]) for point in comparison.points),
+        rows=tuple(
+            _row(point, fronts[point.spec]) | scope_near(point.interactivity_tok_s_user, frontier[point.spec])
+            for point in comparison.points
+        ),
         frontier=frontier,
         fronts=fronts,
         ties=tuple(text for spec in sides for value in points for text in _tie(spec, tied[spec], value)),
@@ -219,9 +222,13 @@ def _row(point: MatchedPoint, front: Frontier) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in row.items()}
 
 
-def near(point: MatchedPoint, front: Rows) -> dict[str, Any]:
-    """``scope`` and ``scope_reasons`` of a point read between two swept ones: the worse of theirs."""
-    x = point.interactivity_tok_s_user
+def scope_near(x: float, front: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``scope`` and ``scope_reasons`` of a point read between two swept ones: the worse of theirs.
+
+    Args:
+        x: interactivity, tok/s/user.
+        front: swept points by rising interactivity.
+    """
     below = [row for row in front if row[INTERACTIVITY] <= x][-1:]
     above = [row for row in front if row[INTERACTIVITY] >= x][:1]
     worse = max((*below, *above), key=lambda row: WORDS.index(row["scope"]), default=front[0])

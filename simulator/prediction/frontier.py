@@ -25,7 +25,7 @@ RULES: dict[Rule, str] = {
 """How the metrics between two points of a front are read."""
 
 DERIVED_SINCE = date(2026, 8, 12)
-"""InferenceX pages derive cost and energy from the splined throughput since this day (InferenceX-app, pull 726)."""
+"""InferenceX pages derive cost and tok/s/MW from the splined throughput since this day (InferenceX-app, pull 726)."""
 
 SAME_CONSTANT = 1e-3
 """A metric is derived where its points agree on the constant to 0.1 %, as those pages do, and else splined."""
@@ -106,7 +106,7 @@ class Frontier:
 
     Attributes:
         columns: metric name (which carries the unit) -> values of the front by rising interactivity, read-only.
-        rule: how cost and energy are read between two points.
+        rule: how cost and tok/s/MW are read between two points.
     """
 
     columns: Mapping[str, FloatArray]
@@ -119,7 +119,7 @@ class Frontier:
         Args:
             columns: metric name -> one number per point. ``interactivity_tok_s_user`` and ``total_tok_s_gpu`` are
                 required, finite and positive. In any other column a number that is not known is NaN or None.
-            rule: ``each`` metric on its own, or cost and energy ``derived`` from the throughput.
+            rule: ``each`` metric on its own, or cost and tok/s/MW ``derived`` from the throughput.
 
         Raises:
             InputError: no points, a required column missing or not positive, a column not numeric or of another length.

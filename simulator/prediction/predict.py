@@ -1,4 +1,4 @@
-"""Predict one scenario at a list of concurrencies: the published metrics, cost, energy, memory, bound and intervals."""
+"""Predict one scenario at a list of concurrencies: the published metrics, cost, power, memory, bound and intervals."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _row(
 def derived(
     m: dict[str, float], bounds: dict[str, float], price: float | None, power: float | None
 ) -> dict[str, float | None]:
-    """Interactivity, cost and energy by the published identities; the ends of their intervals swap where they
+    """Interactivity, cost and tok/s/MW by the published identities; the ends of their intervals swap where they
     invert."""
     out: dict[str, float | None] = {}
     for end, flip in (("", ""), ("_lo", "_hi"), ("_hi", "_lo")):

@@ -11,6 +11,7 @@ from simulator.prediction.predict import derived, versions
 from simulator.results.table import ResultTable
 from simulator.serving.scenario import Scenario, cost_basis_price, describe
 from simulator.serving.scope import POOLS, judge
+from simulator.serving.trusted import EVENTS
 from simulator.units import GIGA, KILO
 
 
@@ -58,6 +59,7 @@ def predict_pools(
             "acceptance_length": s.acceptance_length,
             "isl": w.isl,
             "osl": w.osl,
+            "method": EVENTS,
             **found,
             **bounds,
             **derived(found, bounds, price, d.hardware.all_in_power),

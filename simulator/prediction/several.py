@@ -83,7 +83,7 @@ def predict(
         asked = loads
         loads = [(scenario, [c for c in clients if scenario.memory.fits(c)]) for scenario, clients in asked]
         notes = [
-            _left_out(scenario, clients, fits) for (scenario, clients), (_, fits) in zip(asked, loads, strict=True)
+            left_out_note(scenario, clients, fits) for (scenario, clients), (_, fits) in zip(asked, loads, strict=True)
         ]
         left_out = [note for note in notes if note]
         loads = [(scenario, fits) for scenario, fits in loads if fits]
@@ -140,7 +140,8 @@ def with_tp(scenario: Scenario, tp: int) -> Scenario:
     return replace(scenario, deployment=deployment)
 
 
-def _left_out(scenario: Scenario, concurrencies: Sequence[int], fits: Sequence[int]) -> str:
+def left_out_note(scenario: Scenario, concurrencies: Sequence[int], fits: Sequence[int]) -> str:
+    """Which concurrencies a scenario has no memory for, in words; empty if none."""
     missing = [c for c in concurrencies if c not in fits]
     if not missing:
         return ""

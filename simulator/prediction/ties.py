@@ -16,8 +16,8 @@ NOISE = 0.01
 
 SIZE = "tp"
 MATTERS = {THROUGHPUT: NOISE, "concurrency": 0.1}
-"""Relative differences of two fronts from which on it matters to which size a tie goes. Cost and energy follow from the
-throughput; concurrency is splined over steps of a factor of two and published in whole clients."""
+"""Relative differences of two fronts from which on it matters to which size a tie goes. Cost and tok/s/MW follow from
+the throughput; concurrency is splined over steps of a factor of two and published in whole clients."""
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MOST_REASONS = 6
 METHODS = {"des": "discrete events", "closed-form": "closed form"}
 
 
@@ -56,8 +57,13 @@ def scope(rows: Sequence[Mapping[str, Any]]) -> str:
     found: dict[str, dict[str, None]] = {}
     for row in rows:
         found.setdefault(row["scope"], {}).update(dict.fromkeys(row["scope_reasons"]))
-    parts = [word + (f" ({'; '.join(reasons)})" if reasons else "") for word, reasons in found.items()]
+    parts = [word + (f" ({_some(list(reasons))})" if reasons else "") for word, reasons in found.items()]
     return f"scope: {'; '.join(parts)}"
+
+
+def _some(reasons: Sequence[str]) -> str:
+    more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+    return "; ".join([*reasons[:MOST_REASONS], *more])
 
 
 def values(meta: Mapping[str, Any], key: str) -> list[Any]:

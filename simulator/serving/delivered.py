@@ -36,10 +36,10 @@ def counted(run: FleetRun, traffic: Traffic) -> Flags:
 
 @dataclass(frozen=True)
 class Latency:
-    """Mean and percentiles of one latency over the served requests, ms."""
+    """Mean, median and percentiles of one latency over the served requests, ms."""
 
     mean: float
-    p50: float
+    median: float
     p90: float
     p95: float
     p99: float
@@ -47,8 +47,8 @@ class Latency:
     @classmethod
     def of(cls, seconds: NDArray[np.float64]) -> Latency:
         """Those of at least one latency in seconds."""
-        p50, p90, p95, p99 = (float(np.percentile(seconds, percentile)) * KILO for percentile in PERCENTILES)
-        return cls(float(seconds.mean()) * KILO, p50, p90, p95, p99)
+        median, p90, p95, p99 = (float(np.percentile(seconds, percentile)) * KILO for percentile in PERCENTILES)
+        return cls(float(seconds.mean()) * KILO, median, p90, p95, p99)
 
 
 @dataclass(frozen=True)

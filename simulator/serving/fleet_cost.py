@@ -12,14 +12,14 @@ from simulator.units import KILO, MEGA, SECONDS_PER_HOUR
 class Cost:
     """USD and power of so many GPUs; None what the hardware profile does not state.
 
-    ``cost_basis``: whose price. ``usd_per_mtok``: per million tokens, input and output. ``all_in_kw_per_gpu``: with its
+    ``cost_basis``: whose price. ``cost_usd_per_mtok``: per million tokens, in and out. ``all_in_kw_per_gpu``: with its
     share of everything around it. ``power_mw``: of all GPUs.
     """
 
     cost_basis: str
     usd_per_gpu_hour: float | None
     usd_per_hour: float | None
-    usd_per_mtok: float | None
+    cost_usd_per_mtok: float | None
     all_in_kw_per_gpu: float | None
     power_mw: float | None
 
@@ -43,7 +43,7 @@ def fleet_cost(hardware: Hardware, basis: str, gpus: int, tok_s: float) -> Cost:
         cost_basis=basis,
         usd_per_gpu_hour=price,
         usd_per_hour=None if price is None else price * gpus,
-        usd_per_mtok=None if price is None or tok_s <= 0 else price * gpus / (tok_s * SECONDS_PER_HOUR / MEGA),
+        cost_usd_per_mtok=None if price is None or tok_s <= 0 else price * gpus / (tok_s * SECONDS_PER_HOUR / MEGA),
         all_in_kw_per_gpu=None if power is None else power / KILO,
         power_mw=None if power is None else power * gpus / MEGA,
     )

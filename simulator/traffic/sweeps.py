@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from simulator.errors import InputError
 
 LARGEST = 1_000_000
 """Most clients, and most GPUs of a replica, that a sweep may name."""
+
+
+class Counts(list[int]):
+    """Whole numbers in the order given, each once; ``stated`` are those written out, the others come from a range.
+
+    Example:
+        >>> counts = parse_counts("--concurrency", "3,4..16,8")
+        >>> list(counts), sorted(counts.stated)
+        ([3, 4, 8, 16], [3, 8])
+    """
+
+    def __init__(self, numbers: Iterable[int], stated: Iterable[int]) -> None:
+        """The numbers, and those of them that were written out."""
+        super().__init__(numbers)
+        self.stated = frozenset(stated)
+
+    @property
+    def ranged(self) -> bool:
+        """Whether any number comes from a range alone."""
+        return not self.stated.issuperset(self)
 
 
 @dataclass(frozen=True)
@@ -18,6 +38,7 @@ class Grid:
 
     Attributes:
         sizes: (tensor parallelism, concurrencies) in the order given; each TP once.
+        stated: (tensor parallelism, concurrency) of what was written out rather than part of a range.
 
     Example:
         >>> grid = parse_grid("--sweep", "2:4..256;4:4,8,16")
@@ -26,6 +47,7 @@ class Grid:
     """
 
     sizes: tuple[tuple[int, tuple[int, ...]], ...]
+    stated: frozenset[tuple[int, int]] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def tp(self) -> tuple[int, ...]:
@@ -60,18 +82,21 @@ def parse_grid(where: str, text: str | Sequence[str]) -> Grid:
     if not parts:
         raise InputError(f"{where}: expected TP:clients such as 2:4..256, found nothing")
     sizes: dict[int, tuple[int, ...]] = {}
+    stated: set[tuple[int, int]] = set()
     for part in parts:
         left, colon, right = part.partition(":")
         if not colon or not left.strip().isdecimal() or not right.strip():
             raise InputError(f"{where}: expected TP:clients such as 2:4..256 or 4:4,8,16, found {part!r}")
-        tp, clients = int(left), tuple(parse_ints(where, right))
+        tp, counts = int(left), parse_counts(where, right)
+        clients = tuple(counts)
         for value in (tp, *clients):
             if not 1 <= value <= LARGEST:
                 raise InputError(f"{where}: expected whole numbers from 1 to {LARGEST}, found {value} in {part!r}")
         if tp in sizes:
             raise InputError(f"{where}: expected each TP once, found {tp} twice; join its clients with commas")
         sizes[tp] = clients
-    return Grid(tuple(sizes.items()))
+        stated |= {(tp, c) for c in counts.stated}
+    return Grid(tuple(sizes.items()), frozenset(stated))
 
 
 def parse_ints(where: str, text: str) -> list[int]:
@@ -84,12 +109,23 @@ def parse_ints(where: str, text: str) -> list[int]:
         >>> parse_ints("--concurrency", "3, 4..32")
         [3, 4, 8, 16, 32]
     """
+    return list(parse_counts(where, text))
+
+
+def parse_counts(where: str, text: str) -> Counts:
+    """The same, with what was written out told apart from what a range names.
+
+    Raises:
+        InputError: names the option, and what is not a number or a range.
+    """
     found: dict[int, None] = {}
+    stated: set[int] = set()
     for part in split_list(where, text):
         low, dots, high = part.partition("..")
         ends = [_whole(where, end) for end in ((low, high) if dots else (low,))]
         found |= dict.fromkeys(_powers(where, part, *ends) if dots else ends)
-    return list(found)
+        stated |= set() if dots else set(ends)
+    return Counts(found, stated)
 
 
 def split_list(where: str, text: str) -> list[str]:

@@ -160,7 +160,7 @@ def _gains(points: Sequence[Mapping[str, Any]], length: float) -> list[str]:
 def _lengths(scenario: Scenario, rates: Sequence[float] | None, lengths: Sequence[float] | None) -> list[float]:
     k = scenario.speculation.tokens
     if rates is not None and lengths is not None:
-        raise InputError("--rates and --lengths: expected one way to state acceptance, found both")
+        raise InputError("--rates and --acceptance-lengths: expected one way to state acceptance, found both")
     if lengths is not None:
         check_lengths(lengths, k)
         return list(lengths)

@@ -55,11 +55,11 @@ def check_lengths(lengths: Sequence[float], k: int) -> None:
         InputError: names the option and what was found.
     """
     if not lengths:
-        raise InputError("--lengths: expected at least one acceptance length, found an empty range")
+        raise InputError("--acceptance-lengths: expected at least one acceptance length, found an empty range")
     bad = [x for x in lengths if not 1.0 <= x <= k + 1]
     if bad:
         found = ", ".join(f"{x:g}" for x in bad[:5])
-        raise InputError(f"--lengths: expected acceptance lengths in [1, {k + 1}] for --mtp {k}, found {found}")
+        raise InputError(f"--acceptance-lengths: expected lengths in [1, {k + 1}] for --mtp {k}, found {found}")
 
 
 def check_method(method: str) -> None:

@@ -95,7 +95,7 @@ def what_if_workload(
             rows.append(row | judge(s, count).as_row())
     metas = [study_meta(s, method, seed, cost_basis, cost_basis_price(s.deployment, cost_basis)) for s in scenarios]
     shared, own = split_meta(metas)
-    left_out = [note for s, fits in kept if (note := _left_out(s, counts, fits))]
+    left_out = _left_out(kept, counts)
     meta = {**shared, "scenarios": own, "left_out": left_out, "versions": versions()}
     return Study(
         "workload", meta, {"points": tuple(rows)}, (*_sentences(rows), *fallen(rows), *left_out, words.scope(rows))
@@ -118,14 +118,17 @@ def _name(row: dict[str, Any]) -> str:
     return f"{row['hardware']} {row['precision'].upper()} TP{row['tp']} {row['isl']}/{row['osl']}"
 
 
-def _left_out(s: Scenario, counts: Sequence[int], fits: Sequence[int]) -> str:
-    missing = [c for c in counts if c not in fits]
-    if not missing:
-        return ""
-    return (
-        f"{_name(_inputs(s))}: concurrency {', '.join(map(str, missing))} left out, since at most {s.max_concurrency} "
-        "requests fit in memory with drafts"
-    )
+def _left_out(kept: Sequence[tuple[Scenario, Sequence[int]]], counts: Sequence[int]) -> list[str]:
+    """What has no memory and where, places with the same reason together."""
+    places: dict[str, list[str]] = {}
+    for s, fits in kept:
+        missing = ", ".join(str(c) for c in counts if c not in fits)
+        if missing:
+            why = (
+                f"concurrency {missing} left out, since at most {s.max_concurrency} requests fit in memory with drafts"
+            )
+            places.setdefault(why, []).append(_name(_inputs(s)))
+    return [f"{why}: {'; '.join(names)}" for why, names in places.items()]
 
 
 def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:

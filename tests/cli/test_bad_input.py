@@ -90,10 +90,11 @@ NUMBERS = {
     "compare --at inf": "--at: expected interactivities above 0 tok/s/user, found inf",
     "compare --concurrency 0": "--concurrency: expected whole numbers",
     "compare --mtp 0": "--mtp: expected a depth of 1 or more to compare with Off, found 0",
-    "compare --mtp 1,3": "--mtp: expected one value here, found 1,3",
+    "compare --mtp 0,3": "--mtp: expected a depth of 1 or more to compare with Off, found 0",
     "explain --concurrency 0": "--concurrency: expected whole numbers",
     "explain --batch 0": "batch: expected a finite number above 0, found 0",
-    "explain --tp 2,4": "--tp: expected one value here, found 2,4",
+    "explain --tp 2,4 --plot p.png": "--plot: a picture explains one configuration, found 2",
+    "suggest --tp 2,4": "--tp: expected one value here, found 2,4",
 }
 
 
@@ -174,7 +175,9 @@ def test_outputs_that_cannot_be_written(refused: Refused, tmp_path: Path) -> Non
     assert "--output folder: cannot be written: it is a directory" in refused("predict --output folder")
     assert "--output file/x: cannot be written" in refused("predict --output file/x")
     assert "--plot no/p.png: cannot be written" in refused("predict --plot no/p.png")
-    assert "expected a file name that ends in .png or .svg, found the suffix '.pdf'" in refused("compare --plot p.pdf")
+    assert "expected a file name that ends in .png, .svg or .pdf, found the suffix '.gif'" in refused(
+        "compare --plot p.gif"
+    )
     assert "found no suffix" in refused("explain --plot picture")
     assert "both name out.png" in refused("predict --output out.png --plot out.png")
     assert (tmp_path / "file").read_text() == "kept"

@@ -86,11 +86,12 @@ def test_without_a_date_each_metric_has_its_own_spline(capsys: pytest.CaptureFix
     assert ask(capsys, "compare", *FAST)["meta"]["front_rule"] == "each"
 
 
-def test_explain_takes_one_configuration(capsys: pytest.CaptureFixture[str]) -> None:
-    swept = ask(capsys, "explain", "--sweep", "4:16")
-    assert swept == ask(capsys, "explain", "--tp", "4", "--concurrency", "16")
-    said = refused(capsys, "explain --sweep 2:4..16 --sweep 4:4")
-    assert "explain takes exactly one configuration, such as 4:16; found 4 in 2:4..16;4:4" in said
+def test_explain_explains_what_is_swept(capsys: pytest.CaptureFixture[str]) -> None:
+    alone = ask(capsys, "explain", "--sweep", "4:16")
+    assert alone == ask(capsys, "explain", "--tp", "4", "--concurrency", "16")
+    swept = ask(capsys, "explain", *SWEEP)
+    assert [(row["tp"], row["concurrency"]) for row in swept["meta"]["scenarios"]] == RUNS
+    assert ask(capsys, "explain", "--sweep", "2:4", "--sweep", "4:16")["parts"][1] == alone
 
 
 @pytest.mark.parametrize("command", ["predict", "compare", "explain"])
@@ -111,6 +112,9 @@ def test_bad_sweeps(capsys: pytest.CaptureFixture[str], command: str, options: s
 
 def test_what_does_not_fit_in_memory(capsys: pytest.CaptureFixture[str]) -> None:
     assert "does not fit" in refused(capsys, "predict --mtp 3 --sweep 2:256")
+    assert "does not fit" in refused(capsys, "compare --sweep 2:4..16,256")
+    found = ask(capsys, "predict", "--mtp", "3", "--sweep", "2:128..256", "--sweep", "4:256", *FAST)
+    assert [(row["tp"], row["concurrency"]) for row in found["rows"]] == [(2, 128), (4, 256)]
     left = ask(capsys, "compare", "--sweep", "2:64..256", *FAST)["meta"]["left_out"]
     assert left == ["TP2 MTP 3: concurrency 256 left out, since at most 215 requests fit in memory"]
 

@@ -61,9 +61,9 @@ def run_command(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def without_mtp(folder: Path) -> str:
+def without_mtp(folder: Path, name: str = "plain") -> str:
     """The shipped model without its MTP layers, as a file."""
-    model = read_mapping("model", "qwen3.5-397b-a17b") | {"name": "plain", "mtp_layers": 0}
+    model = read_mapping("model", "qwen3.5-397b-a17b") | {"name": name, "mtp_layers": 0}
     model.pop("default_acceptance")
     (folder / "plain.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
     return str(folder / "plain.yaml")
@@ -121,7 +121,7 @@ def test_the_answer_is_complete(answer: Answer) -> None:
     assert w.cost.cost_basis == "hyperscaler"
     assert w.cost.power_mw == pytest.approx(w.gpus * 2.65e-3)
     assert w.cost.all_in_kw_per_gpu == 2.65
-    assert w.cost.usd_per_mtok == pytest.approx(w.cost.usd_per_hour / (40 * (8192 + 1024) * 3600 / 1e6))
+    assert w.cost.cost_usd_per_mtok == pytest.approx(w.cost.usd_per_hour / (40 * (8192 + 1024) * 3600 / 1e6))
     assert w.fleet.headroom_to_knee > 0
     assert 0 <= w.sure.probability <= min(p.probability for p in w.sure.promises)
     for p in w.sure.promises:
@@ -175,8 +175,10 @@ def test_a_confidence_that_no_size_reaches_leaves_the_gamble_and_exit_status_3()
     assert 0.05 < found["probability_all_hold"] < found["confidence"] == 0.95
 
 
-def test_a_model_without_mtp_is_planned_with_the_default_depths(tmp_path: Path) -> None:
-    file = without_mtp(tmp_path)
+@pytest.mark.parametrize("name", ["plain", "qwen3.5-397b-a17b"])
+def test_a_model_without_mtp_is_planned_with_the_default_depths(tmp_path: Path, name: str) -> None:
+    """Also where a calibration of that name has an acceptance."""
+    file = without_mtp(tmp_path, name)
     text = ("plan", "--model", file, "--rate", "1", "--ttft-p99", "5s", "--tp", "4", "--format", "json")
     status, printed = run_command(*text)
     assert status == 0, printed

@@ -234,13 +234,15 @@ def test_plain_numbers(value: float, text: str) -> None:
     assert plain(value) == text
 
 
-def test_saves_png_and_svg(figure: Figure, tmp_path: Path) -> None:
-    for name in ("a.png", "b.SVG", "c.svg"):
+def test_saves_png_svg_and_pdf(figure: Figure, tmp_path: Path) -> None:
+    for name in ("a.png", "b.SVG", "c.svg", "d.pdf", "e.pdf"):
         save(figure, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
     assert ET.parse(tmp_path / "b.SVG").getroot().tag.endswith("svg")
     assert (tmp_path / "b.SVG").read_bytes() == (tmp_path / "c.svg").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.SVG", "c.svg"]
+    assert (tmp_path / "d.pdf").read_bytes().startswith(b"%PDF-")
+    assert (tmp_path / "d.pdf").read_bytes() == (tmp_path / "e.pdf").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.SVG", "c.svg", "d.pdf", "e.pdf"]
 
 
 def test_saving_replaces(figure: Figure, tmp_path: Path) -> None:
@@ -251,11 +253,11 @@ def test_saving_replaces(figure: Figure, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "found"), [("a.pdf", "the suffix '.pdf'"), ("picture", "no suffix"), ("a.png.txt", "'.txt'")]
+    ("name", "found"), [("a.gif", "the suffix '.gif'"), ("picture", "no suffix"), ("a.png.txt", "'.txt'")]
 )
 def test_bad_suffix(figure: Figure, tmp_path: Path, name: str, found: str) -> None:
     with pytest.raises(
-        InputError, match=rf"--plot .*{name}: expected a file name that ends in \.png or \.svg, found .*{found}"
+        InputError, match=rf"--plot .*{name}: expected a file name that ends in \.png, \.svg or \.pdf, found .*{found}"
     ):
         save(figure, tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,9 @@ CASES: dict[str, Callable[[], Result]] = {
     "compare": lambda: sim.compare(MTP, [4, 16, 64], at=[40], method=FAST),
     "compare against": lambda: sim.compare_against(FRONTIER, method=FAST),
     "explain": lambda: sim.explain(MTP, 16, phase="both"),
+    "several depths": lambda: sim.Parts.of(
+        [sim.compare(MTP, [4, 16, 64], at=[40], method=FAST)], [{"compared_spec_tokens": 3}]
+    ),
     "evaluate": lambda: sim.evaluate(RUNS, select=ONE_PAIR, method=FAST),
     "evaluate frontier": lambda: sim.evaluate(FRONTIER, "inferencex-mi355x-fp4-1k1k"),
     "validate": lambda: sim.validate(RUNS, select="precision=FP4 and tp=2", method=FAST),
@@ -82,7 +85,7 @@ def tables(value: Any, key: str = "") -> Iterator[Mapping[str, Any]]:
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for inner in value:
             if isinstance(inner, Mapping):
-                yield from tables(inner, "row of " + key)
+                yield from tables(inner, "" if key == "parts" else "row of " + key)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from simulator import (
+    Parts,
     Result,
     ResultTable,
     calibrate,
@@ -117,6 +118,10 @@ KINDS: dict[str, Kind] = {
     "compare": (lambda: compare(MTP, [4, 8, 16, 32], **FAST), rows_of),
     "compare_against": (lambda: compare_against("inferencex-mi355x-fp4-1k1k"), rows_of),
     "explain": (lambda: explain(MTP, phase="both"), rows_of),
+    "several explained": (
+        lambda: Parts.of([explain(MTP, c) for c in (4, 8)], [{"concurrency": c} for c in (4, 8)]),
+        rows_of,
+    ),
     "suggest": (lambda: suggest(MTP, top=3), rows_of),
     "evaluate": (lambda: evaluate(FILE, select=FEW, method="closed-form"), lambda d: d["points"]),
     "validate": (lambda: validate(FILE, select=FEW, method="closed-form"), rows_of),

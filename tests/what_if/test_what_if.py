@@ -385,10 +385,10 @@ def test_command_line() -> None:
         (("acceptance", "--rates", "0.5..0.5"), "empty"),
         (("acceptance", "--rates", "0..1:1"), "empty"),
         (("acceptance", "--rates", "0.5,1.5"), "in [0, 1]"),
-        (("acceptance", "--lengths", "1..5"), "in [1, 4]"),
+        (("acceptance", "--acceptance-lengths", "1..5"), "in [1, 4]"),
         (("acceptance", "--rates", "0..x"), "expected numbers"),
         (("acceptance", "--mtp", "0"), "found 0 (off)"),
-        (("acceptance", "--rates", "0.5", "--lengths", "2"), "found both"),
+        (("acceptance", "--rates", "0.5", "--acceptance-lengths", "2"), "found both"),
         (("acceptance", "--measured", "x.csv"), "--plot"),
         (
             ("depth", "--mtp", "9", "--acceptance-profile", "qwen3.5-397b-a17b-thinking"),

@@ -65,6 +65,7 @@ MEANT = {
     ("compare", "sweep"): (None, ()),
     ("predict", "sweep"): (None, ()),
     ("what-if sweep", "rates"): ("0..1:11", tuple(0.1 * i for i in range(11))),
+    ("explain", "concurrency"): ([32], 32),
     ("plan", "ep_choices"): ("1", (1,)),
     ("calibrate", "no_cross_validation"): (False, True),
     ("what-if sweep", "concurrency"): ("4..256", (4, 8, 16, 32, 64, 128, 256)),
@@ -85,7 +86,7 @@ ONLY_THERE = {
 def defaults(command: click.Command) -> dict[str, Any]:
     """Name -> default of every option, as the function behind a command receives it."""
     needed = [p.name or "" for p in command.params if isinstance(p, click.Argument) and p.required]
-    options = [p.name for p in command.params if isinstance(p, click.Option)]
+    options = [p.name for p in command.params if isinstance(p, click.Option) and p.expose_value]
     found = command.make_context(None, needed).params
     return {name: found[name] for name in options if name is not None}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.cli.text.compare import sentence
-from simulator.cli.text.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, not_shown, number
 from simulator.fitting.against import Against
 from simulator.prediction.frontier import RULES
 from simulator.prediction.matched import LABELS
@@ -43,12 +43,13 @@ def against_text(result: Against, piped: bool = False) -> str:
     if any(words.values(meta, "forced_outside_calibration")):
         notes.append(f"FORCED outside of it: {', '.join(words.values(meta, 'forced_outside_calibration'))}")
     notes += [RULES[rule] for rule in words.values(meta, "front_rule")]
+    notes.append(words.scope(rows))
     notes.append(f"cost: {meta['cost_basis']}")
     notes.append(words.method(meta))
     if any(row["tie"] for row in rows):
         notes.append("*: a tie, see above")
     if dropped:
-        notes.append(f"not shown for lack of room: {', '.join(dropped)}")
+        notes.append(not_shown(dropped))
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
 

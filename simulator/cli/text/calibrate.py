@@ -24,28 +24,25 @@ def calibration_text(content: Mapping[str, Any]) -> str:
             return f"{100 * entry['stderr']:.0f} %"
         return number(entry["stderr"], 2)
 
-    body, _ = page.table(
+    body = page.told(
         [
             Column("parameter", "", names, left=True),
             Column("value", "", [number(fitted[n]["value"], 4) for n in names]),
-            Column("unit", "", [fitted[n]["unit"] for n in names], left=True),
+            Column("unit", "", [fitted[n]["unit"] for n in names], 1, left=True),
             Column("std. error", "", [spread(n) for n in names]),
-            Column("prior", "", [number(fitted[n]["prior"], 4) for n in names]),
-            Column("moved", "prior sd", [f"{fitted[n]['moved_sd']:+.1f}" for n in names]),
+            Column("prior", "", [number(fitted[n]["prior"], 4) for n in names], 2),
+            Column("moved", "prior sd", [f"{fitted[n]['moved_sd']:+.1f}" for n in names], 3),
         ]
     )
     parts = [body, ""]
     acceptance = content.get("acceptance")
     if acceptance:
-        parts += [
-            f"acceptance length at depth {acceptance['spec_tokens']}: {acceptance['length']:.3f} "
-            f"± {acceptance['stderr']:.3f} tokens per round (fitted)",
-            "",
-        ]
+        text = f"acceptance length at depth {acceptance['spec_tokens']}: {acceptance['length']:.3f} "
+        parts += [page.paragraph(f"{text}± {acceptance['stderr']:.3f} tokens per round (fitted)"), ""]
     errors = content["errors"]
     kinds = [k for k in ("total_tok_s_gpu", "tpot", "ttft") if k in errors["in_sample"]]
     shown = [key for key in ERRORS if key in errors]
-    table, _ = page.table(
+    table = page.told(
         [
             Column("MAPE, %", "", [ERRORS[k] for k in shown], left=True),
             *(Column(_kind(k), "", [percent(errors[s].get(k)) for s in shown]) for k in kinds),

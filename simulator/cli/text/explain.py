@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simulator.cli.text.page import Column, Page, number
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost
@@ -16,22 +18,36 @@ ASSUMPTIONS = (
 )
 
 
+def accounts_text(explanations: Sequence[Explanation], piped: bool = False) -> str:
+    """The text of each, one after the other; with several, each below a line that names it."""
+    notes = [Page.of(piped).paragraph(f"{note}.") for note in explanations[0].meta.get("left_out", [])]
+    if len(explanations) == 1:
+        return "\n".join([account_text(explanations[0], piped), *notes])
+    parts = []
+    for one in explanations:
+        s = one.scenario
+        name = words.replica_name(s.deployment.tp, s.speculation.tokens, s.deployment.ep)
+        parts.append(f"== {name}, {one.concurrency} clients\n{account_text(one, piped)}")
+    return "\n\n".join([*parts, *notes])
+
+
 def account_text(explanation: Explanation, piped: bool = False) -> str:
     """Title, tables, totals, memory and assumptions."""
     page, meta = Page.of(piped), explanation.meta
     parts = [page.paragraph(words.header(meta)), ""]
     for phase, account in explanation.accounts.items():
-        body, dropped = page.table(_columns(account))
-        parts += [page.paragraph(_heading(explanation, phase)), "", body, ""]
+        parts += [page.paragraph(_heading(explanation, phase)), "", page.told(_columns(account)), ""]
         parts += [page.paragraph(line, "  ") for line in _totals(account, explanation.scenario)]
         if phase == "decode":
-            parts.append(_per_token(explanation))
-        if dropped:
-            parts.append(f"Not shown for lack of room: {', '.join(dropped)}.")
+            parts.append(page.paragraph(_per_token(explanation), "  "))
         parts.append("")
     parts += [page.paragraph(f"Memory. {explanation.memory.arithmetic(explanation.concurrency)}"), ""]
     parts += [page.paragraph(line) for line in ASSUMPTIONS]
-    parts.append(page.paragraph("; ".join([*words.acceptances(meta), words.calibration(meta)]) + "."))
+    parts.append(
+        page.paragraph(
+            "; ".join([*words.acceptances(meta), words.calibration(meta), f"scope: {explanation.verdict.text}"]) + "."
+        )
+    )
     return "\n".join(parts)
 
 
@@ -51,12 +67,12 @@ def _columns(account: Account) -> list[Column]:
     return [
         Column("pass", "", [row.group for row in rows], left=True),
         Column("operator", "", [_name(row) for row in rows], left=True),
-        Column("calls", "", [f"{row.count:g}" for row in rows], 3),
-        Column("FLOPs", "GFLOP", [_amount(row.flops / GIGA) for row in rows], 2),
-        Column("HBM", "MB", [_amount(row.bytes / MEGA) for row in rows], 1),
-        Column("links", "MB", [_amount(row.message_bytes / MEGA) for row in rows], 4),
+        Column("calls", "", [f"{row.count:g}" for row in rows], 4),
+        Column("FLOPs", "GFLOP", [_amount(row.flops / GIGA) for row in rows], 3),
+        Column("HBM", "MB", [_amount(row.bytes / MEGA) for row in rows], 2),
+        Column("links", "MB", [_amount(row.message_bytes / MEGA) for row in rows], 5),
         Column("time", "us", [number(row.seconds / MICRO) for row in rows]),
-        Column("share", "%", [f"{100 * row.share:.1f}" for row in rows]),
+        Column("share", "%", [f"{100 * row.share:.1f}" for row in rows], 1),
         Column("bound by", "", [row.bound for row in rows], left=True),
     ]
 

@@ -10,12 +10,16 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 PIPED_WIDTH = 100
 """Width of what does not go to a terminal, unless COLUMNS says otherwise."""
 
 NARROWEST = 24
-"""Characters that text is wrapped to at the least."""
+"""Characters that text is wrapped to at the least; half of that on a narrow page."""
+
+NARROW = 72
+"""A page of fewer columns is narrow."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,11 @@ class Column:
     left: bool = False
     wraps: bool = False
 
-    @property
-    def width(self) -> int:
+    def width(self, narrow: bool) -> int:
         """Characters of the widest cell, or the fewest that text can be wrapped to."""
         head = max(len(self.title), len(self.unit))
         widest = max(map(len, self.cells), default=0)
-        return max(head, min(widest, NARROWEST) if self.wraps else widest)
+        return max(head, min(widest, NARROWEST // (2 if narrow else 1)) if self.wraps else widest)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,16 @@ class Page:
             return cls(PIPED_WIDTH, False)
         return cls(max(40, shutil.get_terminal_size((PIPED_WIDTH, 24)).columns), terminal)
 
+    @property
+    def narrow(self) -> bool:
+        """Whether there is so little room that text wraps early."""
+        return self.width < NARROW
+
+    def told(self, columns: Iterable[Column]) -> str:
+        """The table, and below it which columns found no room."""
+        body, dropped = self.table(columns)
+        return f"{body}\n{self.paragraph(not_shown(dropped) + '.')}" if dropped else body
+
     def table(self, columns: Iterable[Column]) -> tuple[str, list[str]]:
         """The table, and the titles of the columns that found no room."""
         from rich import console
@@ -63,11 +76,12 @@ class Page:
         units = any(column.unit for column in kept)
         for column in kept:
             header = Text(f"{column.title}\n{column.unit}" if units else column.title)
-            table.add_column(header, justify="left" if column.left else "right", no_wrap=not column.wraps)
+            justify: Literal["left", "right"] = "left" if column.left else "right"
+            table.add_column(header, justify=justify, no_wrap=not column.wraps, overflow="fold")
         for cells in zip(*(column.cells for column in kept), strict=True):
             table.add_row(*map(Text, cells))
         target = io.StringIO()
-        width = max(self.width, _width(kept))
+        width = max(self.width, _width(kept, self.narrow))
         console.Console(file=target, force_terminal=self.terminal, width=width).print(table)
         lines = target.getvalue().split("\n")
         return "\n".join(line.rstrip() for line in lines).strip("\n"), dropped
@@ -79,17 +93,23 @@ class Page:
         )
 
 
+def not_shown(dropped: Iterable[str]) -> str:
+    """Which columns found no room, in words."""
+    return f"Not shown for lack of room: {', '.join(dict.fromkeys(dropped))}"
+
+
 def _fitting(columns: list[Column], width: int) -> tuple[list[Column], list[str]]:
     dropped = []
-    while _width(columns) > width and any(column.rank for column in columns):
+    narrow = width < NARROW
+    while _width(columns, narrow) > width and any(column.rank for column in columns):
         worst = max(column.rank for column in columns)
         dropped += [column.title for column in columns if column.rank == worst]
         columns = [column for column in columns if column.rank != worst]
     return columns, dropped
 
 
-def _width(columns: Sequence[Column]) -> int:
-    return sum(column.width for column in columns) + 2 * (len(columns) - 1)
+def _width(columns: Sequence[Column], narrow: bool) -> int:
+    return sum(column.width(narrow) for column in columns) + 2 * (len(columns) - 1)
 
 
 def number(value: float | None, digits: int = 3) -> str:

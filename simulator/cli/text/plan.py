@@ -98,15 +98,15 @@ def _spare(replicas: int) -> str:
 
 def _promises(page: Page, sure: Assurance) -> str:
     kept = sure.promises
-    return page.table(
+    return page.told(
         [
             Column("promise", "", [p.promise for p in kept], left=True),
             Column("limit", "ms", [number(p.limit_ms) for p in kept]),
             Column("reached", "ms", [number(p.reached_ms) for p in kept]),
-            Column("90 % interval", "ms", [f"{number(p.reached_ms_lo)}-{number(p.reached_ms_hi)}" for p in kept]),
+            Column("90 % interval", "ms", [f"{number(p.reached_ms_lo)}-{number(p.reached_ms_hi)}" for p in kept], 1),
             Column("holds with", "%", [f"{100 * p.probability:.0f}" for p in kept]),
         ]
-    )[0]
+    )
 
 
 def _sure(sure: Assurance) -> str:
@@ -138,16 +138,16 @@ def _other_pools(pools: Gamble) -> str:
 def _runners(page: Page, answer: Answer) -> str:
     rows = answer.runners_up
     rated = answer.meta["gpus"] is not None
-    return page.table(
+    return page.told(
         [
             Column("replica", "", [_name(r.kind) for r in rows], left=True),
             Column("replicas", "", [str(r.replicas or "-") for r in rows]),
             Column("GPUs", "", [str(r.gpus or "-") for r in rows]),
-            Column("rate" if rated else "USD/h", "req/s" if rated else "", [_figure(r.fleet, rated) for r in rows]),
+            Column("rate" if rated else "USD/h", "req/s" if rated else "", [_figure(r.fleet, rated) for r in rows], 1),
             Column("settled by", "", [r.method or "-" for r in rows], 2, left=True),
             Column("fails on", "", [r.fails for r in rows], left=True, wraps=True),
         ]
-    )[0]
+    )
 
 
 def _name(kind: ReplicaKind) -> str:
@@ -162,13 +162,16 @@ def _figure(fleet: SizedFleet | None, rated: bool) -> str:
 
 def _frontier(page: Page, answer: Answer) -> str:
     points = answer.frontier
-    return page.table(
+    return page.told(
         [
             Column("rate", "req/s", [number(p.rate_per_s) for p in points]),
-            *(Column(name, "ms", [number(p.reached_ms[name]) for p in points]) for name in points[0].reached_ms),
+            *(
+                Column(name, "ms", [number(p.reached_ms[name]) for p in points], rank)
+                for rank, name in enumerate(points[0].reached_ms)
+            ),
             Column("", "", [p.state if p.kept or p.state != STABLE else "broken" for p in points], left=True),
         ]
-    )[0]
+    )
 
 
 def _impossible(answer: Answer) -> list[str]:

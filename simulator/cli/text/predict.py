@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.cli.text.page import Column, Page, number, with_interval
+from simulator.cli.text.page import Column, Page, not_shown, number, with_interval
+from simulator.cli.text.scope import scope_column
 from simulator.results import words
 from simulator.results.table import ResultTable
 from simulator.serving.trusted import CLOSED_FORM, EVENTS
@@ -28,29 +29,31 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
         [
             *several,
             Column("clients", "", [f"{row['concurrency']}" for row in rows]),
-            Column("total", "tok/s/GPU", [_band(row, "total_tok_s_gpu", 4) for row in rows]),
+            Column("throughput", "tok/s/GPU", [_band(row, "total_tok_s_gpu", 4) for row in rows]),
             plain("output", "tok/s/GPU", "output_tok_s_gpu", 9, 4),
-            Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows]),
+            Column("interactivity", "tok/s/user", [_band(row, "interactivity_tok_s_user", 3) for row in rows], 1),
             plain("TPOT", "ms", "mean_tpot_ms"),
-            plain("TTFT", "ms", "mean_ttft_ms", 1),
+            plain("TTFT", "ms", "mean_ttft_ms", 2),
             plain("p99 TTFT", "ms", "p99_ttft_ms", 5),
             plain("E2E", "s", "mean_e2e_ms", 7, scale=1 / KILO),
             plain("rate", "req/s", "requests_per_s", 8),
             plain("cost", "USD/Mtok", "cost_usd_per_mtok"),
-            plain("energy", "tok/s/MW", "tok_s_per_mw", 4),
+            plain("per power", "tok/s/MW", "tok_s_per_mw", 4),
             plain("HBM", "GB/GPU", "hbm_used_gb", 6),
+            *scope_column(rows),
             Column("bound by", "", [str(row["bound_by"]) for row in rows], 3, left=True),
         ]
     )
     off = [] if any(words.values(meta, "spec_tokens")) else ["MTP off"]
     notes = [*off, *words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
+    notes.append(words.scope(rows))
     if fallen := [f"{row['concurrency']}" for row in rows if row["method"] not in (EVENTS, CLOSED_FORM)]:
         notes.append(f"by discrete events, since the closed form is not valid there: {', '.join(fallen)} clients")
     if meta.get("intervals"):
         notes.append(f"±: {meta['intervals']} interval")
     notes += meta["left_out"]
     means = "Means, except interactivity = 1000 / median TPOT in ms."
-    more = f" Not shown for lack of room: {', '.join(dropped)}." if dropped else ""
+    more = f" {not_shown(dropped)}." if dropped else ""
     pool = f", {words.pool(meta)}" if "prefill_tp" in meta else ""
     parts = [page.paragraph(words.header(meta) + pool), "", body, ""]
     parts.append(page.paragraph(f"{'; '.join(notes)}."))

@@ -29,14 +29,15 @@ def catalogue_text(rows: Sequence[Mapping[str, Any]], piped: bool = False) -> st
 def _entries(page: Page, rows: Sequence[Mapping[str, Any]]) -> str:
     kinds = [row["kind"] for row in rows]
     first = [kind if i == 0 or kinds[i - 1] != kind else "" for i, kind in enumerate(kinds)]
-    body, _ = page.table(
+    body = page.told(
         [
             Column("kind", "", first, left=True),
             Column("name", "", [row["name"] for row in rows], left=True),
-            Column("", "", [row["summary"] for row in rows], left=True, wraps=True),
+            Column("summary", "", [row["summary"] for row in rows], 1, left=True, wraps=True),
         ]
     )
-    return f"{body}\n\nOne of them: mtpsim profiles KIND NAME. The path of your own YAML is a name too."
+    how = "One of them: mtpsim profiles KIND NAME. The path of your own YAML is a name too."
+    return f"{body}\n\n{page.paragraph(how)}"
 
 
 def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
@@ -47,10 +48,11 @@ def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str
     for name in names:
         text = name in ("field", "name", "unit", "value") and "field" in names
         cells = [_text(row[name]) for row in rows]
-        columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=name == "value"))
+        wraps = name == "value" or (name == "field" and page.narrow)
+        columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=wraps))
     meanings = [" - ".join(filter(None, (row["meaning"], row.get("note", "")))) for row in rows]
     columns += [Column("source", "", marks), Column("meaning", "", meanings, 1, left=True, wraps=True)]
-    body, _ = page.table(columns if any(meanings) else columns[:-1])
+    body = page.told(columns if any(meanings) else columns[:-1])
     lines = [
         textwrap.fill(f"[{i}] {source}", min(page.width, 100), subsequent_indent="    ")
         for i, source in enumerate(sources, start=1)

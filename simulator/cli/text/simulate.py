@@ -55,10 +55,10 @@ def open_title(meta: Mapping[str, Any]) -> str:
 def _latencies(page: Page, found: Delivered) -> str:
     rows = {"TTFT": found.ttft, "TPOT": found.tpot, "end to end": found.e2e}
     columns = [Column("latency", "", list(rows), left=True)]
-    for name in ("mean", "p50", "p90", "p95", "p99"):
+    for name, rank in (("mean", 0), ("median", 0), ("p90", 2), ("p95", 1), ("p99", 0)):
         cells = [number(None if latency is None else getattr(latency, name)) for latency in rows.values()]
-        columns.append(Column(name, "ms", cells))
-    return page.table(columns)[0]
+        columns.append(Column(name, "ms", cells, rank))
+    return page.told(columns)
 
 
 def _load(load: Load, meta: Mapping[str, Any]) -> list[str]:
@@ -96,7 +96,7 @@ def cost_line(gpus: int, cost: Cost) -> str:
     money = "no price in the hardware profile"
     if cost.usd_per_hour is not None:
         money = (
-            f"{number(cost.usd_per_hour, 4)} USD/h, {number(cost.usd_per_mtok)} USD per M tokens in and out "
+            f"{number(cost.usd_per_hour, 4)} USD/h, {number(cost.cost_usd_per_mtok)} USD per M tokens in and out "
             f"({cost.cost_basis}, {cost.usd_per_gpu_hour:g} USD per GPU and hour)"
         )
     power = "no all-in power in the hardware profile"

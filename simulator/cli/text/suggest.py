@@ -17,14 +17,14 @@ def suggestion_text(meta: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], 
         f"{meta['isl']}/{meta['osl']} at concurrency {meta['concurrency']}; its 90 % interval is now "
         f"±{percent(meta['half_width_now'])} % (calibration {meta['calibration']})"
     )
-    body, _ = page.table(
+    body = page.told(
         [
             Column("measure next", "ISL/OSL", [f"{r['isl']}/{r['osl']}" for r in rows], left=True),
             Column("TP", "GPUs", [str(r["tp"]) for r in rows]),
             Column("MTP", "depth", [str(r["spec_tokens"]) for r in rows]),
             Column("clients", "", [str(r["concurrency"]) for r in rows]),
             Column("interval after", "± %", [percent(r["half_width"]) for r in rows]),
-            Column("parameter part", "- %", [percent(r["narrowed"]) for r in rows]),
+            Column("parameter part", "- %", [percent(r["narrowed"]) for r in rows], 1),
         ]
     )
     note = "Run-to-run noise and model error stay in the interval whatever is measured."

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.cli.text.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, not_shown, number
+from simulator.results import words
 from simulator.validation import Expected, Pair, Report, RowVerdict
 from simulator.validation.reason import METRIC_WORDS, RANK, Place, Reason
 
@@ -31,6 +32,7 @@ def validation_text(report: Report, piped: bool = False) -> str:
     several = len(report.meta["files"]) > 1
     parts = [page.paragraph(_headline(report)), ""]
     silent = () if len(report.rows) <= MANY_ROWS else ("clean", "unchecked")
+    dropped: dict[str, None] = {}
     curves: dict[str, list[RowVerdict]] = {}
     for row in report.rows:
         curves.setdefault(row.curve, []).append(row)
@@ -41,8 +43,11 @@ def validation_text(report: Report, piped: bool = False) -> str:
         if silent:
             members = sorted(members, key=lambda row: -RANK[row.verdict])[:MOST_ROWS]
         rest = f", {len(everything) - len(members)} rows not shown" if len(everything) > len(members) else ""
-        body, _ = page.table(_columns(members, several))
+        body, missing = page.table(_columns(members, several))
+        dropped |= dict.fromkeys(missing)
         parts += [page.paragraph(f"{curve}{_calibration(report, curve)}{rest}"), body, ""]
+    if dropped:
+        parts += [page.paragraph(not_shown(dropped) + "."), ""]
     for reason in report.findings[:MOST_FINDINGS]:
         parts += [_finding(page, reason, several), ""]
     if len(report.findings) > MOST_FINDINGS:
@@ -51,11 +56,12 @@ def validation_text(report: Report, piped: bool = False) -> str:
     if report.pairs:
         parts += [page.paragraph("Acceptance length, tokens per round, that MTP/Off pairs imply:"), ""]
         for curve in dict.fromkeys(pair.curve for pair in report.pairs):
-            parts += [page.paragraph(curve), page.table(_pair_columns(report, curve))[0], ""]
+            parts += [page.paragraph(curve), page.told(_pair_columns(report, curve)), ""]
         parts += [page.paragraph(line, "  ") for line in _unsolved(report)]
         parts.append("")
     if any(row.expected for row in report.rows):
         parts.append(page.paragraph(_conventions(report)))
+        parts.append(page.paragraph(f"S{words.scope(report.records())[1:]}."))
     return "\n".join(parts).rstrip()
 
 
@@ -123,7 +129,9 @@ def _pair_columns(report: Report, curve: str) -> list[Column]:
         if pooled.curve == curve:
             rows.append(("all", "", f"{pooled.length:.2f} ({pooled.low:.2f} to {pooled.high:.2f})", ""))
     titles = ["clients", "MTP/Off", "implied (90 %)", "stated"]
-    columns = [Column(title, "", [row[i] for row in rows], left=i == 2) for i, title in enumerate(titles)]
+    columns = [
+        Column(title, "", [row[i] for row in rows], rank=int(i == 1), left=i == 2) for i, title in enumerate(titles)
+    ]
     return columns if any(row[3] for row in rows) else columns[:-1]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simulator.cli.text.page import Column, Page, number
+from simulator.cli.text.page import Column, Page, not_shown, number
+from simulator.cli.text.scope import scope_column
 from simulator.results import words
 from simulator.what_if import Inference, Study, WideSweep
 
@@ -32,7 +33,7 @@ def study_text(study: Study, piped: bool = False) -> str:
     if study.kind == "workload":
         notes.append("break-even in tokens per round, 90 % interval in brackets; decoding: part of Off's time")
     if dropped:
-        notes.append(f"not shown for lack of room: {', '.join(dropped)}")
+        notes.append(not_shown(dropped))
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
 
@@ -40,9 +41,9 @@ def inference_text(found: Inference, piped: bool = False) -> str:
     """The pairs, the pooled length and what it says."""
     page = Page.of(piped)
     rows = found.points
-    body, _ = page.table(
+    body = page.told(
         [
-            Column("curve", "", [str(r["curve"]) for r in rows], left=True),
+            Column("curve", "", [str(r["curve"]) for r in rows], left=True, wraps=page.narrow),
             Column("clients", "", [str(r["concurrency"]) for r in rows]),
             Column("MTP / Off", str(rows[0]["metric"]), [number(r["mtp_over_off"]) for r in rows]),
             Column("acceptance length", "tokens/round", [_bracket(r, "acceptance_length", "lo", "hi") for r in rows]),
@@ -70,10 +71,14 @@ def sweep_text(found: WideSweep, piped: bool = False) -> str:
     notes = [
         f"{found.meta['configurations']} configurations",
         words.calibration({"calibration": "several", "forced_outside_calibration": [], **found.meta}),
+        words.scope(found.best),
     ]
     if found.meta["left_out"]:
         notes.append(f"left out, since not even one request fits in memory: {', '.join(found.meta['left_out'])}")
+    notes += found.meta.get("concurrency_left_out", [])
     notes.append("of each concurrency and rate the TP and depth of highest throughput per GPU, and its gain over Off")
+    if dropped:
+        notes.append(not_shown(dropped))
     if dropped or len(shown) < len(rates):
         notes.append("not all rates are shown: all are in --format csv and json")
     return "\n".join([body, "", page.paragraph("; ".join(notes) + ".")])
@@ -92,6 +97,7 @@ def _acceptance(study: Study) -> list[Column]:
         Column("gain at rate 0", "%", [_percent(r["gain_at_rate_0"]) for r in rows]),
         Column("gain at rate 1", "%", [_percent(r["gain_at_rate_1"]) for r in rows]),
         Column("slope", "1/token", [number(r["dlog_throughput_dlength"]) for r in rows], 2),
+        *scope_column(rows),
     ]
 
 
@@ -106,6 +112,7 @@ def _depth(study: Study) -> list[Column]:
         Column("over Off", "%", [_percent(r["gain_over_off"]) for r in rows]),
         Column("over one depth", "%", [_percent(r["gain_over_fixed"], 1) for r in rows], 1),
         Column("adapting adds", "%", [_percent(r["adaptive_gain"], 1) for r in rows], 1),
+        *scope_column(rows),
     ]
 
 
@@ -116,11 +123,12 @@ def _workload(study: Study) -> list[Column]:
         Column("", "", where, left=True),
         Column("lengths", "in/out", [f"{r['isl']}/{r['osl']}" for r in rows]),
         Column("clients", "", [str(r["concurrency"]) for r in rows]),
-        Column("Off", "tok/s/GPU", [number(r["off_total_tok_s_gpu"], 4) for r in rows], 1),
-        Column("MTP", "tok/s/GPU", [number(r["total_tok_s_gpu"], 4) for r in rows]),
+        Column("Off", "tok/s/GPU", [number(r["off_total_tok_s_gpu"], 4) for r in rows], 2),
+        Column("MTP", "tok/s/GPU", [number(r["total_tok_s_gpu"], 4) for r in rows], 1),
         Column("gain", "%", [_percent(r["gain_over_off"]) for r in rows]),
-        Column("decoding", "%", [number(100 * r["off_decode_share"], 2) for r in rows], 2),
+        Column("decoding", "%", [number(100 * r["off_decode_share"], 2) for r in rows], 3),
         Column("break-even", "tokens/round", [_break_even(r, "break_even_length") for r in rows]),
+        *scope_column(rows),
     ]
 
 

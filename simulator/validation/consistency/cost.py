@@ -1,4 +1,4 @@
-"""Cost and energy identities; a row that misses them by a few percent was interpolated, not run.
+"""Identities of cost and tok/s/MW; a row that misses them by a few percent was interpolated, not run.
 
 cost x throughput x 3600 / 1e6 is the price of a GPU hour, and tok/s/MW x kW / 1000 is the throughput per GPU.
 Runs keep both to rounding. On an interpolated frontier each metric was splined on its own, and they drift apart:
