@@ -29,6 +29,7 @@ DATA = {
     "simulator/cost": "every parameter of the cost model: prior, bounds, unit, meaning, source",
     "simulator/facts/models": "models: shape and checkpoints",
     "simulator/facts/engines": "engines: scheduling policy, memory rules, speculation round, recipes",
+    "simulator/fitting": "what each step away from the measured runs costs",
     "simulator/fitting/calibrations": "fits to the shipped measurements, and the priors alone",
     "simulator/measurements/published": "measured runs, frontier points, kernel times, acceptance lengths",
     "simulator/results": "every column of every result: unit and meaning",
