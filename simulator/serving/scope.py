@@ -29,8 +29,8 @@ RANKS = ("ep", "dp", "spec_tokens")
 """Numbers whose least value means "not at all": what was never switched on is unmeasured, not extrapolated."""
 SIZES = ("tp", "isl", "osl")
 OPTIONS = {"kv_dtype": "KV cache", "spec_tokens": "MTP", "isl": "ISL", "osl": "OSL", "tp": "TP", "ep": "EP", "dp": "DP"}
-SAME_LENGTH = math.log(1.1)
-"""Nominal lengths closer than this (log) are the same: those drawn span 20 %."""
+SAME_LENGTH = math.log(1.0 / 0.8)
+"""Lengths closer than this (log) are the same: the measured runs drew theirs from 0.8 to 1 of the nominal one."""
 
 
 @dataclass(frozen=True)

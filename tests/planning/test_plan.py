@@ -225,10 +225,10 @@ def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
     assert spare.cost.usd_per_hour > w.cost.usd_per_hour
 
 
-def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more(answer: Answer) -> None:
-    w = answer.winner
-    off = planned(depths=(0,)).winner
-    tight = planned((PROMISES[0], parse_promise("tpot-p95=10ms"))).winner
+def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more() -> None:
+    w = planned(tp=(2,)).winner
+    off = planned(tp=(2,), depths=(0,)).winner
+    tight = planned((PROMISES[0], parse_promise("tpot-p95=10ms")), tp=(2,)).winner
     assert w is not None
     assert off is not None
     assert tight is not None
@@ -268,11 +268,11 @@ def test_fixed_gpus_serve_the_highest_rate_and_a_frontier() -> None:
 
 
 def test_impossible_promises_are_named_with_the_nearest_possible() -> None:
-    none = planned((parse_promise("tpot-p95=4.2ms"),), tp=(2, 4), depths=(0, 3))
+    none = planned((parse_promise("tpot-p95=3.6ms"),), tp=(2, 4), depths=(0, 3))
     assert none.winner is None
     (entry,) = none.impossible
     assert entry.promise == "tpot-p95"
-    assert entry.nearest_ms > 4.2
+    assert entry.nearest_ms > 3.6
     assert entry.over == pytest.approx(entry.nearest_ms / 4.2 - 1)
     # the nearest possible is possible
     near = Promise("tpot", 95, 1.05e-3 * entry.nearest_ms)
