@@ -100,11 +100,12 @@ def _verdict(curves: Sequence[Curve], row: MeasuredPoint) -> Verdict:
 
 
 def shares(values: Sequence[HeldOut]) -> dict[str, dict[str, float]]:
-    """Per split, the smaller ones pooled, the share of values inside their interval, by kind."""
+    """Per split, the smaller ones pooled, the share of values inside their interval: by kind, and of ``all``."""
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for value in values:
         name = SMALL if value.rows < FEW_ROWS else value.split
-        found[name][value.kind].append(value.inside)
+        for kind in (value.kind, "all"):
+            found[name][kind].append(value.inside)
     return {name: {kind: float(np.mean(inside)) for kind, inside in kinds.items()} for name, kinds in found.items()}
 
 

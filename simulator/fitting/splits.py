@@ -22,15 +22,12 @@ from simulator.fitting.scoring import (
     log_log,
     mape,
     noise_floor,
-    noise_of,
-    parameter_variance,
     predictor,
     row_errors,
 )
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.cells import METRICS, cells_of, measured
 from simulator.measurements.configuration import DEFAULT_DEPTH, configuration
-from simulator.prediction.intervals import Z90
 
 Rows = Sequence[MeasuredPoint]
 
@@ -79,7 +76,7 @@ def in_sample(name: str, goal: str, rows: Rows) -> SplitResult:
 
 @dataclass(frozen=True)
 class Fold:
-    """One concurrency left out: errors of the model and of the rival there, and per error its parameter variance.
+    """One concurrency left out: errors of the model and of the rival there.
 
     ``points``: one mapping per metric of each held-out row, with ``metric, measured, predicted, concurrency``.
     """
@@ -87,7 +84,6 @@ class Fold:
     concurrency: int
     model: Errors
     rival: Errors
-    variance: Errors
     points: list[dict[str, Any]]
 
 
@@ -111,20 +107,7 @@ def _fold(rows: Rows, concurrency: int) -> Fold:
         if (value := measured(row, metric)) is not None
     ]
     errors, rival = dict(row_errors(test, predict)), dict(log_log(train, test))
-    return Fold(concurrency, errors, rival, dict(parameter_variance(found, test)), points)
-
-
-def coverage(folds: Sequence[Fold]) -> dict[str, float]:
-    """Share of held-out rows inside their 90 % interval; the noise of a fold comes from the errors of the other
-    folds."""
-    inside: dict[str, list[bool]] = defaultdict(list)
-    for fold in folds:
-        others = join(f.model for f in folds if f.concurrency != fold.concurrency)
-        for kind, errors in fold.model.items():
-            noise = noise_of(others[kind])
-            for error, variance in zip(errors, fold.variance[kind], strict=True):
-                inside[kind].append(abs(np.log1p(error)) <= Z90 * float(np.hypot(noise, np.sqrt(variance))))
-    return {kind: float(np.mean(v)) for kind, v in inside.items()}
+    return Fold(concurrency, errors, rival, points)
 
 
 def unseen_acceptance(name: str, goal: str, rows: Rows) -> SplitResult:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator import shipped_measurements
 from simulator.cost.calibration import ACCEPTANCE, PRIORS, Calibration, load_calibration
 from simulator.cost.parameters import Parameter, prior_covariance, priors, registry
 from simulator.fitting.problem import Evaluator
-from simulator.fitting.splits import coverage, leave_one_concurrency_out, pick
-from simulator.measurements import read_csv
 from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class, relative_sd
 from simulator.prediction.posterior import drawn_logs, moved, shifts
@@ -283,30 +279,3 @@ def test_a_fitted_acceptance_length_adds_to_the_interval() -> None:
     given: Any = Configuration(**{**vars(fitted), "acceptance_length": calibration.acceptance.length})
     known, unknown = (parameter_variance(calibration, base)["mean_tpot_ms"] for base in (given, fitted))
     assert not np.allclose(known, unknown)
-
-
-@cache
-def folds() -> Any:
-    """SGLang FP8, the smallest shipped set, each concurrency left out in turn."""
-    rows = read_csv(shipped_measurements("sglang_mi355x_8k1k.csv")).points
-    fp8 = pick(rows, lambda row: row.precision == "FP8")
-    return leave_one_concurrency_out("SGLang FP8", "", fp8, jobs=1)[1]
-
-
-def test_intervals_hold_eighty_to_all_of_the_held_out_rows() -> None:
-    """Goal: 80 to 97 %; 14 rows and one of them is 7 %, so all of them is no fault."""
-    shares = coverage(folds())
-    assert set(shares) == {"total_tok_s_gpu", "tpot", "ttft"}
-    assert all(0.80 <= share <= 1.0 for share in shares.values()), shares
-
-
-def test_coverage_counts_by_hand() -> None:
-    """Every error is inside if the noise of the others is huge, none if a fold's error is far beyond it."""
-    fold = folds()[0]
-    off = {kind: [10.0 for _ in errors] for kind, errors in fold.model.items()}
-    quiet = [type(f)(**{**vars(f), "model": {k: [1e-6] * len(e) for k, e in f.model.items()}}) for f in folds()[1:]]
-    tight = {kind: [0.0 for _ in errors] for kind, errors in fold.variance.items()}
-    far = type(fold)(**{**vars(fold), "model": off, "variance": tight})
-    shares = coverage([far, *quiet])
-    rows = sum(len(f.model["tpot"]) for f in folds())
-    assert shares["tpot"] == pytest.approx(1.0 - len(off["tpot"]) / rows)
