@@ -80,7 +80,7 @@ def plan_gpus(
         lone = alone or [(e.option, trials.run(e.option, 1, ALONE * e.option.capacity)) for e in entries]
         return Answer(meta, None, impossible=impossible_promises(lone, trials.promises), left_out=left_out)
     gamble = _confirmed(settled, trials, rate)
-    best = min(settled, key=lambda e: (e.sure_gpus, e.gpus, e is not gamble, e.option.family))
+    best = min(settled, key=lambda e: (e.sure_gpus, e.option.scope_rank, e.gpus, e is not gamble, e.option.family))
     best = gamble if best.sure is None else best
     winner = _winner(best, gamble, trials, rate, spare, cost_basis)
     runners = []

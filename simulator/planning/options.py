@@ -14,7 +14,7 @@ from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
-from simulator.serving.scope import judge_traffic
+from simulator.serving.scope import WORDS, judge_traffic
 from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation import acceptance as sp
 from simulator.traffic.lengths import Lengths
@@ -59,6 +59,11 @@ class Option:
             max_running=self.cap,
             verdict=judge_traffic(self.scenario, mean_in, mean_out),
         )
+
+    @functools.cached_property
+    def scope_rank(self) -> int:
+        """Of two options with as many GPUs that of the less rank wins: the one that more was measured of."""
+        return WORDS.index(self.kind.verdict.scope)
 
     @property
     def tokens(self) -> float:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.plots.labels import UPPER_RIGHT, Label, place_labels
+from simulator.plots.scope import mark_outside
 from simulator.plots.style import (
     MUTED,
     axis_label,
@@ -47,6 +48,10 @@ def curves_figure(series: Sequence[Series], measured: Sequence[Series] | None = 
         _draw(front, one, "interactivity_tok_s_user", "total_tok_s_gpu", look, solid=True)
         _draw(tpot, one, "concurrency", "mean_tpot_ms", look, solid=True)
         _draw(ttft, one, "concurrency", "mean_ttft_ms", look, solid=True)
+    everyone = [row for one in series for row in one["rows"]]
+    mark_outside(front, everyone, "interactivity_tok_s_user", "total_tok_s_gpu")
+    mark_outside(tpot, everyone, "concurrency", "mean_tpot_ms")
+    mark_outside(ttft, everyone, "concurrency", "mean_ttft_ms")
     for one in measured or ():
         _draw(front, one, "interactivity_tok_s_user", "total_tok_s_gpu", look, solid=False)
         _draw(tpot, one, "concurrency", "mean_tpot_ms", look, solid=False)

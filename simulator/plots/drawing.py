@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from simulator.errors import InputError
 from simulator.plots.saving import save
+from simulator.plots.scope import tell_scope
 from simulator.results import words
 from simulator.results.table import Result, ResultTable
 
@@ -52,9 +53,16 @@ def draw(
     if kind not in PICTURES:
         raise InputError(f"no picture of a result of kind {kind}; there are pictures of {', '.join(PICTURES)}")
     figure = _study(result, title, measured) if kind == "Study" else PICTURES[kind](result, title)
+    tell_scope(figure, _rows_of(result))
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _rows_of(result: Result) -> Points:
+    """Every row behind a picture: of a study those of all its tables."""
+    tables: Mapping[str, Points] | None = getattr(result, "tables", None)
+    return result.records() if tables is None else [row for rows in tables.values() for row in rows]
 
 
 def _prediction(table: ResultTable, title: str) -> Figure:

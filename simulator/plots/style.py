@@ -31,6 +31,8 @@ MARKERS = ("o", "s", "D", "^", "v", "P")
 BOUND_COLOURS = {"memory": VIOLET, "compute": PINK, "communication": GREEN, "floor": GREY, "host": BROWN}
 PROMISE: Any = {"color": INK, "ls": (0, (4, 2))}
 """Line of a promised limit."""
+FOOT = 0.24
+"""Inches below every figure, for a line on what was measured."""
 SLIDE = (13.33, 7.5)
 """Inches of a 16:9 slide."""
 
@@ -137,8 +139,9 @@ def styled(build: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def new_figure(title: str = "", subtitle: str = "", size: tuple[float, float] = SLIDE) -> Figure:
     """An empty figure with room for a title and a line below it."""
-    room = 1.0 - (0.34 / size[1] if subtitle else 0.0)
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, rect=(0.0, 0.0, 1.0, room)))
+    room = 1.0 - (FOOT + (0.34 if subtitle else 0.0)) / size[1]
+    rect = (0.0, FOOT / size[1], 1.0, room)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08, rect=rect))
     if title or subtitle:
         figure.suptitle(title, x=0.012, ha="left", fontsize=17, fontweight="bold")
     if subtitle:

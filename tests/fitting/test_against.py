@@ -228,7 +228,7 @@ def test_the_table_shows_published_and_predicted(
     assert run(["compare", "--against", NAME, "--method", "closed-form"]) == 0
     narrow = capsys.readouterr().out
     assert max(map(len, narrow.splitlines())) <= 60
-    assert "not shown for lack of room: per power, cost" in " ".join(narrow.split())
+    assert "Not shown for lack of room: per power, cost" in " ".join(narrow.split())
 
 
 def test_the_picture_of_several_curves(tmp_path: Path) -> None:

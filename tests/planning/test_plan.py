@@ -273,7 +273,7 @@ def test_impossible_promises_are_named_with_the_nearest_possible() -> None:
     (entry,) = none.impossible
     assert entry.promise == "tpot-p95"
     assert entry.nearest_ms > 3.6
-    assert entry.over == pytest.approx(entry.nearest_ms / 4.2 - 1)
+    assert entry.over == pytest.approx(entry.nearest_ms / 3.6 - 1)
     # the nearest possible is possible
     near = Promise("tpot", 95, 1.05e-3 * entry.nearest_ms)
     assert planned((near,), rate=1.0, tp=(2, 4), depths=(0, 3)).winner is not None

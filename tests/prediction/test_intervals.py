@@ -15,6 +15,7 @@ from simulator.measurements.configuration import Configuration
 from simulator.prediction.intervals import Z90, jacobian, noise_class, relative_sd
 from simulator.prediction.posterior import drawn_logs, moved, shifts
 from simulator.prediction.predict import predict_one
+from simulator.serving.scope import judge
 
 Array = NDArray[np.float64]
 METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
@@ -84,8 +85,8 @@ def test_ends_are_the_normal_quantile_of_the_closed_form_s_spread() -> None:
     """exp(+-1.645 sd); the closed form draws no lengths."""
     scenario = config(isl=128).scenario(load_calibration(PRIORS))
     parts: dict[str, Any] = {"methods": ["closed-form"]}
-    sd = relative_sd(scenario, [16], ["mean_tpot_ms"], lambda metric: np.zeros(1), **parts)["mean_tpot_ms"][0]
-    (row,) = predict_one(scenario, [16], method="closed-form").rows
+    sd = relative_sd(scenario, [4], ["mean_tpot_ms"], lambda metric: np.zeros(1), **parts)["mean_tpot_ms"][0]
+    (row,) = predict_one(scenario, [4], method="closed-form").rows
     assert row["method"] == "closed-form"
     assert row["mean_tpot_ms_hi"] / row["mean_tpot_ms"] == pytest.approx(np.exp(Z90 * sd))
 
@@ -185,7 +186,9 @@ def test_the_spread_of_draws_is_nearly_that_of_first_order(name: str, k: int) ->
     sd = relative_sd(scenario, clients, METRICS, lambda metric: np.zeros(len(clients)))
     for metric in ("total_tok_s_gpu", "mean_tpot_ms"):
         first = np.sqrt(np.einsum("ij,jk,ik->i", slopes[metric], covariance, slopes[metric]))
-        whole = np.hypot(first, getattr(calibration.noise, noise_class(metric)))
+        kind = noise_class(metric)
+        away = [judge(scenario, count).spread(kind) for count in clients]
+        whole = np.sqrt(first**2 + getattr(calibration.noise, kind) ** 2 + np.square(away))
         assert sd[metric] == pytest.approx(whole, rel=0.33)
 
 

@@ -11,4 +11,4 @@ from simulator.cli.text.page import Column
 def scope_column(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     """The verdict on each row; none where all of them were measured, which a note says."""
     cells = [str(row["scope"]) for row in rows]
-    return [] if set(cells) <= {"inside"} else [Column("scope", "", cells, left=True)]
+    return [] if set(cells) <= {"inside"} else [Column("scope", "", cells, 2, left=True)]
