@@ -84,12 +84,24 @@ def columns_of(rows: Rows) -> list[str]:
 
 
 def rows_to_csv(rows: Rows) -> str:
-    """CSV text of rows that may differ in their columns; a missing value is blank."""
+    """CSV text of rows that may differ in their columns; blank where a value is missing, texts of a list in one cell.
+
+    Example:
+        >>> print(rows_to_csv([{"a": 1, "b": ["x", "y"]}, {"a": None, "b": []}]), end="")
+        a,b
+        1,x; y
+        ,
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns_of(rows), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(clean(list(rows)))
+    writer.writerows({name: joined(value) for name, value in row.items()} for row in clean(list(rows)))
     return buffer.getvalue()
+
+
+def joined(value: Any) -> Any:
+    """Texts of a list as one text; anything else as it is."""
+    return "; ".join(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
 
 
 def rows_to_html(rows: Rows, most: int = SHOWN) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.prediction.predict import check_concurrencies, versions
 from simulator.prediction.several import split_meta
-from simulator.results.table import Result
+from simulator.results.table import Result, joined
 from simulator.results.words import replica_name
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
 from simulator.serving.scope import judge
@@ -60,7 +60,8 @@ class WideSweep(Result):
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(self.columns)
-        writer.writerows(zip(*(column.tolist() for column in self.columns.values()), strict=True))
+        lists = [map(joined, column.tolist()) for column in self.columns.values()]
+        writer.writerows(zip(*lists, strict=True))
         return buffer.getvalue()
 
 
