@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -136,10 +137,11 @@ def expectations(
             continue
         scenarios[curve] = scenario
         by_count = {row["concurrency"]: row for row in table.rows}
+        verdict = functools.cache(functools.partial(judge, scenario))
         for known in members:
             count, image = known.row.concurrency, known.row.engine_version
-            found[known.index] = _compare(known, by_count[count], judge(scenario, count))
-            scopes[known.index] = judge(scenario, count, image)
+            found[known.index] = _compare(known, by_count[count], verdict(count))
+            scopes[known.index] = verdict(count, image)
             if known.row.concurrency > scenario.max_concurrency:
                 crowded[known.index] = scenario.max_concurrency
     return Expectations(found, scenarios, refused, crowded, scopes)
