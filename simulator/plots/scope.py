@@ -14,7 +14,7 @@ from simulator.results import words
 
 OUTSIDE = ("extrapolated", "unmeasured")
 LABEL = "beyond what was measured"
-LINE = 190
+LINE = 140
 """Characters of the line below a picture."""
 
 
@@ -38,4 +38,4 @@ def tell_scope(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     judged = [row for row in rows if "scope" in row]
     if any(row["scope"] != "inside" for row in judged):
         text = textwrap.shorten(words.scope(judged), LINE, placeholder=" ...)")
-        figure.text(0.012, FOOT / 3 / figure.get_size_inches()[1], text, ha="left", fontsize=9.5, color=MUTED)
+        figure.text(0.99, FOOT / 3 / figure.get_size_inches()[1], text, ha="right", fontsize=9.5, color=MUTED)
