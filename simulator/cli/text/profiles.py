@@ -23,7 +23,8 @@ def catalogue_text(rows: Sequence[Mapping[str, Any]], piped: bool = False) -> st
         return f"{_numbered(page, rows, ('name', 'value', 'unit', 'sd', 'scale', 'low', 'high'))}\n\n" + page.paragraph(
             CONVENTIONS
         )
-    return _numbered(page, rows, ("field", "value", "unit"))
+    head = [f"{row['value']}\n\n" for row in rows if row.get("field") == "name"]
+    return "".join(head) + _numbered(page, rows, ("field", "value", "unit"))
 
 
 def _entries(page: Page, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -51,7 +52,8 @@ def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str
         wraps = name == "value" or (name == "field" and page.narrow)
         columns.append(Column(name, "", cells, ranks.get(name, 0), left=text or name == "name", wraps=wraps))
     meanings = [" - ".join(filter(None, (row["meaning"], row.get("note", "")))) for row in rows]
-    columns += [Column("source", "", marks), Column("meaning", "", meanings, 1, left=True, wraps=True)]
+    columns += [Column("source", "", marks)] if any(marks) else []
+    columns.append(Column("meaning", "", meanings, 1, left=True, wraps=True))
     body = page.told(columns if any(meanings) else columns[:-1])
     lines = [
         textwrap.fill(f"[{i}] {source}", min(page.width, 100), subsequent_indent="    ")
