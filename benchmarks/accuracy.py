@@ -1,6 +1,6 @@
 """Print the accuracy table: every split, the goal, the model, the rival without a model, the noise floor.
 
-python benchmarks/accuracy.py            # about two minutes on 2 cores
+python benchmarks/accuracy.py            # about five minutes on 2 cores
 python benchmarks/accuracy.py --markdown # the table of docs/accuracy.md
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from simulator import evaluate, shipped_measurements
 from simulator.cost.calibration import PRIORS, load_calibration
+from simulator.fitting.coverage import shipped_rows
 from simulator.fitting.coverage import splits as held_out_values
 from simulator.fitting.frontiers import sweeps_of
 from simulator.fitting.headline import point_errors
@@ -35,17 +36,6 @@ from simulator.plots import measured_vs_predicted_figure, save
 KINDS = ("total_tok_s_gpu", "tpot", "ttft")
 COST_OF = {"total_tok_s_gpu": "throughput"}
 Row = tuple[str, str, str, str, str]
-
-
-def points() -> dict[str, list[MeasuredPoint]]:
-    """The data of the three calibrations that are fitted to runs."""
-    atom = list(read_csv(shipped_measurements("atom_mi355x_tp4.csv")).points)
-    sglang = list(read_csv(shipped_measurements("sglang_mi355x_8k1k.csv")).points)
-    return {
-        "ATOM": atom,
-        "SGLang FP4": pick(sglang, lambda r: r.precision == "FP4"),
-        "SGLang FP8": pick(sglang, lambda r: r.precision == "FP8"),
-    }
 
 
 def percents(errors: dict[str, float]) -> str:
@@ -140,7 +130,7 @@ def main() -> None:
         print("| " + " | ".join(titles) + " |\n|---|---|---|---|---|")
     else:
         print(f"{titles[0]:66s} {titles[1]:>14s} {titles[2]:>20s} {titles[3]:>34s} {titles[4]:>18s}")
-    for make in (lambda: splits(points(), held_out), headline):
+    for make in (lambda: splits(shipped_rows(), held_out), headline):
         for name, goal, model, rival, floor in make():
             if markdown:
                 print(f"| {name} | {goal} | {model} | {rival} | {floor} |", flush=True)

@@ -46,21 +46,30 @@ def splits() -> list[HeldOut]:
     return [value for part in parts for value in part]
 
 
-def _splits() -> Iterator[tuple[str, Rows, Rows, Noise, bool]]:
-    """Name, rows fitted, rows predicted, noise of their calibration, whether one acceptance is fitted to the test."""
+def shipped_rows() -> dict[str, list[MeasuredPoint]]:
+    """The data of the three calibrations that are fitted to runs."""
     atom = list(read_csv(shipped_measurements("atom_mi355x_tp4.csv")).points)
     sglang = list(read_csv(shipped_measurements("sglang_mi355x_8k1k.csv")).points)
-    fp4, fp8 = pick(sglang, lambda r: r.precision == "FP4"), pick(sglang, lambda r: r.precision == "FP8")
+    return {
+        "ATOM": atom,
+        "SGLang FP4": pick(sglang, lambda r: r.precision == "FP4"),
+        "SGLang FP8": pick(sglang, lambda r: r.precision == "FP8"),
+    }
+
+
+def _splits() -> Iterator[tuple[str, Rows, Rows, Noise, bool]]:
+    """Name, rows fitted, rows predicted, noise of their calibration, whether one acceptance is fitted to the test."""
+    parts = shipped_rows()
+    atom, fp4, fp8 = parts["ATOM"], parts["SGLang FP4"], parts["SGLang FP8"]
     noise = {
         "ATOM": load_calibration("atom-mi355x").noise,
         "SGLang FP4": load_calibration("sglang-mi355x-fp4-2026-09").noise,
         "SGLang FP8": load_calibration("sglang-mi355x-fp8-2026-08").noise,
     }
-    parts: dict[str, Rows] = {"ATOM": atom, "SGLang FP4": fp4, "SGLang FP8": fp8}
-    for name, rows in parts.items():
-        for c in sorted({row.concurrency for row in rows}):
-            left_out = [row for row in rows if row.concurrency == c]
-            rest = [row for row in rows if row.concurrency != c]
+    for name, every in parts.items():
+        for c in sorted({row.concurrency for row in every}):
+            left_out = [row for row in every if row.concurrency == c]
+            rest = [row for row in every if row.concurrency != c]
             yield f"{name}: leave one concurrency out", rest, left_out, noise[name], False
     off = pick(atom, lambda r: r.spec == "off")
     pairs: list[tuple[str, str, Rows, str, Test]] = [

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from simulator.plots.style import FOOT, INK, MUTED
 from simulator.results import words
+from simulator.serving.scope import OUTSIDE
 
-OUTSIDE = ("extrapolated", "unmeasured")
 LABEL = "beyond what was measured"
 LINE = 140
 """Characters of the line below a picture."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
+from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import registry
+from simulator.prediction.intervals import noise_class
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.scope import INSIDE, Verdict
@@ -20,8 +21,6 @@ from simulator.traffic.promises import Promise
 Array = NDArray[np.float64]
 
 DRAWS = 300
-CLASS = {"ttft": "ttft", "tpot": "tpot", "e2e": "tpot"}
-"""The noise that a promised latency has."""
 ENDS = (0.05, 0.95)
 """Quantiles of a 90 % interval."""
 
@@ -68,13 +67,11 @@ class Odds:
         """Draw them."""
         rng = np.random.default_rng(np.random.SeedSequence([seed, 9_999]))
         calibration = kinds[0][1].calibration
-        names, covariance = calibration.uncertainty()
-        values, vectors = np.linalg.eigh(covariance)
-        shifts = rng.standard_normal((DRAWS, len(names))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+        names, shifts = drawn_shifts(calibration, DRAWS, rng)
         self._draws = [[drawn(scenario, names, shift) for _, scenario in kinds] for shift in shifts]
-        sd = {metric: float(getattr(calibration.noise, kind)) for metric, kind in CLASS.items()}
+        kinds_of = [noise_class(p.metric) for p in promises]
         noise = rng.standard_normal((DRAWS, 2))
-        wider = [math.hypot(sd[p.metric], verdict.spread(CLASS[p.metric])) for p in promises]
+        wider = [math.hypot(float(getattr(calibration.noise, k)), verdict.spread(k)) for k in kinds_of]
         of = [0 if p.metric == "ttft" else 1 for p in promises]
         self._factors = np.exp(np.stack([noise[:, i] * w for i, w in zip(of, wider, strict=True)], axis=1))
         self._limits = np.array([p.limit for p in promises])
@@ -105,6 +102,13 @@ class Odds:
             intervals=tuple((float(a), float(b)) for a, b in ends.T),
             each=tuple(float(x) for x in good.mean(axis=0)),
         )
+
+
+def drawn_shifts(calibration: Calibration, count: int, rng: np.random.Generator) -> tuple[list[str], Array]:
+    """Names of all uncertain quantities, and shifts of them in internal coordinates, shape (count, names)."""
+    names, covariance = calibration.uncertainty()
+    values, vectors = np.linalg.eigh(covariance)
+    return names, rng.standard_normal((count, len(names))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
 
 
 def with_part_of_gain(spec: Speculation, least: float | None, part: float) -> Speculation:

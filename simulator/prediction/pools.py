@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.prediction.latencies import least_gain
-from simulator.prediction.odds import drawn, with_part_of_gain
+from simulator.prediction.odds import drawn, drawn_shifts, with_part_of_gain
 from simulator.serving.closed_loop import metrics
 from simulator.serving.fleet import Fleet, check_fleet
 from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets
@@ -150,9 +150,7 @@ def pool_bounds(
     """
     calibration, w = scenario.calibration, scenario.workload
     rng = np.random.default_rng(np.random.SeedSequence([seed, 9_999]))
-    names, covariance = calibration.uncertainty()
-    values, vectors = np.linalg.eigh(covariance)
-    shifts = rng.standard_normal((DRAWS, len(names))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    names, shifts = drawn_shifts(calibration, DRAWS, rng)
     least = least_gain(scenario, max(1.0, means["decode_batch"]), w.mean_isl + 0.5 * w.mean_osl)
     base = pool_metrics(closed_loop_pools(scenario, prefill), w, concurrency, seed, runs=1)
     wanted = [name for name in INTERVAL_METRICS if name in means]

@@ -137,11 +137,6 @@ MEAN_OF_NOMINAL = 0.9
 """Mean over nominal length of the measured runs, which draw lengths uniformly from 0.8 to 1 of the nominal one."""
 
 
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict on several settings: the worst of them."""
-    return max(verdicts, key=lambda v: (WORDS.index(v.scope), v.spread("throughput")))
-
-
 @dataclass(frozen=True)
 class Asked:
     """What is asked of a calibration, apart from concurrency."""

@@ -125,7 +125,7 @@ def _predictions(
     share: int = 1,
 ) -> dict[tuple[int, str], Predicted] | None:
     """What a curve predicts of the rows; throughput times ``scale``, each of ``share`` ranks with its share of
-    clients."""
+    clients. None where such runs are impossible."""
     clients = {one.index: max(1, round(one.row.concurrency / share)) for one in rows}
     known = again.at(curve, sorted(set(clients.values())))
     if known is None:
@@ -146,26 +146,11 @@ def _narrower_weights(rows: Sequence[Known], measured: Measured, again: Repredic
         if BYTES_PER_PARAM[one.routed_experts] >= stated:
             continue
         other = replace(curve, precision=one.precision, checkpoint=one.repository)
-        found = _try(rows, measured, again, other)
+        found = _predictions(rows, measured, again, other)
         if found is not None:
             narrow, wide = one.precision.upper(), curve.precision.upper()
             text = f"{narrow} runs labelled {wide}: the weights of {one.repository} give them"
             yield Reading("narrower_weights", text, 0, found, {"fits_precision": narrow})
-
-
-def _try(
-    rows: Sequence[Known],
-    measured: Measured,
-    again: Repredictor,
-    curve: Configuration,
-    scale: float = 1.0,
-    share: int = 1,
-) -> dict[tuple[int, str], Predicted] | None:
-    try:
-        _ = curve.deployment
-    except InputError:
-        return None
-    return _predictions(rows, measured, again, curve, scale, share)
 
 
 def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
@@ -176,14 +161,14 @@ def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> 
     for k in (curve.spec_tokens,) if curve.spec_tokens else (DEFAULT_DEPTH, DEEPER):
         lengths = np.linspace(LEAST_LENGTH, 1.0 + k, POINTS)
         grid = [
-            _try(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=float(length)))
+            _predictions(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=float(length)))
             for length in lengths
         ]
         if any(found is None for found in grid):
             return
         length = _best(lengths, [found or {} for found in grid], measured)
         at_end = length >= 1.0 + k - 1e-6 or length <= LEAST_LENGTH + 1e-6
-        found = _try(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=length))
+        found = _predictions(rows, measured, again, replace(curve, spec_tokens=k, acceptance_length=length))
         if curve.spec_tokens and (found is None or length >= 1.0 + k - 1e-6):
             return
         if curve.spec_tokens and found is not None:
@@ -224,7 +209,7 @@ def _ranks(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Ite
         gpus = curve.tp * n
         spread = replace(curve, tp=gpus, dp=n * curve.dp, ep=max(curve.ep, gpus))
         for other, share in ((curve, n), (spread, 1)):
-            found = _try(rows, measured, again, other, float(n), share)
+            found = _predictions(rows, measured, again, other, float(n), share)
             if found is not None:
                 one = "one GPU" if curve.tp == 1 else "one"
                 text = (
@@ -244,7 +229,7 @@ def _cached(rows: Sequence[Known], measured: Measured, again: Repredictor) -> It
         computed = max(1, round(curve.isl * (1.0 - share)))
         scale = (curve.isl + curve.osl) / (computed + curve.osl)
         clients = [replace(one, row=replace(one.row, concurrency=min(one.row.concurrency, most))) for one in rows]
-        found = _try(clients, measured, again, replace(curve, isl=computed), scale)
+        found = _predictions(clients, measured, again, replace(curve, isl=computed), scale)
         if found is None:
             return
         grid.append(found)

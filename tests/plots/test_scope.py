@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from simulator import draw, explain, make_scenario, predict
 from simulator.plots.scope import LABEL, LINE
 
 
-def texts(figure: object) -> list[str]:
-    return [text.get_text() for text in figure.findobj(Text)]  # type: ignore[attr-defined]
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
 
 
 def test_points_beyond_the_data_have_a_cross_and_a_line_below() -> None:

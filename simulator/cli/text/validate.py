@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from simulator.cli.text.compare import sentence
 from simulator.cli.text.page import Column, Page, not_shown, number
 from simulator.results import words
 from simulator.validation import Expected, Pair, Report, RowVerdict
@@ -61,7 +62,7 @@ def validation_text(report: Report, piped: bool = False) -> str:
         parts.append("")
     if any(row.expected for row in report.rows):
         parts.append(page.paragraph(_conventions(report)))
-        parts.append(page.paragraph(f"S{words.scope(report.records())[1:]}."))
+        parts.append(page.paragraph(sentence(words.scope(report.records()))))
     return "\n".join(parts).rstrip()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from simulator.cli.text.compare import sentence
 from simulator.cli.text.page import Column, Page, not_shown, number
 from simulator.cli.text.scope import scope_column
 from simulator.results import words
@@ -18,7 +19,7 @@ def study_text(study: Study, piped: bool = False) -> str:
     page = Page.of(piped)
     body, dropped = page.table(TABLES[study.kind](study))
     parts = [] if study.kind == "workload" else [page.paragraph(words.header(study.meta)), ""]
-    parts += [body, "", *[page.paragraph(_capital(s) + ".", "  ") for s in study.sentences]]
+    parts += [body, "", *[page.paragraph(sentence(s), "  ") for s in study.sentences]]
     notes = []
     if study.kind != "workload":
         notes += [words.calibration(study.meta), words.method(study.meta)]
@@ -49,7 +50,7 @@ def inference_text(found: Inference, piped: bool = False) -> str:
             Column("acceptance length", "tokens/round", [_bracket(r, "acceptance_length", "lo", "hi") for r in rows]),
         ]
     )
-    text = [page.paragraph(_capital(s) + ".", "  ") for s in found.sentences]
+    text = [page.paragraph(sentence(s), "  ") for s in found.sentences]
     notes = f"Calibrations: {', '.join(found.meta['calibrations'])}; in brackets: 90 % interval."
     return "\n".join([body, "", *text, "", page.paragraph(notes)])
 
@@ -170,7 +171,3 @@ def _bracket(row: Mapping[str, Any], name: str, low: str, high: str) -> str:
 
 def _percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:+.{digits}f}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

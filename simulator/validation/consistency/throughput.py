@@ -8,6 +8,7 @@ from statistics import median
 
 from simulator.measurements.rows import MeasuredPoint, Row
 from simulator.validation.consistency.finding import SERIES, Finding, describe, finding, group
+from simulator.validation.consistency.ttft import MAD_TO_SIGMA
 
 OUTLIER = 1.08
 """Ratio of the median of the repeats to the run, or the other way."""
@@ -16,7 +17,6 @@ ROBUST_Z = 5.0
 REPEATS = 5
 """Fewest runs; with more than a quarter of them apart it is another engine, not a disturbed run."""
 APART = 0.25
-MAD_TO_SIGMA = 1.4826
 
 
 def check_throughput(rows: Iterable[Row]) -> Iterator[Finding]:
