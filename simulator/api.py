@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simulator.cost.calibration import Calibration, load_calibration
     from simulator.errors import InputError
     from simulator.facts.reading import load_engine, load_hardware, load_model
+    from simulator.files.limits import limits
     from simulator.fitting.against import Against, compare_against
     from simulator.fitting.calibrate import Session, calibrate
     from simulator.fitting.evaluate import Evaluation, evaluate
@@ -73,6 +74,7 @@ __all__ = [
     "evaluate",
     "explain",
     "infer_acceptance",
+    "limits",
     "load_calibration",
     "load_engine",
     "load_hardware",
@@ -99,6 +101,7 @@ HOMES = {
     "simulator.cost.calibration": ("Calibration", "load_calibration"),
     "simulator.errors": ("InputError",),
     "simulator.facts.reading": ("load_engine", "load_hardware", "load_model"),
+    "simulator.files.limits": ("limits",),
     "simulator.fitting.against": ("Against", "compare_against"),
     "simulator.fitting.calibrate": ("Session", "calibrate"),
     "simulator.fitting.evaluate": ("Evaluation", "evaluate"),

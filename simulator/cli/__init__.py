@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from simulator.cli.insisting import insisting
 from simulator.errors import InputError, unknown_name
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -55,7 +56,7 @@ class LazyGroup(click.Group):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
-        return command
+        return insisting(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with one line each, none imported."""

@@ -1,0 +1,1 @@
+"""Files of the user: read within limits, written whole or not at all, and never lost."""
