@@ -14,6 +14,7 @@ import click
 
 from simulator.cli.insisting import insisting
 from simulator.errors import InputError, unknown_name
+from simulator.files.printable import printable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("simulator.cli.predict:predict", "What an engine delivers at each concurrency, with and without MTP."),
@@ -99,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except NO_ARGUMENTS as fault:
-        click.echo(fault.format_message())
+        click.echo(printable(fault.format_message()))
     except click.UsageError as fault:
         path = fault.ctx.command_path if fault.ctx is not None else "mtpsim"
         return _refuse(f"{fault.format_message()} (see {path} --help)")
@@ -117,7 +118,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _refuse(message: str) -> int:
     with contextlib.suppress(BrokenPipeError):
-        click.echo(f"mtpsim: error: {message}", err=True)
+        click.echo(f"mtpsim: error: {printable(message)}", err=True)
     return 2
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simulator.cli.output import emit
+from simulator.cli.output import emit, say
 from simulator.cli.progress import reporting
 
 
@@ -94,9 +94,9 @@ def _shipped(check: bool) -> None:
         if check:
             found = differences(content, recipe.name)
             drifted += found
-            click.echo(f"{recipe.name}: {'as shipped' if not found else 'DRIFTED'}")
+            say(f"{recipe.name}: {'as shipped' if not found else 'DRIFTED'}")
         else:
             write(content, shipped_file(recipe.name))
-            click.echo(f"written: {shipped_file(recipe.name)}")
+            say(f"written: {shipped_file(recipe.name)}")
     if drifted:
         raise InputError("shipped calibrations drifted:\n  " + "\n  ".join(drifted))

@@ -11,6 +11,7 @@ import click
 
 from simulator.cli.lists import parse_floats, parse_ints
 from simulator.errors import InputError
+from simulator.files.limits import within
 from simulator.traffic.sweeps import Grid, parse_grid
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Inputs:
             raise InputError(
                 f"--acceptance: probabilities per position fit one depth, found --mtp {','.join(map(str, self.mtp))}"
             )
+        within("points", len(self.tp) * len(self.mtp), "--tp times --mtp")
         return [self.scenario(tp, k) for tp in self.tp for k in self.mtp]
 
     def with_default_depths(self) -> Inputs:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from simulator.cli.text.page import bold
 from simulator.errors import InputError
+from simulator.files.printable import printable
 
 BROKEN = 3
 """Exit status when a promise is broken."""
@@ -40,6 +42,12 @@ def check_outputs(output: str | None, plot: str | None) -> None:
         _check_writable("--plot", plot)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print to a terminal or a pipe, with all control characters spelt out but those of bold type."""
+    text = text if text.endswith("\n") else text + "\n"
+    click.echo(bold(printable(text)), nl=False, err=err)
+
+
 def emit(text: str, output: str | None) -> None:
     """Print, or write a file beside its place and rename it.
 
@@ -48,7 +56,7 @@ def emit(text: str, output: str | None) -> None:
     """
     text = text if text.endswith("\n") else text + "\n"
     if output is None:
-        click.echo(text, nl=False)
+        say(text)
         return
     path = Path(output).expanduser()
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -11,6 +11,7 @@ import click
 
 from simulator.cli.lists import parse_floats
 from simulator.errors import InputError
+from simulator.files.limits import within
 
 if TYPE_CHECKING:
     from simulator.what_if.backends import Backend
@@ -68,7 +69,9 @@ def values_or_range(option: str, text: str | None) -> list[float] | None:
     ends = [*parse_floats(option, low), *parse_floats(option, high)]
     if len(ends) != 2 or (colon and not count.strip().isdigit()):
         raise InputError(f"{option}: expected a range such as 0..1 or 0..1:11, found {text!r}")
-    return span(option, ends[0], ends[1], int(count) if colon else STEPS)
+    values = int(count) if colon else STEPS
+    within("points", values, f"{option} {text}")
+    return span(option, ends[0], ends[1], values)
 
 
 def refuse_lengths(context: click.Context, option: click.Parameter, value: str | None) -> None:

@@ -6,6 +6,7 @@ Both hold for what is computed inside a ``with`` block, or for one command line 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
@@ -93,20 +94,22 @@ def within(name: str, found: float, where: str, *, bytes_each: float = 0.0) -> N
     Raises:
         InputError: above the limit, with the number, the estimate and the option that raises it.
     """
-    most, needed = getattr(current(), name.replace("-", "_")), found * bytes_each / GIGABYTE
-    what = LIMITS[name]
-    estimate = f", about {needed:,.1f} GB of memory," if needed >= 0.1 else ""
-    if found > most:
-        raise InputError(
-            f"{where}: {found:,.10g}{estimate} is over the limit of {most:,.10g} ({what}); "
-            f"--limit {name}={_raised(found)} allows it"
-        )
-    if needed > current().memory_gb:
-        raise InputError(
-            f"{where}: {found:,.10g} ({what}) would take about {needed:,.1f} GB of memory, over the limit of "
-            f"{current().memory_gb:g} GB; --limit memory-gb={_raised(needed)} allows it"
-        )
+    most, needed, room = getattr(current(), name.replace("-", "_")), found * bytes_each / GIGABYTE, current().memory_gb
+    over = {limit: asked for limit, asked, has in ((name, found, most), ("memory-gb", needed, room)) if asked > has}
+    if not over:
+        return
+    reasons = {
+        name: f"{_text(found)} is over the limit of {_text(most)} ({LIMITS[name]})",
+        "memory-gb": f"about {_text(needed)} GB of memory for {_text(found)} are over the limit of {_text(room)} GB",
+    }
+    options = " ".join(f"--limit {limit}={_raised(asked)}" for limit, asked in over.items())
+    why = ", and ".join(reasons[limit] for limit in over)
+    raise InputError(f"{where}: {why}; {options} {'allow' if len(over) > 1 else 'allows'} it")
+
+
+def _text(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:.4g}"
 
 
 def _raised(found: float) -> str:
-    return f"{found:.0f}" if found >= 100 else f"{found * 1.05:.3g}"
+    return f"{math.ceil(found)}" if found >= 10 else f"{found * 1.05:.3g}"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from simulator.errors import InputError
+from simulator.files.printable import plain_cell
+from simulator.files.reading import check_rows, read_bytes
 from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
     FRONTIER_COLUMNS,
@@ -24,6 +26,9 @@ from simulator.measurements.rows import (
     Row,
 )
 from simulator.measurements.wrong_units import wrong_units
+
+BYTES_OF_ROW = 8500
+"""Memory that a row takes until it is validated, measured."""
 
 MISSPELT = 0.85
 """Likeness (difflib) above which an unknown column is taken for a misspelt column of the schema."""
@@ -66,7 +71,8 @@ def read_csv(path: str | Path) -> Table:
         InputError: the file cannot be read, or is not what the schema expects; all faults in one message.
     """
     name = str(path)
-    data = _bytes(name)
+    data = read_bytes(Path(name), name)
+    check_rows(data, name, bytes_each=BYTES_OF_ROW)
     faults = Faults(name)
     try:
         text = data.decode("utf-8-sig")
@@ -89,13 +95,6 @@ def read_csv(path: str | Path) -> Table:
     return Table(name, "frontier" if frontier else "points", hashlib.sha256(data).hexdigest(), tuple(rows))
 
 
-def _bytes(name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror or error}; expected a CSV file") from None
-
-
 def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """(line number of its first character, trimmed cells) of every line that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -108,7 +107,7 @@ def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield start, [cell.strip() for cell in cells]
+            yield start, [plain_cell(cell.strip()) for cell in cells]
         start = reader.line_num + 1
 
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from simulator.files.printable import safe_cell
 from simulator.measurements.rows import FRONTIER_COLUMNS, POINT_COLUMNS, MeasuredPoint, Row
 
 
@@ -29,10 +30,10 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([*columns, *extras])
+            writer.writerow(map(safe_cell, [*columns, *extras]))
             for row in rows:
                 values = [getattr(row, name) for name in columns] + [row.extras.get(name) for name in extras]
-                writer.writerow(["" if value is None else value for value in values])
+                writer.writerow(["" if v is None else safe_cell(v) if isinstance(v, str) else v for v in values])
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
     except BaseException:

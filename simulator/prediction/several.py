@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.files.limits import within
 from simulator.prediction.pools import PrefillPool
 from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.prediction.predict_pools import predict_pools
@@ -19,6 +20,9 @@ from simulator.units import GIGA
 
 CONCURRENCIES = (4, 8, 16, 32, 64, 128, 256)
 """Concurrencies swept when none are named."""
+
+BYTES_OF_POINT = 5000
+"""Memory that a row takes with its intervals, measured."""
 
 
 def predict(
@@ -78,6 +82,7 @@ def predict(
             concurrencies, over_memory = CONCURRENCIES, "leave-out"
         check_concurrencies(concurrencies)
         loads = [(scenario, list(concurrencies)) for scenario in scenarios]
+    within("points", sum(len(clients) for _, clients in loads), "configurations to predict", bytes_each=BYTES_OF_POINT)
     left_out: list[str] = []
     if over_memory == "leave-out":
         asked = loads

@@ -7,11 +7,12 @@ import io
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from simulator.files.printable import safe_cell
 from simulator.results.columns import declared
 
 if TYPE_CHECKING:
@@ -87,21 +88,30 @@ def rows_to_csv(rows: Rows) -> str:
     """CSV text of rows that may differ in their columns; blank where a value is missing, texts of a list in one cell.
 
     Example:
-        >>> print(rows_to_csv([{"a": 1, "b": ["x", "y"]}, {"a": None, "b": []}]), end="")
+        >>> print(rows_to_csv([{"a": 1, "b": ["x", "y"]}, {"a": None, "b": []}, {"a": 2, "b": "=1+1"}]), end="")
         a,b
         1,x; y
         ,
+        2,'=1+1
     """
+    columns = columns_of(rows)
+    return csv_text(columns, ([row.get(name) for name in columns] for row in clean(list(rows))))
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV text of a header and rows of cells. No cell commands a terminal or a spreadsheet."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns_of(rows), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: joined(value) for name, value in row.items()} for row in clean(list(rows)))
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(_csv_cell, columns))
+    writer.writerows(map(_csv_cell, row) for row in rows)
     return buffer.getvalue()
 
 
-def joined(value: Any) -> Any:
-    """Texts of a list as one text; anything else as it is."""
-    return "; ".join(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
+def _csv_cell(value: Any) -> Any:
+    """Texts of a list as one text; texts as :func:`safe_cell` has them; anything else as it is."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = "; ".join(value)
+    return safe_cell(value) if isinstance(value, str) else value
 
 
 def rows_to_html(rows: Rows, most: int = SHOWN) -> str:

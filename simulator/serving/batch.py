@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
+from simulator.files.limits import within
 from simulator.serving.reduction import reduced
 from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
@@ -30,6 +31,8 @@ REQUESTS_AVERAGED = 1280
 """Low concurrencies have few requests per run, so that many are simulated in all, as independent runs, and averaged."""
 CHUNK_REQUESTS = 2**16
 """Requests simulated between two reductions, at least one run: this bounds the memory."""
+BYTES_OF_REQUEST = 120
+"""Memory that a simulated request takes with its results, measured."""
 LEAST_FOR_SPREAD = 4
 """Runs from which their spread is stated."""
 
@@ -75,6 +78,15 @@ class Case:
     seed: int = 0
     runs: int | None = None
     stretch: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse more requests than there is memory for.
+
+        Raises:
+            InputError: more requests in one run than the limit.
+        """
+        requests = self.concurrency * self.workload.requests_per_client
+        within("requests", requests, "--concurrency times --requests-per-client", bytes_each=BYTES_OF_REQUEST)
 
     @property
     def ask(self) -> Ask:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.files.limits import within
 from simulator.traffic.lengths import Lengths
 from simulator.traffic.traces import read_profile, read_trace
 from simulator.units import SECONDS_PER_HOUR, duration_text
@@ -19,8 +20,8 @@ Array = NDArray[np.float64]
 Tokens = NDArray[np.int64]
 
 
-MOST_REQUESTS = 20_000_000
-"""More would not fit in memory with their results."""
+BYTES_OF_REQUEST = 250
+"""Memory that a request of a fleet takes with its results, measured."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Traffic:
         """One realisation.
 
         Raises:
-            InputError: no request at all, or more than :data:`MOST_REQUESTS`.
+            InputError: no request at all, or more than the limit.
         """
         if self.trace is not None:
             return self.trace
@@ -112,10 +113,7 @@ def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duratio
     edges = np.append(starts[inside], duration)
     expected = np.concatenate(([0.0], np.cumsum(np.diff(edges) * rates[inside])))
     total = float(expected[-1])
-    if total > MOST_REQUESTS:
-        raise InputError(
-            f"{total:.3g} requests in {duration_text(duration)} are more than {MOST_REQUESTS}; a shorter run has fewer"
-        )
+    within("requests", total, f"requests within {duration_text(duration)}", bytes_each=BYTES_OF_REQUEST)
     if total == 0:
         return np.zeros(0)
     parts, reached = [], 0.0

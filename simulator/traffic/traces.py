@@ -6,6 +6,7 @@ A malformed row is refused by its line number, as is one that is out of order.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.files.reading import check_rows, read_bytes
 from simulator.units import MILLI
 
 Array = NDArray[np.float64]
@@ -25,6 +27,8 @@ TRACE_COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
 MOONCAKE_FIELDS = ("timestamp", "input_length", "output_length")
 PROFILE_COLUMNS = ("start_s", "requests_per_s")
 FAULTS_SHOWN = 5
+BYTES_OF_ROW = 400
+"""Memory that a row takes while it is read, measured."""
 LONGEST = 2_000_000
 """Longest prompt or answer, tokens."""
 
@@ -135,9 +139,15 @@ def _tokens(value: Any) -> float:
     return number
 
 
+def _opened(path: str) -> io.StringIO:
+    data = read_bytes(Path(path).expanduser(), path)
+    check_rows(data, path, bytes_each=BYTES_OF_ROW)
+    return io.StringIO(data.decode("utf-8-sig"), newline="")
+
+
 def _csv_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
     try:
-        with Path(path).expanduser().open(newline="", encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             reader = csv.reader(file)
             header = [cell.strip().lower() for cell in next(reader, [])]
             missing = [name for name in names if name not in header]
@@ -158,7 +168,7 @@ def _csv_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
 
 def _jsonl_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
     try:
-        with Path(path).expanduser().open(encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             for line, text in enumerate(file, start=1):
                 if not text.strip():
                     continue

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.files.limits import within
 from simulator.prediction.predict import check_concurrencies, versions
 from simulator.prediction.several import split_meta
-from simulator.results.table import Result, joined
+from simulator.results.table import Result, csv_text
 from simulator.results.words import replica_name
 from simulator.serving.scenario import Scenario, cost_basis_price, make_scenario
 from simulator.serving.scope import judge
@@ -27,6 +26,8 @@ from simulator.what_if.grid import Progress, silent, trusted_grid
 from simulator.what_if.ranges import check_drafts, check_method, check_rates, span
 
 Array = NDArray[Any]
+BYTES_OF_POINT = 2000
+"""Memory that a configuration takes with its results, measured."""
 CLIENTS = (4, 8, 16, 32, 64, 128, 256)
 RATES = tuple(span("--rates", 0.0, 1.0, 11))
 
@@ -57,12 +58,7 @@ class WideSweep(Result):
 
     def to_csv(self) -> str:
         """One line per configuration."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.columns)
-        lists = [map(joined, column.tolist()) for column in self.columns.values()]
-        writer.writerows(zip(*lists, strict=True))
-        return buffer.getvalue()
+        return csv_text(self.columns, zip(*(column.tolist() for column in self.columns.values()), strict=True))
 
 
 def what_if_sweep(
@@ -107,6 +103,8 @@ def what_if_sweep(
     check_method(method)
     check_concurrencies(concurrencies)
     check_rates(rates)
+    points = len(scenarios) * len(rates) * len(concurrencies)
+    within("points", points, "configurations of the sweep", bytes_each=BYTES_OF_POINT)
     lengths = [[from_rate(a, s.speculation.tokens).acceptance_length for a in rates] for s in scenarios]
     every = [with_length(s, x) for s, own in zip(scenarios, lengths, strict=True) for x in own]
     offs = [off_of(s) for s in scenarios]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.files.limits import within
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import check_concurrencies
 from simulator.serving.batch import Case
@@ -37,6 +38,8 @@ PARAMETERS = (
 """Parameters of the cost model that a study varies; the first is the latency of an all-reduce."""
 SAMPLES = 256
 """Sobol base samples N, a power of two; N (factors + 2) configurations are evaluated."""
+BYTES_OF_POINT = 2000
+"""Memory that a configuration takes until its answer is known, measured."""
 RUNS = 1
 """Independent runs of a point that goes by events: inputs move the answer by far more than their average would."""
 ANSWERS = {"gain": "gain over Off, a fraction", "throughput": "tok/s/GPU with MTP"}
@@ -79,6 +82,7 @@ def what_if_sensitivity(
     scenario.check_memory(concurrency)
     verdict = judge(scenario, concurrency)
     factors = factors_of(scenario, PARAMETERS)
+    within("draws", samples * (len(factors) + 2), f"--samples {samples}", bytes_each=BYTES_OF_POINT)
     problem = {"num_vars": len(factors), "names": [f.name for f in factors], "bounds": [[0.0, 1.0]] * len(factors)}
     shares = sampling.sample(problem, samples, calc_second_order=False, seed=seed)
     points = np.array([[f.at(s) for f, s in zip(factors, row, strict=True)] for row in shares])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.files.limits import within
 from simulator.prediction.predict import derived, versions
 from simulator.prediction.several import CONCURRENCIES, split_meta
 from simulator.results import words
@@ -20,6 +21,8 @@ from simulator.what_if.grid import Progress, silent, trusted_grid
 from simulator.what_if.ranges import check_drafts, check_method
 from simulator.what_if.study import Study
 
+BYTES_OF_POINT = 2000
+"""Memory that a configuration takes with its results, measured."""
 DEFAULT_CONCURRENCIES = (4, 32, 128)
 
 
@@ -63,6 +66,7 @@ def what_if_workload(
     for scenario in scenarios:
         check_drafts(scenario)
     counts = list(DEFAULT_CONCURRENCIES if concurrencies is None else concurrencies)
+    within("points", 2 * len(scenarios) * len(counts), "configurations of the study", bytes_each=BYTES_OF_POINT)
     kept = [(s, [c for c in counts if s.memory.fits(c)]) for s in scenarios]
     if not any(fits for _s, fits in kept):
         scenarios[0].check_memory(min(counts or CONCURRENCIES))

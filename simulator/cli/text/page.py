@@ -9,8 +9,10 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from simulator.files.printable import printable
 
 PIPED_WIDTH = 100
 """Width of what does not go to a terminal, unless COLUMNS says otherwise."""
@@ -20,6 +22,17 @@ NARROWEST = 24
 
 NARROW = 72
 """A page of fewer columns is narrow."""
+
+
+_BEGIN, _END = ("\x1b[1m", "\ue0b1"), ("\x1b[0m", "\ue0b0")
+"""Bold type on and off, as a terminal takes it and as it stands in the text until :func:`bold`."""
+
+
+def bold(text: str) -> str:
+    """The text with what is to be bold so written that a terminal shows it."""
+    for code, mark in (_BEGIN, _END):
+        text = text.replace(mark, code)
+    return text
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,11 @@ class Column:
     rank: int = 0
     left: bool = False
     wraps: bool = False
+
+    def printable(self) -> Column:
+        """The same with every cell on one line, and nothing in it that a terminal obeys."""
+        title, *cells = (" ".join(printable(text).split("\n")) for text in (self.title, *self.cells))
+        return replace(self, title=title, cells=cells)
 
     def width(self, narrow: bool) -> int:
         """Characters of the widest cell, or the fewest that text can be wrapped to."""
@@ -71,7 +89,7 @@ class Page:
         from rich import table as tables
         from rich.text import Text
 
-        kept, dropped = _fitting(list(columns), self.width)
+        kept, dropped = _fitting([column.printable() for column in columns], self.width)
         table = tables.Table(box=None, pad_edge=False, show_edge=False)
         units = any(column.unit for column in kept)
         for column in kept:
@@ -83,13 +101,17 @@ class Page:
         target = io.StringIO()
         width = max(self.width, _width(kept, self.narrow))
         console.Console(file=target, force_terminal=self.terminal, width=width).print(table)
-        lines = target.getvalue().split("\n")
+        lines = target.getvalue().replace(*_BEGIN).replace(*_END).split("\n")
         return "\n".join(line.rstrip() for line in lines).strip("\n"), dropped
 
     def paragraph(self, text: str, indent: str = "") -> str:
         """Text wrapped to the page."""
         return textwrap.fill(
-            text, min(self.width, 100), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            printable(text),
+            min(self.width, 100),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
 
 
