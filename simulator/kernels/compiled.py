@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
@@ -43,19 +44,41 @@ def compiled(function: F) -> F:
 def cache_folder() -> str | None:
     """Where machine code is kept: ``NUMBA_CACHE_DIR`` if set, else the user's cache folder, never the package.
 
-    None if it cannot be written, which is said once on standard error.
+    None if it cannot be written, or if others could put code there, which is said once on standard error. numba would
+    also take the folder from a ``.numba_config.yaml`` in the current folder, which may be anybody's: that is not asked.
     """
-    chosen = str(config.CACHE_DIR)
+    chosen = os.environ.get("NUMBA_CACHE_DIR", "")
     folder = Path(chosen or platformdirs.user_cache_dir("mtpsim", appauthor=False))
     try:
         if not (chosen or folder.is_absolute()):
             raise FileNotFoundError("no home directory")
-        folder.mkdir(mode=0o777 if chosen else 0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        others = writable_by_others(folder)
+        if others is not None:
+            raise PermissionError(f"others can write to {others}")
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        _compiles_every_time(f"cannot write to {folder} ({error.strerror or error})")
+        _compiles_every_time(f"does not use {str(folder)!r} ({error.strerror or error})")
         return None
     return str(folder)
+
+
+def writable_by_others(folder: Path) -> Path | None:
+    """The folder or one above it in which another user could put a file in place of ours; None: no one can.
+
+    A folder of ours or of root, writable for others only if its entries are safe from them (sticky), is fine. Where
+    files have no such owners (Windows), None.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    real = folder.resolve()
+    for one in (real, *real.parents):
+        found = one.stat()
+        shared = stat.S_IWOTH | (0 if found.st_gid == os.getegid() else stat.S_IWGRP)
+        open_to_all = found.st_mode & shared and not (found.st_mode & stat.S_ISVTX and one != real)
+        if found.st_uid not in (0, os.geteuid()) or open_to_all:
+            return one
+    return None
 
 
 def _kept(function: Callable[..., Any], folder: str) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulator.errors import InputError
-from simulator.files.printable import plain_cell
+from simulator.files.printable import plain_cell, printable
 from simulator.files.reading import check_rows, read_bytes
 from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
@@ -107,7 +107,7 @@ def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield start, [plain_cell(cell.strip()) for cell in cells]
+            yield start, [plain_cell(printable(cell.strip())) for cell in cells]
         start = reader.line_num + 1
 
 

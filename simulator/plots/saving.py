@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     metadata = UNDATED[kind]
     try:
         try:
-            with matplotlib.rc_context({"svg.hashsalt": "mtpsim"}), draft.open("wb") as file:
+            with matplotlib.rc_context({"svg.hashsalt": "mtpsim"}), warnings.catch_warnings(), draft.open("wb") as file:
+                warnings.filterwarnings("ignore", "Glyph .* missing from font")
                 figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
             draft.replace(target)
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec
 
@@ -12,7 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from simulator.files.printable import printable
 
 P = ParamSpec("P")
 
@@ -63,6 +67,7 @@ RC: Any = {
     "grid.color": GRID,
     "grid.linewidth": 0.8,
     "text.color": INK,
+    "text.parse_math": False,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -127,12 +132,19 @@ def _mixed(one: str, other: str, part: float) -> str:
 
 
 def styled(build: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Build a figure under the common style, leaving matplotlib's global settings as they were."""
+    """Build a figure under the common style, leaving matplotlib's global settings as they were.
+
+    Names from files are shown as they are: not as mathematics, and with control characters spelt out.
+    """
 
     @functools.wraps(build)
     def under_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with matplotlib.rc_context(RC):
-            return build(*args, **kwargs)
+        with matplotlib.rc_context(RC), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure = build(*args, **kwargs)
+            for text in figure.findobj(Text):
+                text.set_text(printable(text.get_text()))
+            return figure
 
     return under_style
 

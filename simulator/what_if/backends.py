@@ -6,6 +6,7 @@ file, finished tasks are appended chunk by chunk; a sweep that was interrupted r
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -156,7 +157,22 @@ def _on_joblib(chunks: list[list[Task]], jobs: int) -> Iterator[tuple[int, list[
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+    with _safe_path():
+        yield from parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """New processes of Python do not import from the current folder: joblib starts its workers by ``python -m``."""
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _on_dask(chunks: list[list[Task]], scheduler: str) -> Iterator[tuple[int, list[Metrics]]]:

@@ -158,3 +158,14 @@ def test_the_package_itself_works_without_a_place_to_write(tmp_path: Path) -> No
 def test_without_the_compiler_there_is_nothing_to_keep_and_nothing_to_say(package: Path, tmp_path: Path) -> None:
     nowhere: dict[str, Any] = {"XDG_CACHE_HOME": "/proc/cache", "NUMBA_DISABLE_JIT": "1"}
     assert ask(package, tmp_path / "cache", **nowhere) == (7.0, None, "")
+
+
+def test_machine_code_is_not_taken_from_a_folder_that_others_can_write(package: Path, tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen"
+    assert ask(package, tmp_path / "cache", NUMBA_CACHE_DIR=str(chosen))[:2] == (7.0, 0)
+    chosen.chmod(0o777)
+    number, hits, said = ask(package, tmp_path / "cache", NUMBA_CACHE_DIR=str(chosen))
+    assert (number, hits) == (7.0, 0)
+    assert f"others can write to {chosen}" in said
+    chosen.chmod(0o700)
+    assert ask(package, tmp_path / "cache", NUMBA_CACHE_DIR=str(chosen))[:2] == (7.0, 1)

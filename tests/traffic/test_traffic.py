@@ -247,7 +247,7 @@ def test_exactly_one_source_of_traffic() -> None:
         make_traffic(1.0, FIXED, trace="x.csv")
     with pytest.raises(InputError, match="--cv"):
         make_traffic(1.0, FIXED, cv=-1.0)
-    with pytest.raises(InputError, match="more than"):
+    with pytest.raises(InputError, match="over the limit of 20,000,000"):
         make_traffic(1e6, FIXED, duration=1e6).draw(np.random.default_rng(0))
     with pytest.raises(InputError, match="no request arrives"):
         make_traffic(1e-6, FIXED, duration=1.0).draw(np.random.default_rng(0))

@@ -1,0 +1,7 @@
+"""``python -m simulator``: the ``mtpsim`` command. With ``-P``, nothing is imported from the current folder."""
+
+import sys
+
+from simulator.cli import main
+
+sys.exit(main())
