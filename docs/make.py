@@ -1,6 +1,7 @@
 """Write what the documentation takes from the code, so that neither can drift from the other.
 
-    python docs/make.py          # writes docs/glossary.md, and the tree and the floors in docs/architecture.md
+    python docs/make.py          # writes docs/glossary.md, and the tree and the floors in docs/architecture.md,
+                                 # and the limits in docs/files.md
     python docs/make.py --check  # exit status 1 if a file is not what it would write
 
 The glossary comes from docs/terms.csv and simulator/results/columns.csv, the tree from the folders and the first
@@ -18,6 +19,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from simulator.files.limits import LIMITS, current
 from simulator.results.columns import COLUMNS, ENDS, STARTS
 
 DOCS = Path(__file__).parent
@@ -110,7 +112,21 @@ def architecture() -> str:
     return text
 
 
-FILES = {"glossary.md": glossary, "architecture.md": architecture}
+def limits() -> str:
+    """docs/files.md with its table of limits written anew."""
+    text = (DOCS / "files.md").read_text(encoding="utf-8")
+    rows = [
+        f"| `{name}` | {meaning} | {getattr(current(), name.replace('-', '_')):,.0f} |"
+        for name, meaning in LIMITS.items()
+    ]
+    table = "\n".join(["| limit | of | default |", "| --- | --- | --- |", *rows])
+    pattern = re.compile(r"(<!-- limits -->\n).*?(<!-- /limits -->)", re.DOTALL)
+    text, found = pattern.subn(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+    assert found == 1
+    return text
+
+
+FILES = {"glossary.md": glossary, "architecture.md": architecture, "files.md": limits}
 
 
 def main() -> int:
