@@ -10,6 +10,8 @@ from simulator.cost import attention, collectives, delta_net, experts, lm_head
 from simulator.cost.operator import Operator
 from simulator.cost.rates import Rates
 from simulator.facts.deployment import Deployment
+from simulator.facts.model import group_formats
+from simulator.facts.weights import share_per_gpu
 
 
 def target_operators(deployment: Deployment, parameters: Mapping[str, float]) -> list[Operator]:
@@ -28,14 +30,17 @@ def draft_operators(deployment: Deployment, parameters: Mapping[str, float]) -> 
     """Operators of one forward pass of the MTP draft: a projection of two hidden vectors to one, full-attention layers
     with experts, and the target's lm_head.
 
-    A draft whose experts have another format than the target's has no fused shared expert.
+    The projection computes each attention rank's own tokens. A draft whose experts have another format than the
+    target's has no fused shared expert.
     """
     m, w, rates = deployment.model, deployment.weights, Rates(deployment, parameters)
-    count = m.mtp_layers
-    fused = w.fused_shared_expert and w.draft_experts == w.routed_experts
-    ops = [rates.gemm("draft projection", count, 2 * m.hidden, m.hidden / deployment.tp, w.draft_dense)]
-    ops += attention.operators(m.attention, count, w.draft_dense, rates)
-    ops += experts.operators(m.moe, count, w.draft_experts, w.draft_experts, fused, rates)
+    count, formats = m.mtp_layers, group_formats(w)
+    width = m.hidden * share_per_gpu(deployment, "draft_fc")
+    experts_fmt, shared_fmt = formats["draft_experts"], formats["draft_shared_expert"]
+    fused = w.fused_shared_expert and experts_fmt == w.routed_experts
+    ops = [rates.gemm("draft projection", count, 2 * m.hidden, width, formats["draft_fc"], share=1 / deployment.dp)]
+    ops += attention.operators(m.attention, count, formats["draft_attention"], rates)
+    ops += experts.operators(m.moe, count, experts_fmt, shared_fmt, fused, rates)
     ops += lm_head.operators(m.vocabulary, w.lm_head, rates)
     ops += collectives.operators(count, rates)
     return ops

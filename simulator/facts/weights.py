@@ -64,27 +64,29 @@ def total_checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> float:
     return sum(checkpoint_bytes(model, checkpoint).values())
 
 
-def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float]:
-    """Bytes of weights on each GPU per tensor group.
+WHOLE = ("router", "norms", "draft_fc", "draft_router", "draft_norms")
+"""Groups that every GPU holds whole. The draft's fc is a plain linear layer: SGLang 0.5.23,
+``sglang/srt/models/qwen3_5_mtp.py``."""
+
+
+def share_per_gpu(deployment: Deployment, group: str) -> float:
+    """Part of a tensor group that each GPU holds.
 
     Routed and shared experts, embedding and lm_head are divided by tp (with expert parallelism ep x tp_expert = tp);
-    attention and GDN by tp/dp, with KV heads replicated beyond one per GPU; routers, norms and the draft's fc are
-    whole on every GPU. ``draft`` says whether the MTP layers are loaded.
+    attention and GDN by tp/dp, with KV heads replicated beyond one per GPU; the groups of :data:`WHOLE` by nothing.
     """
     model, ranks = deployment.model, deployment.attention_tp
-    attention_share = model.attention.share_per_gpu(model.hidden, ranks)
-    shares = {
-        "attention": attention_share,
-        "draft_attention": attention_share,
-        "gdn": 1 / ranks,
-        "router": 1.0,
-        "norms": 1.0,
-        "draft_fc": 1.0,
-        "draft_router": 1.0,
-        "draft_norms": 1.0,
-    }
+    if group in WHOLE:
+        return 1.0
+    if group in ("attention", "draft_attention"):
+        return model.attention.share_per_gpu(model.hidden, ranks)
+    return 1 / (ranks if group == "gdn" else deployment.tp)
+
+
+def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float]:
+    """Bytes of weights on each GPU per tensor group; ``draft`` says whether the MTP layers are loaded."""
     return {
-        group: size * shares.get(group, 1 / deployment.tp)
-        for group, size in checkpoint_bytes(model, deployment.weights).items()
+        group: size * share_per_gpu(deployment, group)
+        for group, size in checkpoint_bytes(deployment.model, deployment.weights).items()
         if draft or not group.startswith("draft_")
     }
