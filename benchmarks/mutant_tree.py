@@ -20,11 +20,18 @@ QUICK_KERNELS = (
     *(f"tests/kernels/test_{name}.py" for name in ("heap", "passes", "replica_pieces", "records", "distinct_experts")),
     "tests/kernels/test_closed_form_pieces.py",
     "tests/kernels/test_closed_forms_whole.py",
+    "tests/kernels/test_closed_form_alarms.py",
     "tests/kernels/test_serve_theory.py",
     "--deselect=tests/kernels/test_serve_theory.py::test_open_loop_is_an_m_g_1_queue",
     "--deselect=tests/kernels/test_serve_theory.py::test_front_end_and_single_server_are_a_product_form_network",
 )
-COST = ("tests/cost", "--ignore=tests/cost/test_kernel_priors.py", "tests/facts/test_sizes.py")
+COST = (
+    "tests/cost/test_hand_computed.py",
+    "tests/cost/test_hand_computed_small.py",
+    "tests/cost",
+    "--ignore=tests/cost/test_kernel_priors.py",
+    "tests/facts/test_sizes.py",
+)
 """What is asked of a mutant of the cost model; all in a few seconds without the compiler."""
 
 
@@ -49,7 +56,7 @@ def stages(path: str) -> tuple[Stage, ...]:
 
 
 class Outcome(NamedTuple):
-    """What became of a mutant: ``killed``, ``timeout`` or ``survived``, after how long, and the last words of pytest."""
+    """What became of a mutant (``killed``, ``timeout`` or ``survived``), after how long, and pytest's last words."""
 
     verdict: str
     seconds: float
@@ -60,6 +67,7 @@ class Tree:
     """A copy of the working tree. Machine code and byte code are kept nowhere, so that none is stale."""
 
     def __init__(self, folder: Path) -> None:
+        """Copy to a folder that does not exist yet."""
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
 
@@ -84,7 +92,7 @@ class Tree:
         return Outcome(verdict, time.monotonic() - began, words)
 
     def _pytest(self, stage: Stage, limit: float) -> tuple[str, str]:
-        options = ("-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-p", "no:randomly")
+        options = ("-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider")
         with tempfile.TemporaryDirectory() as cache:
             environment = os.environ | {
                 "PYTHONPATH": str(self.folder),

@@ -68,7 +68,7 @@ def sample_of(database: WorkDB, size: int, seed: int) -> list[WorkItem]:
     init([file.relative_to(ROOT) for file in FILES], database, {})
     every = sorted(database.work_items, key=lambda item: _key(item.mutations[0]))
     random.Random(seed).shuffle(every)
-    chosen = [item for item in _first(size, every)]
+    chosen = list(_first(size, every))
     print(f"{len(chosen)} of {len(every)} mutants, seed {seed}")
     database.clear()
     database.add_work_items(chosen)

@@ -3,8 +3,8 @@
     python benchmarks/mutants_by_hand.py            all of them, as a table; exit 1 if one survives
     python benchmarks/mutants_by_hand.py draft      those with the word in their name
 
-A sampled mutant is a wrong sign or number somewhere; these are wrong ideas. Each must be killed by the tests of the cost
-model alone (``COST`` in ``benchmarks/mutant_tree.py``), whose numbers are worked by hand from the shapes.
+A sampled mutant is a wrong sign or number somewhere; these are wrong ideas. Each must be killed by the tests of the
+cost model alone (``COST`` in ``benchmarks/mutant_tree.py``), whose numbers are worked by hand from the shapes.
 """
 
 from __future__ import annotations

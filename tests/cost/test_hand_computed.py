@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from simulator import kernels as kn
 from simulator.cost.explain import explain_prefill, explain_round
 from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
-from simulator.speculation.acceptance import OFF, from_length
-from tests.cost.hand import PARAMETERS, Hand, check
+from simulator.serving.replica import build_replica
+from simulator.speculation.acceptance import OFF, Speculation, from_length
+from tests.cost.hand import PARAMETERS, Hand, check, seconds
 
 MTP = from_length(2.8, 3)
 EXPERT = 12_582_912
@@ -42,6 +44,12 @@ cache = functools.partial(Hand, us=11.0, speed=HBM * 0.55)
 delta = functools.partial(Hand, us=8.0, speed=HBM * 0.65)
 mesh = functools.partial(Hand, speed=76.8e9 * 0.75)
 switch = functools.partial(Hand, speed=900e9 * 0.75)
+
+
+def kernels_round(deployment: Deployment, speculation: Speculation, batch: float, context: float) -> float:
+    """Seconds of a decode round as the kernels have it."""
+    plan = build_replica(deployment, speculation, PARAMETERS)
+    return kn.round_time(plan.target, plan.draft, plan.constants, batch, batch * context)
 
 
 def test_plain_decode_on_eight_gpus_of_a_mesh() -> None:
@@ -95,11 +103,11 @@ def test_plain_decode_on_eight_gpus_of_a_mesh() -> None:
     }
     account = explain_round(d, OFF, PARAMETERS, 16, 1000)
     check(account, "decode", expected)
-    assert account.rows[-1].seconds == pytest.approx((300 + 6 * 16) * 1e-6)
-    assert account.seconds == pytest.approx(sum(hand.row()[4] for hand in expected.values()) + 396e-6)
+    assert account.seconds == pytest.approx(seconds(expected) + (300 + 6 * 16) * 1e-6)
+    assert kernels_round(d, OFF, 16, 1000) == pytest.approx(account.seconds, rel=1e-12)
 
 
-EP = {"tp": 8, "ep": 4, "kv_dtype": "fp8"}
+EP: dict[str, Any] = {"tp": 8, "ep": 4, "kv_dtype": "fp8"}
 
 
 def test_verification_with_expert_parallelism_behind_a_switch() -> None:
@@ -146,22 +154,19 @@ def test_verification_with_expert_parallelism_behind_a_switch() -> None:
     }
     account = explain_round(d, MTP, PARAMETERS, 4, 2000)
     check(account, "verify", expected)
-    assert account.rows[-1].seconds == pytest.approx((300 + 6 * 4 + 70 * 3) * 1e-6)
+    drafts = draft(4, 4 * 2000, 4), draft(4, 4 * 2000, 4), draft(16, 4 * 2000 * 4, 13)
+    assert account.seconds == pytest.approx(seconds(expected, *drafts) + (300 + 6 * 4 + 70 * 3) * 1e-6)
+    assert kernels_round(d, MTP, 4, 2000) == pytest.approx(account.seconds, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("group", "tokens", "pairs", "independent"),
-    [("draft 1", 4, 4 * 2000, 4), ("draft 2", 4, 4 * 2000, 4), ("draft extend", 16, 4 * 2000 * 4, 13)],
-)
-def test_drafts_of_that_round(group: str, tokens: int, pairs: int, independent: int) -> None:
-    """One token of each request, twice, then all verified tokens at once, of which one each has its logits made.
+def draft(t: int, pairs: int, independent: int) -> dict[str, Hand]:
+    """A draft pass of that round over ``t`` tokens, with the logits of one for each request.
 
     The projection of two hidden vectors to one is a plain linear layer: BF16 and whole on every GPU. The cache is read
     once; there is no recurrent state.
     """
-    d, fp8, bf16 = deploy("b200", "sglang", "fp8", "fp32", **EP), 4500e12 * 0.45, 2250e12 * 0.45
-    t = tokens
-    expected = {
+    fp8, bf16 = 4500e12 * 0.45, 2250e12 * 0.45
+    return {
         "draft projection": gemm(1, flops=2 * t * 8192 * 4096, rate=bf16, read=2 * (8192 * 4096 + t * (8192 + 4096))),
         "attention qkv": gemm(1, flops=2 * t * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * t * (4096 + 2560)),
         "attention (KV cache)": cache(1, flops=pairs * 4 * 4 * 256, rate=2250e12 * 0.25, read=(4 * 2000 + t) * 2 * 256),
@@ -183,7 +188,16 @@ def test_drafts_of_that_round(group: str, tokens: int, pairs: int, independent: 
         "logits all-gather": switch(1, us=12 + 4 * 3, sent=4 * 248_320 * 2 * 7 / 8),
         "all-reduce": switch(2, us=12 + 4 * 3, sent=t * 2 * 4096 * 2 * 7 / 8),
     }
-    check(explain_round(d, MTP, PARAMETERS, 4, 2000), group, expected)
+
+
+def test_drafts_of_that_round() -> None:
+    """One token of each request, twice, then all verified tokens at once."""
+    account = explain_round(deploy("b200", "sglang", "fp8", "fp32", **EP), MTP, PARAMETERS, 4, 2000)
+    assert list(account.groups()) == ["draft 1", "draft 2", "draft extend", "verify", "host"]
+    single, extend = draft(4, 4 * 2000, 4), draft(16, 4 * 2000 * 4, 13)
+    check(account, "draft 1", single)
+    check(account, "draft 2", single)
+    check(account, "draft extend", extend)
 
 
 def test_prefill_with_attention_in_four_ranks_of_two_gpus() -> None:
@@ -271,6 +285,9 @@ def test_the_draft_prefills_with_it() -> None:
     # kernels of both models: 15 x 8 of attention, 45 x 8 of GDN, 60 x 6 of experts, 60 x 3 of links, and the head's 2
     target = 15 * (3 + 5) + 45 * (4 + 4) + 60 * (3 + 3) + 60 * 3 + 2
     draft = 1 + (3 + 4) + (3 + 6 + 2) + 3 + 2
-    device = sum(row.seconds for row in account.rows[:-1])
-    assert account.rows[-1].seconds == pytest.approx(2000e-6 + max(0.0, 65e-6 * (target + draft) - device))
-    assert 65e-6 * (target + draft) > device
+    assert account.seconds == pytest.approx(2000e-6 + 65e-6 * (target + draft))
+    assert account.device_seconds < 65e-6 * (target + draft)
+    plan = build_replica(d, MTP, PARAMETERS)
+    sizes = 1024.0, 2.0, 1024.0 * (100 + 256), 200.0, 0.0, 0.0
+    kernels = kn.prefill_time(plan.target, plan.draft, plan.constants, *sizes)
+    assert kernels == pytest.approx(account.seconds, rel=1e-12)
