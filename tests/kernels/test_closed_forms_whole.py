@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from simulator import kernels as kn
@@ -50,6 +51,21 @@ def test_answers_of_one_token_have_no_time_between_tokens_to_divide() -> None:
     out = closed(made_up(host_step=1.0, host_prefill=2.0), 1.0, 4.0, 8.0, 1.0, 1.0, 0.0, 1.0)
     assert out.duration == 4 * (2 + 1)
     assert out.mean_e2e == 2.0
+
+
+def test_a_sweep_is_its_configurations_one_by_one() -> None:
+    slow, quick = (
+        made_up(host_step=2.0, host_prefill=1.0, token=0.25),
+        made_up(host_step=1.0, host_prefill=0.5, delay=2.0),
+    )
+    loads = np.array([[4.0, 3.0, 8.0, 6.0, 5.0, 1.5, 7.0], [9.0, 2.0, 5.0, 7.0, 4.0, 0.5, 3.0]])
+    tables = np.stack([slow.target, quick.target])
+    out = kn.zeros(kn.ClosedForm, 3)
+    kn.closed_form_sweep(
+        tables, tables, np.array([slow.constants, quick.constants]), np.array([1, 0, 1]), loads[[0, 1, 1]], out
+    )
+    pairs = (quick, loads[0]), (slow, loads[1]), (quick, loads[1])
+    assert out.tolist() == [closed(costs, *load).tolist() for costs, load in pairs]
 
 
 @pytest.mark.parametrize("load", [0.2, 0.9])
