@@ -1,4 +1,8 @@
-"""The account against the compiled kernels, against counts by hand, and against what bounds the hardware."""
+"""The account against the compiled kernels, against counts by hand, and against what bounds the hardware.
+
+Account and kernels come from the same operators, so their agreement says nothing about these: that is for
+``test_hand_computed.py``. Here it is asked of every engine and parallelism.
+"""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_a_fused_shared_expert_is_always_read_and_has_no_operators_of_its_own() 
 def test_draft_by_hand() -> None:
     """One full-attention layer behind a projection of two hidden vectors to one; the target's head."""
     ops = draft_operators(deploy(), P)
-    assert find(ops, "draft projection").bytes[ONE] == 2 * 4096 * 2048 * 2
+    assert find(ops, "draft projection").bytes[ONE] == 2 * 4096 * 4096 * 2
     assert find(ops, "attention (KV cache)").count == find(ops, "moe routed experts").count == 1
     assert find(ops, "all-reduce").count == 2
     assert find(ops, "lm head") == find(target_operators(deploy(), P), "lm head")

@@ -14,6 +14,7 @@ from simulator.facts.deployment import Deployment, check_deployment, resolve_che
 from simulator.facts.engine import Round
 from simulator.facts.layers import Attention, GatedDeltaNet, MoE
 from simulator.facts.memory import (
+    MemoryFit,
     kv_bytes_per_token,
     kv_bytes_per_token_per_gpu,
     memory_fit,
@@ -233,6 +234,34 @@ def test_memory_arithmetic_is_readable() -> None:
     assert "it fits" in memory_fit(deploy(), 9216, 3).arithmetic(1)
     ranks = memory_fit(deploy(tp=4, dp=4), 2048, 0).arithmetic(64)
     assert "16 requests (of 64 over 4 attention ranks)" in ranks
+
+
+def test_the_arithmetic_by_hand() -> None:
+    """Of a budget of 76.8 GB 64 are taken: five requests of 2.5 GB on each of two ranks."""
+    fit = MemoryFit(60e9, 4e9, 2e9, 0.5e9, hbm=128e9, budget=0.6 * 128e9, dp=2)
+    assert fit.max_concurrency == 2 * 5
+    assert fit.used(9) == fit.used(10) == 60e9 + 4e9 + 5 * 2.5e9
+    assert (fit.fits(10), fit.fits(11), fit.fits(0)) == (True, False, True)
+    assert fit.arithmetic(11) == (
+        "Per GPU: weights 60.00 GB + workspace 4.00 GB + 6 requests (of 11 over 2 attention ranks) x (KV cache 2.000 GB"
+        " + recurrent state 0.500 GB) = 79.00 GB; the budget is 0.60 x 128 GB = 76.80 GB: it does not fit; the largest"
+        " concurrency that fits is 10."
+    )
+
+
+def test_pools_by_hand() -> None:
+    """Of 12 GB beside the weights a quarter is for states of 0.5 GB: six; the rest for caches of 2 GB: four."""
+    fit = MemoryFit(60e9, 4e9, 2e9, 0.5e9, hbm=100e9, budget=76e9, dp=1, state_pool=0.25)
+    assert fit.max_concurrency == 4
+    assert (
+        "; of the 12.00 GB beside the weights 25 % are kept for states, the rest for the KV cache: "
+        in fit.arithmetic(4)
+    )
+    assert MemoryFit(60e9, 4e9, 2e9, 1e9, hbm=100e9, budget=76e9, dp=3, state_pool=0.25).max_concurrency == 3 * 3
+    assert MemoryFit(60e9, 4e9, 2e9, 0.0, hbm=100e9, budget=76e9, dp=1, state_pool=0.25).max_concurrency == 6
+    none = MemoryFit(80e9, 4e9, 2e9, 1e9, hbm=100e9, budget=76e9, dp=2, state_pool=0.25)
+    assert (none.max_concurrency, none.fits(0)) == (0, False)
+    assert "kept for states" not in none.arithmetic(1)
 
 
 def test_weights_alone_do_not_fit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from simulator.kernels.passes import (
@@ -14,6 +15,7 @@ from simulator.kernels.passes import (
     round_time,
     slope_of,
     touched,
+    work_time,
 )
 from tests.kernels.made_up import made_up
 
@@ -69,3 +71,46 @@ def test_prefill_pass() -> None:
 def test_three_prompts_of_four_tokens(fields: dict[str, float], batch: float, passes: float) -> None:
     costs = made_up(host_prefill=1.0, **fields)
     assert prompts_time(costs, 3.0, 4.0, batch, 0.0) == (passes, passes)
+
+
+def test_what_a_pass_over_prompts_has_to_do() -> None:
+    # three prompts of 4 in passes of 8: 6 tokens, 3 x 8 / 2 pairs and the states of one and a half prompts in each
+    loads = {"token": 1.0, "pair": 1 / 8, "cached": 1 / 4, "state": 1 / 2, "logit": 1 / 16}
+    costs = made_up(chunk=8.0, prefill_states=1.0, **loads)
+    assert prompts_time(costs, 3.0, 4.0, 0.0, 0.0) == (2 * (6 + 12 / 8 + 1.5 / 2 + 1.5 / 16), 2)
+    # two prompts of 12: 8 tokens of one prompt in each of three, 2 x 72 / 3 pairs, and on average 6 tokens cached
+    assert prompts_time(costs, 2.0, 12.0, 0.0, 0.0) == (3 * (8 + 48 / 8 + 6 / 4 + 1 / 2 + 1 / 16), 3)
+    # with two riders of one token and 40 cached ones: room for 6
+    each = 6 + 2 + (12 + 40) / 8 + 40 / 4 + (1.5 + 0) / 2 + (1.5 + 2) / 16
+    assert prompts_time(costs, 3.0, 4.0, 2.0, 40.0) == (2 * each, 2)
+
+
+def test_a_prefill_pass_with_drafts() -> None:
+    # 8 tokens of two prompts after 4 cached ones, then with three riders of two tokens, 40 cached and three states each
+    loads = {"token": 1.0, "cached": 1 / 4, "state": 1 / 2, "logit": 1 / 16}
+    constants = {"verify": 2.0, "single_drafts": 1.0, "states": 3.0, "prefill_states": 1.0, "reload": 0.5}
+    costs = made_up(host_draft=0.5, host_request=0.25, **constants, **loads)
+    target, draft = 8 + 2 / 16 + 4 / 4 + 2 / 2, 8 + 2 / 16 + 4 / 4
+    assert prefill_pass(costs, 8.0, 2.0, 32.0, 4.0, 0.0, 0.0) == target + draft
+    target = (8 + 6) + (2 + 6) / 16 + (4 + 40 * 1.5) / 4 + (2 + 9) / 2
+    drafted = 0.5 + 3 + 3 / 16 + 40 / 4
+    assert prefill_pass(costs, 8.0, 2.0, 32.0, 4.0, 3.0, 40.0) == target + draft + 3 * 0.25 + drafted
+
+
+def test_experts_of_a_prefill_pass_with_drafts() -> None:
+    # all tokens of a request take the same two experts of four: n requests touch 4 (1 - 1/2^n)
+    costs = made_up(expert=1.0, experts=4.0, top_k=2.0, correlation=1.0, verify=2.0, single_drafts=1.0, extend=1.0)
+    of_five, of_two, of_three = 4 - 1 / 8, 3.0, 3.5
+    assert prefill_pass(costs, 8.0, 2.0, 32.0, 0.0, 3.0, 0.0) == pytest.approx(
+        of_five + of_two + 2 * of_three, rel=1e-14
+    )
+    assert prefill_pass(costs, 8.0, 2.0, 32.0, 0.0, 0.0, 0.0) == pytest.approx(2 * of_two, rel=1e-14)
+
+
+def test_a_kernel_with_a_least_time_and_several_calls() -> None:
+    # rows of a table: twice at least 5 s, and three times 1 + one second for each of seven loads
+    table = np.array([[2.0, 5.0, 1.0, *(6 * [0.0])], [3.0, 0.0, 1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
+    assert work_time(table, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 2 * 5 + 3 * (1 + 1 + 2 + 3 + 4 + 5 + 6)
+    assert work_time(table, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0) == 10 + 3 * (1 + 10 + 24 + 39 + 56 + 75 + 66)
+    long = np.array([[2.0, 5.0, 7.0, *(6 * [0.0])]])
+    assert work_time(long, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 14

@@ -1,0 +1,206 @@
+"""Mistakes that a cost model is likely to have, made one by one in a copy of the tree: do the tests notice?
+
+    python benchmarks/mutants_by_hand.py            all of them, as a table; exit 1 if one survives
+    python benchmarks/mutants_by_hand.py draft      those with the word in their name
+
+A sampled mutant is a wrong sign or number somewhere; these are wrong ideas. Each must be killed by the tests of the
+cost model alone (``COST`` in ``benchmarks/mutant_tree.py``), whose numbers are worked by hand from the shapes.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from mutant_tree import ROOT, copies
+
+COST, FACTS = "simulator/cost/", "simulator/facts/"
+
+
+class Mutant(NamedTuple):
+    """A mistake: in ``file``, ``new`` stands where ``old`` should, which occurs there once."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+    def text(self) -> str:
+        """The whole file with the mistake."""
+        before = (ROOT / self.file).read_text(encoding="utf-8")
+        if before.count(self.old) != 1:
+            raise SystemExit(f"{self.name}: {self.old!r} occurs {before.count(self.old)} times in {self.file}")
+        return before.replace(self.old, self.new)
+
+
+MUTANTS = (
+    # those that once survived every test
+    Mutant(
+        "KV heads not replicated",
+        FACTS + "layers.py",
+        "max(1, math.ceil(self.kv_heads / ranks))",
+        "self.kv_heads / ranks",
+    ),
+    Mutant(
+        "FP32 state priced as BF16",
+        COST + "delta_net.py",
+        "layer.state_bytes(d.engine.state_dtype)",
+        'layer.state_bytes("bf16")',
+    ),
+    Mutant(
+        "shared expert: bytes left out where fused",
+        COST + "experts.py",
+        "expert_bytes * layer.shared_intermediate / layer.intermediate if fused else 0.0",
+        "0.0",
+    ),
+    Mutant(
+        "shared expert: FLOPs left out where fused",
+        COST + "experts.py",
+        "layer.top_k + (layer.shared_intermediate / layer.intermediate if fused else 0.0)",
+        "layer.top_k",
+    ),
+    Mutant("EP: balanced", COST + "experts.py", 'p["moe.ep_imbalance"] if d.ep > 1 else 1.0', "1.0"),
+    Mutant(
+        "EP: experts as narrow as without",
+        COST + "experts.py",
+        "layer.intermediate / (d.tp / d.ep)",
+        "layer.intermediate / d.tp",
+    ),
+    Mutant(
+        "attention DP: tokens not divided",
+        COST + "attention.py",
+        "cached = layer.cache_bytes(d.kv_format, tp) / dp",
+        "cached = layer.cache_bytes(d.kv_format, tp)",
+    ),
+    Mutant(
+        "attention DP: gather for the experts dropped",
+        COST + "collectives.py",
+        'rates.collective("all-gather to experts", count, {T: message}, d.tp, passes=1),',
+        "",
+    ),
+    Mutant(
+        "draft: no lm_head",
+        COST + "forward.py",
+        "    ops += lm_head.operators(m.vocabulary, w.lm_head, rates)\n    ops += collectives.operators(count, rates)",
+        "    ops += collectives.operators(count, rates)",
+    ),
+    Mutant("draft: projection halved", COST + "forward.py", "count, 2 * m.hidden, width", "count, m.hidden, width"),
+    Mutant("switch: share of a mesh", COST + "rates.py", "(gpus - 1.0) / gpus", "1.0 / gpus"),
+    # and more of their kind
+    Mutant(
+        "shared expert: no gate", COST + "experts.py", "hidden, 2 * width, shared_fmt)", "hidden, width, shared_fmt)"
+    ),
+    Mutant(
+        "shared expert: fused as wide as a routed one",
+        FACTS + "layers.py",
+        "return 3 * hidden * self.shared_intermediate",
+        "return 3 * hidden * self.intermediate",
+    ),
+    Mutant("draft: projection sharded", FACTS + "weights.py", '"draft_fc", "draft_router"', '"draft_router"'),
+    Mutant(
+        "draft: projection on all tokens of all ranks",
+        COST + "forward.py",
+        'formats["draft_fc"], share=1 / deployment.dp)',
+        'formats["draft_fc"])',
+    ),
+    Mutant(
+        "draft: projection in the format of the draft",
+        FACTS + "model.py",
+        '"draft_fc": "bf16"',
+        '"draft_fc": checkpoint.draft_dense',
+    ),
+    Mutant(
+        "draft: experts in the target's format",
+        COST + "forward.py",
+        'formats["draft_experts"], formats["draft_shared_expert"]',
+        "w.routed_experts, w.routed_experts",
+    ),
+    Mutant("draft: no collectives", COST + "forward.py", "ops += collectives.operators(count, rates)", "ops += []"),
+    Mutant("mesh: share of a switch", COST + "rates.py", '== "full_mesh"', '!= "none"'),
+    Mutant("mesh: the whole message over one link", COST + "rates.py", "share = 1.0 / gpus if", "share = 1.0 if"),
+    Mutant(
+        "all-reduce: one pass",
+        COST + "collectives.py",
+        '"all-reduce", 2 * count, {T: message}, d.tp, passes=2',
+        '"all-reduce", 2 * count, {T: message}, d.tp, passes=1',
+    ),
+    Mutant("all-reduce: one per layer", COST + "collectives.py", '"all-reduce", 2 * count', '"all-reduce", count'),
+    Mutant("attention DP: reduced over all GPUs", COST + "collectives.py", "inner, d.attention_tp", "inner, d.tp"),
+    Mutant("attention: no gate in the queries", COST + "attention.py", "(2 if layer.output_gate else 1)", "1"),
+    Mutant(
+        "attention: keys without values",
+        FACTS + "layers.py",
+        "return 2 * self.kv_heads_per_gpu(ranks)",
+        "return self.kv_heads_per_gpu(ranks)",
+    ),
+    Mutant(
+        "attention: new tokens not written to the cache",
+        COST + "attention.py",
+        "{KV: cached, T: cached}",
+        "{KV: cached}",
+    ),
+    Mutant(
+        "GDN: state whole on every GPU", COST + "delta_net.py", "d.engine.state_dtype) / tp", "d.engine.state_dtype)"
+    ),
+    Mutant("GDN: all layers are", FACTS + "model.py", "return self.layers - self.full_layers", "return self.layers"),
+    Mutant(
+        "GDN: beta and decay dropped",
+        COST + "delta_net.py",
+        '        rates.gemm("gdn beta, decay", count, hidden, 2 * heads, "bf16", share=1 / dp),\n',
+        "",
+    ),
+    Mutant(
+        "experts: two matrices",
+        FACTS + "layers.py",
+        "return 3 * hidden * self.intermediate",
+        "return 2 * hidden * self.intermediate",
+    ),
+    Mutant(
+        "experts: all are read",
+        COST + "loads.py",
+        "return -self.experts * math.expm1(independent * miss)",
+        "return float(self.experts)",
+    ),
+    Mutant("experts: block scales not stored", FACTS + "formats.py", '"mxfp4": 0.53125', '"mxfp4": 0.5'),
+    Mutant(
+        "experts: computed in BF16",
+        COST + "experts.py",
+        "flops_rate=rates.flops(fmt,",
+        'flops_rate=rates.flops("bf16",',
+    ),
+    Mutant("router: sharded", COST + "experts.py", "hidden, layer.experts, ", "hidden, layer.experts / tp, "),
+    Mutant(
+        "verification: logits of one token",
+        COST + "loads.py",
+        "Load(batch * q, context * q, batch * q, cached",
+        "Load(batch * q, context * q, batch, cached",
+    ),
+    Mutant(
+        "prefill: all pairs of a prompt",
+        COST + "loads.py",
+        "cached_tokens + 0.5 * prompt_tokens",
+        "cached_tokens + prompt_tokens",
+    ),
+    Mutant("lm_head: whole on every GPU", COST + "lm_head.py", "vocabulary / tp, fmt", "vocabulary, fmt"),
+    Mutant("GEMM: no activations", COST + "rates.py", "per: activations}", "per: 0.0}"),
+)
+
+
+def main() -> int:
+    """Try them and print what became of each."""
+    words = sys.argv[1:]
+    chosen = [mutant for mutant in MUTANTS if all(word.lower() in mutant.name.lower() for word in words)]
+    survivors = 0
+    with copies(1) as (tree,):
+        for mutant in chosen:
+            with tree.changed(mutant.file, mutant.text()):
+                outcome = tree.run(mutant.file, limit=120)
+            survivors += outcome.verdict == "survived"
+            killer = outcome.words.removeprefix("FAILED ").split(" - ")[0] if outcome.verdict == "killed" else ""
+            print(f"{mutant.name:52}  {outcome.verdict:8}  {outcome.seconds:4.0f} s  {killer}", flush=True)
+    print(f"{len(chosen)} mutants, {survivors} survived")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

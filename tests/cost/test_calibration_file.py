@@ -1,0 +1,184 @@
+"""A calibration's content: what it replaces, what it leaves, and when it is the one to use."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from simulator.cost import calibration as module
+from simulator.cost.calibration import (
+    Calibration,
+    default_calibration,
+    digest,
+    length_coordinate,
+    length_of_coordinate,
+    load_calibration,
+    mismatches,
+)
+from simulator.cost.measured import Curve, Scope
+from simulator.cost.parameters import prior_covariance, priors, registry
+from simulator.errors import InputError
+from simulator.facts.deployment import Deployment
+from simulator.facts.reading import load_engine, load_hardware, load_model
+
+
+def fitted(value: float, unit: str) -> dict[str, Any]:
+    return {"value": value, "unit": unit, "stderr": 0.1, "prior": 9.0, "prior_sd": 0.3, "moved_sd": 1.0}
+
+
+def made(name: str = "made", **changes: Any) -> Calibration:
+    content: dict[str, Any] = {
+        "format": 1,
+        "name": name,
+        "scope": {},
+        "parameters": {"moe.prep_us": fitted(20.0, "us"), "routing.correlation": fitted(0.98, "fraction")},
+        "covariance": {
+            "names": ["routing.correlation", "moe.prep_us", "acceptance.length"],
+            "matrix": [[4.0, 1.0, 0.5], [1.0, 9.0, 0.25], [0.5, 0.25, 16.0]],
+        },
+        "noise": {"throughput": 0.02, "tpot": 0.03, "ttft": 0.1},
+    }
+    return Calibration.model_validate(content | changes)
+
+
+def deploy(**changes: Any) -> Deployment:
+    base = {"hardware": load_hardware("mi355x"), "model": load_model("qwen3.5-397b-a17b"), "checkpoint": "mxfp4"}
+    return Deployment.model_validate(base | {"engine": load_engine("sglang"), "tp": 2} | changes)
+
+
+def test_fitted_values_replace_priors_and_nothing_else() -> None:
+    assert made().values() == {**priors(), "moe.prep_us": 20.0, "routing.correlation": 0.98}
+    assert made().on_bounds() == [
+        "routing.correlation is on its upper bound, 0.98 fraction: the data would have it beyond"
+    ]
+    with pytest.raises(InputError, match=r"calibration made: moe\.prep_us: expected a number in"):
+        made(parameters={"moe.prep_us": fitted(61.0, "us")}).values()
+
+
+def test_what_was_fitted_is_as_uncertain_as_fitted_the_rest_as_its_prior() -> None:
+    names, matrix = made().uncertainty()
+    others = [name for name in registry() if name not in ("routing.correlation", "moe.prep_us")]
+    assert names == ["routing.correlation", "moe.prep_us", "acceptance.length", *others]
+    assert matrix[:3, :3].tolist() == [[4.0, 1.0, 0.5], [1.0, 9.0, 0.25], [0.5, 0.25, 16.0]]
+    np.testing.assert_array_equal(matrix[3:, 3:], prior_covariance(others))
+    assert not matrix[:3, 3:].any()
+    assert not matrix[3:, :3].any()
+    names, matrix = made(covariance={}).uncertainty()
+    np.testing.assert_array_equal(matrix, prior_covariance(names))
+
+
+@pytest.mark.parametrize(
+    "covariance",
+    [
+        {"names": ["moe.prep_us"], "matrix": []},
+        {"names": ["moe.prep_us"], "matrix": [[1.0], [1.0]]},
+        {"names": ["moe.prep_us", "gdn.latency_us"], "matrix": [[1.0, 0.0], [1.0]]},
+    ],
+)
+def test_a_covariance_is_square(covariance: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"covariance\.matrix: expected . x . for . names"):
+        made(covariance=covariance)
+
+
+def test_coordinate_of_an_acceptance_length_by_hand() -> None:
+    """Three drafts: 1.75 tokens are a quarter of the way from 1 to 4, of which the logit is -log 3."""
+    assert length_coordinate(1.75, 3) == pytest.approx(-math.log(3))
+    assert length_of_coordinate(-math.log(3), 3) == pytest.approx(1.75)
+    assert length_coordinate(2.0, 2) == 0.0
+    edge = math.log(1e-6 / (1 - 1e-6))
+    assert (length_coordinate(1.0, 3), length_coordinate(4.0, 3)) == pytest.approx((edge, -edge))
+    assert length_coordinate(0.5, 3) == length_coordinate(1.0, 3)
+    assert length_coordinate(4.5, 3) == length_coordinate(4.0, 3)
+
+
+def test_the_hash_is_of_everything_but_itself() -> None:
+    content = {"name": "made", "format": 1}
+    assert digest(content) == digest({"format": 1, "name": "made", "hash": "x"})
+    assert digest(content) != digest({"format": 1, "name": "other"})
+
+
+def test_a_file_is_read_again_when_written_again_and_refused_when_edited(tmp_path: Path) -> None:
+    content = made(covariance={}).model_dump()
+    file = tmp_path / "made.yaml"
+
+    def write(**changes: Any) -> None:
+        new = content | changes
+        file.write_text(yaml.safe_dump(new | {"hash": digest(yaml.safe_load(yaml.safe_dump(new)))}))
+
+    write()
+    assert load_calibration(str(file)).values()["moe.prep_us"] == 20.0
+    write(parameters={"moe.prep_us": fitted(21.5, "us")})
+    assert load_calibration(str(file)).values()["moe.prep_us"] == 21.5
+    file.write_text(file.read_text().replace("21.5", "22.5"))
+    with pytest.raises(InputError, match="the content does not match its hash"):
+        load_calibration(str(file))
+
+
+def test_where_a_deployment_leaves_the_scope() -> None:
+    scope = {"hardware": ["h100"], "model": [], "engine": ["sglang", "vllm"], "precision": ["fp8", "bf16"]}
+    assert mismatches(made(scope=scope), deploy()) == [
+        "hardware mi355x (fitted to h100)",
+        "precision fp4 (fitted to fp8, bf16)",
+    ]
+    assert mismatches(made(scope={"model": ["other"], "engine": ["atom"]}), deploy()) == [
+        "model qwen3.5-397b-a17b (fitted to other)",
+        "engine sglang (fitted to atom)",
+    ]
+    assert mismatches(made(), deploy()) == []
+
+
+@pytest.mark.parametrize(
+    ("isl", "chosen"), [(900.0, "short"), (2800.0, "short"), (3000.0, "long"), (16000.0, "long"), (None, "short")]
+)
+def test_the_nearest_input_length_goes_first_then_the_smaller_error(
+    isl: float | None, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their ratio: the middle of 1024 and 8192 is 2896."""
+    data = [{"file": "", "sha256": "", "rows": []}]
+
+    def of(name: str, lengths: list[int], error: float | None, **changes: Any) -> Calibration:
+        errors = {} if error is None else {"leave_one_concurrency_out": {"tpot": error}}
+        return made(name, scope={"isl": lengths} | changes, data=data, errors=errors)
+
+    shipped = {
+        c.name: c
+        for c in (
+            of("long", [8192], 0.02),
+            of("worse", [1024], 0.03),
+            of("unknown", [1024], None),
+            of("short", [1024], 0.01),
+            of("elsewhere", [1024, 8192], 0.001, hardware=["h100"]),
+            made("priors"),
+        )
+    }
+    monkeypatch.setattr(module, "names", lambda kind: list(shipped))
+    monkeypatch.setattr(module, "load_calibration", shipped.__getitem__)
+    assert default_calibration(deploy(), isl).name == chosen
+
+
+def test_without_a_match_the_priors(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = made("other", scope={"hardware": ["h100"]}, data=[{"file": "", "sha256": "", "rows": []}])
+    shipped = {"other": other, "bare": made("bare"), module.PRIORS: made("priors")}
+    monkeypatch.setattr(module, "names", lambda kind: list(shipped))
+    monkeypatch.setattr(module, "load_calibration", shipped.__getitem__)
+    assert default_calibration(deploy()).name == "priors"
+
+
+def test_curves_that_lists_allow() -> None:
+    lists = {"hardware": ["h100"], "model": ["m"], "engine": ["e"], "checkpoint": ["c"], "isl": [1024, 8192]}
+    scope = Scope(tp=[2, 4], concurrency=[4, 8], spec=["off", "mtp"], **lists)
+    found = scope.measured
+    assert len(found) == 2 * 2 * 2
+    assert {(c.tp, c.isl, c.spec_tokens) for c in found} == {
+        (t, i, k) for t in (2, 4) for i in (1024, 8192) for k in (0, 3)
+    }
+    assert all(c.concurrency == [4, 8] and (c.kv_dtype, c.osl, c.ep, c.dp) == ("fp8", 1024, 1, 1) for c in found)
+    for missing in ("tp", "isl", "concurrency"):
+        assert scope.model_copy(update={missing: []}).measured == []
+    one: Curve = found[0]
+    assert scope.model_copy(update={"curves": [one]}).measured == [one]
