@@ -57,7 +57,7 @@ _FACTORS = {unit: factor for units in DIMENSIONS.values() for unit, factor in un
 
 
 def _plain(x: float) -> str:
-    return f"{x:,.12g}" if 1e-4 <= abs(x) < 1e12 or x == 0 else f"{x:g}"
+    return f"{x:,.6g}" if 1e-4 <= abs(x) < 1e6 or x == 0 else f"{x:,.0f}" if 1e6 <= abs(x) < 1e12 else f"{x:g}"
 
 
 def implausible(spec: BaseModel, raw: Any) -> list[tuple[tuple[Any, ...], str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -125,6 +126,23 @@ def validate(spec: type[S], raw: dict[str, Any], label: str) -> S:
         faults = [] if current().implausible else implausible(found, raw)
         if not faults:
             return found
+    raise_faults(raw, faults, label)
+    raise AssertionError("pydantic refused without saying why")
+
+
+def raise_faults(raw: dict[str, Any], faults: Sequence[tuple[tuple[Any, ...], str]], label: str) -> None:
+    """Refuse a file for its faults, if there are any.
+
+    Args:
+        raw: as :func:`read_mapping` returned it, for the lines.
+        faults: key path and sentence of each.
+        label: what to call the file.
+
+    Raises:
+        InputError: with the line of each.
+    """
+    if not faults:
+        return
     lines = [_fault_line(raw, path, text) for path, text in faults]
     more = [f"  ... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     raise InputError("\n".join([f"{label}:", *lines[:SHOWN], *more]))

@@ -38,6 +38,9 @@ class Lined(dict[Any, Any]):
         self.lines: dict[Any, int] = {}
 
 
+yaml.SafeDumper.add_representer(Lined, yaml.SafeDumper.represent_dict)
+
+
 def line_of(raw: Any, path: Sequence[Any]) -> int | None:
     """The line of a key, or of the nearest key above it; None: not read from a file.
 
@@ -140,7 +143,7 @@ class _Reader:
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._end()
             elif isinstance(event, yaml.AliasEvent):
-                self._note(event, f"*{shortened(event.anchor)} repeats another part; write it out")
+                self._note(event, f"*{shortened(str(event.anchor))} repeats another part; write it out")
                 self._add(None)
             elif isinstance(event, yaml.DocumentStartEvent):
                 self._documents += 1

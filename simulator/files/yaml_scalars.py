@@ -20,7 +20,8 @@ WORDS: dict[str, bool | None] = {
 }
 _NUMERIC = frozenset("0123456789+-.")
 _WHOLE = re.compile(r"[-+]?[0-9]+", re.ASCII)
-_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+"""A number, whole or not, with or without a power of ten."""
 _OTHER_BASE = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|0[0-9_]*[0-9])", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
@@ -47,7 +48,7 @@ def scalar(text: str) -> str | float | int | bool | None:
         return int(text)
     if _NOT_FINITE.fullmatch(text):
         raise ValueError(f"expected a finite number, found {text}")
-    if _DECIMAL.fullmatch(text):
+    if DECIMAL.fullmatch(text):
         value = float(text)
         if not math.isfinite(value):
             raise ValueError(f"expected a finite number, found {shortened(text)}, which is too large for one")
