@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import check_seed
 from simulator.errors import InputError
 from simulator.prediction.predict import check_concurrencies, versions
 from simulator.prediction.several import split_meta
@@ -105,6 +106,7 @@ def what_if_sweep(
     left_out = [replica_name(s.deployment.tp, s.speculation.tokens) for s in scenarios if s not in kept]
     scenarios = kept
     check_method(method)
+    check_seed(seed)
     check_concurrencies(concurrencies)
     check_rates(rates)
     lengths = [[from_rate(a, s.speculation.tokens).acceptance_length for a in rates] for s in scenarios]
