@@ -43,7 +43,11 @@ def parse_number(text: str) -> float:
         >>> parse_number("1.5e3")
         1500.0
     """
-    if _DECIMAL.fullmatch(text) is None or not math.isfinite(value := float(text)):
+    if _DECIMAL.fullmatch(text) is None:
+        finite = "finite " if text.strip().lower().lstrip("+-") in ("nan", "inf", "infinity") else ""
+        raise ValueError(f"expected a {finite}number")
+    value = float(text)
+    if not math.isfinite(value):
         raise ValueError("expected a finite number")
     return value
 
