@@ -6,10 +6,9 @@ Every number inside the package is in SI base units (byte, second, FLOP, watt) u
 
 from __future__ import annotations
 
-import math
 import re
 
-from simulator.errors import InputError
+from simulator.errors import InputError, brief
 
 KILO, MEGA, GIGA, TERA, PETA = 1e3, 1e6, 1e9, 1e12, 1e15
 
@@ -62,6 +61,10 @@ SECONDS: dict[str, float] = {
 """Seconds of each unit."""
 
 
+LONGEST_DURATION = 1e9
+"""Seconds: 32 years."""
+
+
 _PATTERN = re.compile(r"\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*([a-zµ]*)\s*", re.IGNORECASE)
 
 
@@ -78,18 +81,19 @@ def parse_duration(option: str, text: str) -> float:
     example = "expected a duration such as 2s, 25ms or 1h"
     match = _PATTERN.fullmatch(text)
     if match is None:
-        raise InputError(f"{option}: {example}, found {text!r}")
+        raise InputError(f"{option}: {example}, found {brief(text)}")
     number, unit = match[1], match[2].lower().replace("µ", "u")
     if not unit:
-        raise InputError(f"{option}: {example}, found {text!r} without a unit")
+        raise InputError(f"{option}: {example}, found {brief(text)} without a unit")
     if unit not in SECONDS:
-        raise InputError(f"{option}: unknown unit {match[2]!r} in {text!r}; known: {', '.join(SECONDS)}")
+        raise InputError(f"{option}: unknown unit {brief(match[2])} in {brief(text)}; known: {', '.join(SECONDS)}")
     try:
         value = float(number) * SECONDS[unit]
     except ValueError:
-        raise InputError(f"{option}: {example}, found {text!r}") from None
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{option}: expected more than zero, found {text!r}")
+        raise InputError(f"{option}: {example}, found {brief(text)}") from None
+    if not 0 < value <= LONGEST_DURATION:
+        most = duration_text(LONGEST_DURATION)
+        raise InputError(f"{option}: expected more than zero and at most {most}, found {brief(text)}")
     return value
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def no_bug_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that no command expects fails the test; the sentence that users get has tests of its own."""
+
+    def raise_it(fault: Exception, arguments: Sequence[str]) -> int:
+        raise fault
+
+    monkeypatch.setattr("simulator.cli._admit", raise_it)
 
 
 @pytest.fixture

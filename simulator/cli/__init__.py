@@ -89,10 +89,7 @@ def main() -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit status: 0 done, 2 bad input, 130 interrupted.
-
-    A fault of the program itself is not caught: Python prints its traceback and the status is 1.
-    """
+    """Run one command line and return its exit status: 0 done, 1 our fault, 2 bad input, 130 interrupted."""
     try:
         with group.make_context("mtpsim", list(arguments)) as context:
             group.invoke(context)
@@ -113,7 +110,17 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         _silence_stdout()
+    except Exception as fault:
+        return _admit(fault, arguments)
     return 0
+
+
+def _admit(fault: Exception, arguments: Sequence[str]) -> int:
+    from simulator.cli.unexpected import unexpected
+
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(unexpected(fault, arguments), err=True)
+    return 1
 
 
 def _refuse(message: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.concurrency import check_each, clients_of, concurrency_option
+from simulator.cli.numbers import REAL
 from simulator.cli.options import Inputs, output_options, scenario_options, sweep_option
 from simulator.cli.output import check_outputs, emit
 from simulator.errors import InputError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 @concurrency_option("32", stated=True)
 @sweep_option
 @click.option("--phase", metavar="decode|prefill|both", default="decode", show_default=True, help="What to explain.")
-@click.option("--batch", metavar="N", type=float, help="Running requests; default: their mean at this concurrency.")
-@click.option("--prompts", metavar="N", type=float, help="Prompts in the prefill pass; default: 1.")
+@click.option("--batch", metavar="N", type=REAL, help="Running requests; default: their mean at this concurrency.")
+@click.option("--prompts", metavar="N", type=REAL, help="Prompts in the prefill pass; default: 1.")
 @click.option("--queue-over-memory", is_flag=True, help="Let requests queue whose caches do not fit.")
 @output_options
 def explain(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.errors import InputError
+from simulator.bounds import number, parse_number
+from simulator.errors import InputError, brief
 from simulator.traffic.sweeps import parse_ints, split_list
 
 __all__ = ["parse_floats", "parse_ints"]
@@ -21,7 +22,8 @@ def parse_floats(option: str, text: str) -> list[float]:
     out = []
     for part in split_list(option, text):
         try:
-            out.append(float(part))
+            found = parse_number(part)
         except ValueError:
-            raise InputError(f"{option}: expected numbers separated by commas, found {part!r}") from None
+            raise InputError(f"{option}: expected numbers separated by commas, found {brief(part)}") from None
+        out.append(number(option, found))
     return out

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.lists import parse_floats, parse_ints
+from simulator.cli.numbers import INT, REAL
 from simulator.errors import InputError
 from simulator.files.limits import within
 from simulator.traffic.sweeps import Grid, parse_grid
@@ -155,15 +156,15 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--checkpoint", metavar="NAME", help="One checkpoint of the model, instead of a precision."),
         click.option("--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Serving engine."),
         click.option("--tp", metavar="N,..", default=tp, callback=ints, show_default=True, help="GPUs of a replica."),
-        click.option("--ep", metavar="N", type=int, default=1, show_default=True, help="Expert-parallel ranks in it."),
-        click.option("--dp", metavar="N", type=int, default=1, show_default=True, help="Attention DP ranks in it."),
-        click.option("--isl", metavar="TOKENS", type=int, default=1024, show_default=True, help="Input length."),
-        click.option("--osl", metavar="TOKENS", type=int, default=1024, show_default=True, help="Output length."),
+        click.option("--ep", metavar="N", type=INT, default=1, show_default=True, help="Expert-parallel ranks in it."),
+        click.option("--dp", metavar="N", type=INT, default=1, show_default=True, help="Attention DP ranks in it."),
+        click.option("--isl", metavar="TOKENS", type=INT, default=1024, show_default=True, help="Input length."),
+        click.option("--osl", metavar="TOKENS", type=INT, default=1024, show_default=True, help="Output length."),
         click.option(
             "--mtp", metavar="K,..", default=mtp, callback=ints, show_default=True, help="Draft depth; 0 off."
         ),
-        click.option("--acceptance-length", metavar="X", type=float, help="Mean tokens per round, 1 to K+1."),
-        click.option("--acceptance-rate", metavar="A", type=float, help="One probability for all positions."),
+        click.option("--acceptance-length", metavar="X", type=REAL, help="Mean tokens per round, 1 to K+1."),
+        click.option("--acceptance-rate", metavar="A", type=REAL, help="One probability for all positions."),
         click.option("--acceptance", metavar="A1,..", callback=floats, help="Conditional probability per position."),
         click.option("--acceptance-profile", metavar="NAME|FILE", help="Acceptance on other text: a table of lengths."),
         click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors."),
@@ -171,12 +172,12 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--kv-dtype", metavar="FORMAT", help="KV cache: bf16 or fp8; default: the engine's."),
         click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one."),
         click.option(
-            "--requests-per-client", metavar="N", type=int, default=10, show_default=True, help="Sent by each."
+            "--requests-per-client", metavar="N", type=INT, default=10, show_default=True, help="Sent by each."
         ),
         click.option(
             "--range-ratio",
             metavar="R",
-            type=float,
+            type=REAL,
             default=0.8,
             show_default=True,
             help="Lengths are R x L to L, uniform; 1: fixed.",
@@ -214,7 +215,7 @@ def run_options(command: Command) -> Command:
                 show_default=True,
                 help="Discrete events, or a formula.",
             ),
-            click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts."),
+            click.option("--seed", metavar="N", type=INT, default=0, show_default=True, help="Lengths and drafts."),
         ],
         command,
     )
@@ -225,7 +226,7 @@ def kv_bandwidth_option(command: Command) -> Command:
     option = click.option(
         "--kv-bandwidth",
         metavar="GB/s",
-        type=float,
+        type=REAL,
         default=50.0,
         show_default=True,
         help="Per GPU between pools, one way: one 400 Gb/s port.",
@@ -238,12 +239,12 @@ def pool_options(command: Command) -> Command:
     return _apply(
         [
             click.option(
-                "--prefill-tp", metavar="N", type=int, help="TP of a pool that only prefills; the others then decode."
+                "--prefill-tp", metavar="N", type=INT, help="TP of a pool that only prefills; the others then decode."
             ),
             click.option(
                 "--prefill-replicas",
                 metavar="N",
-                type=int,
+                type=INT,
                 default=1,
                 show_default=True,
                 help="Replicas of that pool.",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from simulator.cli.lists import parse_ints
+from simulator.cli.numbers import INT, REAL
 from simulator.cli.options import Inputs, given, kv_bandwidth_option, scenario_options
 from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.progress import reporting
@@ -17,22 +18,22 @@ from simulator.traffic.promises import Promise
 
 
 @click.command(cls=PromiseCommand)
-@click.option("--rate", metavar="X", type=float, help="Requests per second: find the least GPUs.")
-@click.option("--gpus", metavar="N", type=int, help="GPUs: find the highest rate.")
-@click.option("--cv", metavar="X", type=float, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
+@click.option("--rate", metavar="X", type=REAL, help="Requests per second: find the least GPUs.")
+@click.option("--gpus", metavar="N", type=INT, help="GPUs: find the highest rate.")
+@click.option("--cv", metavar="X", type=REAL, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
 @length_options
 @scenario_options(tp="1,2,4,8", mtp="0,1,2,3")
 @click.option("--ep-choices", metavar="N,..", default="1", show_default=True, help="Expert-parallel ranks to try.")
-@click.option("--max-running", metavar="N", type=int, help="Greatest concurrency limit.  [default: what fits]")
-@click.option("--spare", metavar="N", type=int, default=0, show_default=True, help="Replicas that stand by; 1 is N+1.")
+@click.option("--max-running", metavar="N", type=INT, help="Greatest concurrency limit.  [default: what fits]")
+@click.option("--spare", metavar="N", type=INT, default=0, show_default=True, help="Replicas that stand by; 1 is N+1.")
 @click.option("--pools", is_flag=True, help="Let disaggregated prefill and decode pools compete.")
 @kv_bandwidth_option
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of everything drawn.")
+@click.option("--seed", metavar="N", type=INT, default=0, show_default=True, help="Of everything drawn.")
 @click.option(
     "--confidence",
     metavar="PERCENT",
-    type=float,
+    type=REAL,
     default=95.0,
     show_default=True,
     help="With which all promises shall hold in spite of what the calibration leaves uncertain.",

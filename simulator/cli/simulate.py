@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from simulator.cli.numbers import INT, REAL
 from simulator.cli.options import Inputs, pool_options, scenario_options
 from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.promise_options import PromiseCommand
@@ -14,19 +15,19 @@ from simulator.traffic.promises import Promise
 
 
 @click.command(cls=PromiseCommand)
-@click.option("--rate", metavar="X", type=float, help="Requests per second of the whole fleet.")
-@click.option("--cv", metavar="X", type=float, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
+@click.option("--rate", metavar="X", type=REAL, help="Requests per second of the whole fleet.")
+@click.option("--cv", metavar="X", type=REAL, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
 @click.option("--profile", metavar="FILE", help="CSV start_s,requests_per_s: the rate over the day.")
 @click.option("--trace", metavar="FILE", help="CSV arrival_s,input_tokens,output_tokens; or Mooncake JSONL.")
 @click.option("--duration", metavar="T", callback=seconds, help="Such as 10min.  [default: 1h, a profile's day]")
-@click.option("--replicas", metavar="N", type=int, default=1, show_default=True, help="Equal replicas.")
-@click.option("--max-running", metavar="N", type=int, help="Requests a replica runs.  [default: what fits in memory]")
-@click.option("--queue-limit", metavar="N", type=int, help="Requests that may wait at a replica.  [default: any]")
+@click.option("--replicas", metavar="N", type=INT, default=1, show_default=True, help="Equal replicas.")
+@click.option("--max-running", metavar="N", type=INT, help="Requests a replica runs.  [default: what fits in memory]")
+@click.option("--queue-limit", metavar="N", type=INT, help="Requests that may wait at a replica.  [default: any]")
 @pool_options
 @length_options
 @scenario_options()
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True, help="neocloud, rental too.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Arrivals, lengths and drafts.")
+@click.option("--seed", metavar="N", type=INT, default=0, show_default=True, help="Arrivals, lengths and drafts.")
 @click.option("--requests", metavar="FILE.csv", help="Write one row per request.")
 @click.option("--plot", metavar="FILE.png|svg|pdf", help="Draw a picture too.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"], case_sensitive=False), default="table")

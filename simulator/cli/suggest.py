@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from simulator.cli.numbers import INT
 from simulator.cli.options import Inputs, scenario_options
 from simulator.cli.output import check_outputs, emit
 from simulator.cli.progress import reporting
@@ -11,7 +12,7 @@ from simulator.cli.progress import reporting
 
 @click.command()
 @scenario_options(mtp="3")
-@click.option("--concurrency", metavar="N", type=int, default=64, show_default=True, help="Clients of the target.")
+@click.option("--concurrency", metavar="N", type=INT, default=64, show_default=True, help="Clients of the target.")
 @click.option(
     "--metric",
     type=click.Choice(["total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms"]),
@@ -19,7 +20,7 @@ from simulator.cli.progress import reporting
     show_default=True,
     help="What should become narrower.",
 )
-@click.option("--top", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True, help="Rows to show.")
+@click.option("--top", metavar="N", type=INT, default=8, show_default=True, help="Rows to show.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--output", metavar="FILE", help="Write there instead of the terminal.")
 def suggest(inputs: Inputs, concurrency: int, metric: str, top: int, form: str, output: str | None) -> None:

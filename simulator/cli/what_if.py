@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.concurrency import concurrency_option, fitting
+from simulator.cli.numbers import INT
 from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
 from simulator.cli.output import check_outputs, emit
 from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, refuse_lengths, values_or_range
@@ -169,9 +170,9 @@ def workload(
 
 @what_if.command()
 @scenario_options(mtp="3")
-@click.option("--concurrency", metavar="N", type=int, default=32, show_default=True, help="Clients.")
-@click.option("--samples", metavar="N", type=int, default=256, show_default=True, help="Base samples, a power of two.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of the sampling.")
+@click.option("--concurrency", metavar="N", type=INT, default=32, show_default=True, help="Clients.")
+@click.option("--samples", metavar="N", type=INT, default=256, show_default=True, help="Base samples, a power of two.")
+@click.option("--seed", metavar="N", type=INT, default=0, show_default=True, help="Of the sampling.")
 @output_options
 def sensitivity(
     inputs: Inputs, concurrency: int, samples: int, seed: int, form: str, output: str | None, plot: str | None
@@ -194,7 +195,7 @@ def sensitivity(
 @click.option("--concurrency", metavar="N,..|LOW..HIGH:N", default="4..256", show_default=True, help="Clients.")
 @click.option("--rates", metavar="A,..|LOW..HIGH[:N]", default="0..1:11", show_default=True, help="Acceptance rates.")
 @click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Lengths and drafts.")
+@click.option("--seed", metavar="N", type=INT, default=0, show_default=True, help="Lengths and drafts.")
 @click.option("--cost-basis", metavar="NAME", default="hyperscaler", show_default=True)
 @backend_options
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)

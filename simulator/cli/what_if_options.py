@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.lists import parse_floats
+from simulator.cli.numbers import INT
 from simulator.errors import InputError
 from simulator.files.limits import within
 
@@ -30,7 +31,7 @@ def backend_options(command: Command) -> Command:
             help="Of discrete events: local processes, a Dask cluster, or this process.",
         ),
         click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://127.0.0.1:8786."),
-        click.option("--jobs", metavar="N", type=int, default=-1, show_default=True, help="Processes; -1: all cores."),
+        click.option("--jobs", metavar="N", type=INT, default=-1, show_default=True, help="Processes; -1: all cores."),
         click.option(
             "--results", metavar="FILE", help="Keep finished runs here; an interrupted sweep resumes from it."
         ),

@@ -12,18 +12,26 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from simulator.cost.covariance import Fault, covariance_faults
 from simulator.cost.measured import Scope
 from simulator.cost.parameters import on_bounds, prior_covariance, registry, with_values
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
-from simulator.facts.quantities import Spec
-from simulator.facts.reading import is_path, names, read_mapping, validate
+from simulator.facts.plausible import Plausible
+from simulator.facts.quantities import Finite, Spec, Whole
+from simulator.facts.reading import is_path, names, raise_faults, read_mapping, validate
+from simulator.files.limits import current
+from simulator.files.paths import user_path
+
+Spread = Annotated[Finite, Plausible(1e-4, 100)]
+"""A standard deviation of logarithms, or of a length in tokens."""
+NoiseOfLogs = Annotated[Finite, Plausible(1e-4, 10)]
 
 ACCEPTANCE = "acceptance.length"
 PRIORS = "kernel-priors"
@@ -33,20 +41,20 @@ class FittedValue(Spec):
     """One fitted parameter. ``stderr`` and ``moved_sd`` are in the coordinate of the prior (log for log-scaled
     ones)."""
 
-    value: float
+    value: Finite
     unit: str
-    stderr: float = Field(ge=0)
-    prior: float
-    prior_sd: float = Field(gt=0)
-    moved_sd: float
+    stderr: Spread = Field(ge=0)
+    prior: Finite
+    prior_sd: Spread = Field(gt=0)
+    moved_sd: Annotated[Finite, Plausible(-100, 100)]
 
 
 class FittedAcceptance(Spec):
     """Acceptance length fitted where the data did not state it."""
 
-    length: float = Field(ge=1)
-    spec_tokens: int = Field(gt=0)
-    stderr: float = Field(ge=0, description="of the acceptance length, tokens per round")
+    length: Annotated[Finite, Plausible(1, 65)] = Field(ge=1)
+    spec_tokens: Annotated[Whole, Plausible(1, 64)] = Field(gt=0)
+    stderr: Spread = Field(ge=0, description="of the acceptance length, tokens per round")
 
 
 class DataSource(Spec):
@@ -55,23 +63,23 @@ class DataSource(Spec):
     file: str
     sha256: str
     select: str = ""
-    rows: list[int]
+    rows: list[Annotated[Whole, Field(gt=0)]]
 
 
 class Covariance(Spec):
     """Posterior covariance in internal coordinates."""
 
     names: list[str] = Field(default_factory=list)
-    matrix: list[list[float]] = Field(default_factory=list)
+    matrix: list[list[Finite]] = Field(default_factory=list)
 
 
 class Noise(Spec):
     """Standard deviation of log(measured / predicted) that the parameters do not explain: model error and run to
     run."""
 
-    throughput: float = Field(gt=0)
-    tpot: float = Field(gt=0)
-    ttft: float = Field(gt=0)
+    throughput: NoiseOfLogs = Field(gt=0)
+    tpot: NoiseOfLogs = Field(gt=0)
+    ttft: NoiseOfLogs = Field(gt=0)
 
 
 class Calibration(Spec):
@@ -87,7 +95,9 @@ class Calibration(Spec):
     noise: Noise
     noise_source: str = ""
     data: list[DataSource] = Field(default_factory=list)
-    errors: dict[str, Any] = Field(default_factory=dict, description="MAPE in sample and held out, as fractions")
+    errors: dict[str, Whole | dict[str, Finite]] = Field(
+        default_factory=dict, description="MAPE in sample and held out, as fractions"
+    )
     identifiability: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
     hash: str = ""
@@ -106,6 +116,30 @@ class Calibration(Spec):
             InputError: an unknown parameter or a value outside its bounds.
         """
         return with_values({n: p.value for n, p in self.parameters.items()}, f"calibration {self.name}")
+
+    def contradictions(self) -> list[Fault]:
+        """What contradicts the table of parameters or itself, by where it stands."""
+        faults: list[Fault] = []
+        for name, fitted in self.parameters.items():
+            known = registry().get(name)
+            if known is None:
+                faults.append((("parameters", name), "no such parameter; mtpsim profiles parameters lists them"))
+                continue
+            for key in ("value", "prior"):
+                value = getattr(fitted, key)
+                if not known.low <= value <= known.high:
+                    text = f"expected a number in [{known.low:g}, {known.high:g}] {known.unit}, found {value:g}"
+                    faults.append((("parameters", name, key), text))
+            if fitted.unit != known.unit:
+                faults.append((("parameters", name, "unit"), f"expected {known.unit}, found {fitted.unit!r}"))
+        length = self.acceptance
+        if length is not None and length.length > length.spec_tokens + 1:
+            text = f"expected at most {length.spec_tokens + 1} at {length.spec_tokens} drafts, found {length.length:g}"
+            faults.append((("acceptance", "length"), text))
+        own = [*self.parameters, *([] if length is None else [ACCEPTANCE])]
+        stderr = {name: fitted.stderr for name, fitted in self.parameters.items()}
+        wrong = covariance_faults(self.covariance.names, self.covariance.matrix, own, stderr)
+        return faults + [(("covariance", *path), text) for path, text in wrong]
 
     def on_bounds(self) -> list[str]:
         """A sentence on every fitted parameter that is on a bound."""
@@ -147,13 +181,13 @@ def load_calibration(name: str) -> Calibration:
     Raises:
         InputError: unknown name, a malformed file, or a file that was changed after it was written.
     """
-    path = Path(name).expanduser()
+    path = user_path("calibration", name) if is_path(name) else Path(name)
     found = path.stat() if is_path(name) and path.is_file() else None
-    return _load(name, found and (found.st_ino, found.st_mtime_ns, found.st_size))
+    return _load(name, found and (found.st_ino, found.st_mtime_ns, found.st_size), current().implausible)
 
 
 @functools.cache
-def _load(name: str, stamp: tuple[int, int, int] | None) -> Calibration:
+def _load(name: str, stamp: tuple[int, int, int] | None, implausible: bool) -> Calibration:
     raw = read_mapping("calibration", name)
     label = f"calibration {name}"
     calibration = validate(Calibration, raw, label)
@@ -162,6 +196,8 @@ def _load(name: str, stamp: tuple[int, int, int] | None) -> Calibration:
             f"{label}: hash: the content does not match its hash, so the file was changed after it was fitted; "
             f"found {calibration.hash[:12] or 'none'}..., expected {digest(raw)[:12]}... Run mtpsim calibrate again"
         )
+    if is_path(name):
+        raise_faults(raw, calibration.contradictions(), label)
     calibration.values()
     return calibration
 
@@ -197,6 +233,7 @@ def default_calibration(deployment: Deployment, isl: float | None = None) -> Cal
         if calibration.data and not mismatches(calibration, deployment):
             fitted = calibration.scope.isl
             away = 0.0 if isl is None else min((abs(math.log(isl / n)) for n in fitted), default=math.inf)
-            held_out = calibration.errors.get("leave_one_concurrency_out", {}).get("tpot", math.inf)
+            errors = calibration.errors.get("leave_one_concurrency_out")
+            held_out = errors.get("tpot", math.inf) if isinstance(errors, dict) else math.inf
             matching.append((away, held_out, name))
     return load_calibration(min(matching)[-1] if matching else PRIORS)

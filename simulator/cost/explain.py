@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from simulator.bounds import number
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost, account, host_cost
 from simulator.cost.forward import draft_operators, target_operators
@@ -122,5 +123,5 @@ def _operators(
 
 def _check(**sizes: float) -> None:
     for name, value in sizes.items():
-        if not (math.isfinite(value) and value > 0.0):
+        if number(name, value, "a finite number above 0") <= 0.0:
             raise InputError(f"{name}: expected a finite number above 0, found {value}")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from typing import Annotated
 
 from pydantic import Field
 
-from simulator.facts.quantities import Spec
+from simulator.facts.plausible import Plausible
+from simulator.facts.quantities import Spec, Whole
+
+Ranks = Annotated[Whole, Plausible(1, 10_000)]
+Tokens = Annotated[Whole, Plausible(1, 10_000_000)]
+Counted = Annotated[Whole, Field(gt=0)]
 
 
 class Curve(Spec):
@@ -17,13 +23,13 @@ class Curve(Spec):
     engine: str
     checkpoint: str
     kv_dtype: str
-    tp: int = Field(gt=0)
-    ep: int = Field(gt=0)
-    dp: int = Field(gt=0)
-    isl: int = Field(gt=0)
-    osl: int = Field(gt=0)
-    spec_tokens: int = Field(ge=0)
-    concurrency: list[int] = Field(min_length=1)
+    tp: Ranks = Field(gt=0)
+    ep: Ranks = Field(gt=0)
+    dp: Ranks = Field(gt=0)
+    isl: Tokens = Field(gt=0)
+    osl: Tokens = Field(gt=0)
+    spec_tokens: Annotated[Whole, Plausible(1, 64)] = Field(ge=0)
+    concurrency: Annotated[list[Counted], Plausible(1, 1_000_000)] = Field(min_length=1)
 
 
 class Scope(Spec):
@@ -34,9 +40,9 @@ class Scope(Spec):
     engine: list[str] = Field(default_factory=list)
     precision: list[str] = Field(default_factory=list)
     checkpoint: list[str] = Field(default_factory=list)
-    tp: list[int] = Field(default_factory=list)
-    isl: list[int] = Field(default_factory=list)
-    concurrency: list[int] = Field(default_factory=list)
+    tp: Annotated[list[Counted], Plausible(1, 10_000)] = Field(default_factory=list)
+    isl: Annotated[list[Counted], Plausible(1, 10_000_000)] = Field(default_factory=list)
+    concurrency: Annotated[list[Counted], Plausible(1, 1_000_000)] = Field(default_factory=list)
     spec: list[str] = Field(default_factory=list)
     curves: list[Curve] = Field(default_factory=list, description="what was measured")
     images: list[str] = Field(default_factory=list, description="of the engine, as the runs state them")

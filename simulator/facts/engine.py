@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from simulator.facts.formats import Format
-from simulator.facts.quantities import Bytes, Fraction, Spec
+from simulator.facts.plausible import Plausible
+from simulator.facts.quantities import Bytes, Fraction, Spec, Whole
+
+ChunkTokens = Annotated[Whole, Plausible(16, 10_000_000)]
+PollSteps = Annotated[Whole, Plausible(1, 10_000)]
+Transfers = Annotated[Whole, Plausible(1, 100)]
 
 
 class Round(Spec):
@@ -19,9 +24,9 @@ class Round(Spec):
 
     single_draft_passes: Literal["k", "k-1"] = Field(description="serial draft passes of one token per request")
     draft_extend: bool = Field(description="one draft pass over all k+1 verified tokens of each request")
-    state_reads: int = Field(ge=0, description="recurrent-state reads per request and round")
+    state_reads: Transfers = Field(ge=0, description="recurrent-state reads per request and round")
     state_writes: Literal["k+1", "k+2"] = Field(description="recurrent-state writes per request and round")
-    state_moves: int = Field(ge=0, description="further state transfers per request and round (copy back)")
+    state_moves: Transfers = Field(ge=0, description="further state transfers per request and round (copy back)")
     state_slots: Literal["k+1", "k+2"] = Field(description="state copies kept per running request")
     source: str
 
@@ -50,8 +55,8 @@ def _at(count: str, k: int) -> int:
 class Recipe(Spec):
     """Settings that published recipes of an engine change for one precision."""
 
-    chunk_tokens: int | None = Field(default=None, gt=0)
-    poll_steps: int | None = Field(default=None, gt=0)
+    chunk_tokens: Annotated[ChunkTokens | None, Plausible(16, 10_000_000)] = Field(default=None, gt=0)
+    poll_steps: Annotated[PollSteps | None, Plausible(1, 10_000)] = Field(default=None, gt=0)
     kv_dtype: Format | None = None
     state_dtype: Literal["bf16", "fp32"] | None = None
     source: str
@@ -62,13 +67,17 @@ class Engine(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     policy: Literal["prefill_first", "shared_budget"]
-    chunk_tokens: int = Field(gt=0, description="prefill tokens per step; with shared_budget decode counts too")
+    chunk_tokens: ChunkTokens = Field(gt=0, description="prefill tokens per step; with shared_budget decode counts too")
     split_prompts: bool = Field(description="a prefill batch may end inside a prompt")
     lookahead: bool = Field(description="the next step is queued before the running one ends, so arrivals wait for it")
-    poll_steps: int = Field(default=1, gt=0, description="decode steps between two looks for new requests")
-    memory_fraction: Fraction = Field(gt=0, le=1, description="of HBM for weights, caches and workspace")
-    workspace: Bytes = Field(ge=0, description="activations, graphs and communication buffers, inside the fraction")
-    state_pool: Fraction | None = Field(
+    poll_steps: PollSteps = Field(default=1, gt=0, description="decode steps between two looks for new requests")
+    memory_fraction: Annotated[Fraction, Plausible(0.3, 1, "fraction")] = Field(
+        gt=0, le=1, description="of HBM for weights, caches and workspace"
+    )
+    workspace: Annotated[Bytes, Plausible(0.001, 500, "GB")] = Field(
+        ge=0, description="activations, graphs and communication buffers, inside the fraction"
+    )
+    state_pool: Annotated[Fraction | None, Plausible(0.01, 0.99, "fraction")] = Field(
         default=None, gt=0, lt=1, description="of the memory left by the weights, kept for recurrent states alone"
     )
     kv_dtype: Format = Field(description="default KV-cache format")

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from simulator.facts.formats import BITS_FAMILY, WIDER, Format
+from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Bytes, BytesPerSecond, Count, FlopsPerSecond, Spec, UsdPerHour, Watts
 
 
 class PeakFlops(Spec):
     """Dense peak rates (no sparsity). A format that the hardware lacks is absent."""
 
-    bf16: FlopsPerSecond = Field(gt=0, description="dense BF16 peak")
-    fp8: FlopsPerSecond | None = Field(default=None, gt=0, description="dense FP8 peak")
-    fp4: FlopsPerSecond | None = Field(default=None, gt=0, description="dense FP4 peak")
+    bf16: Annotated[FlopsPerSecond, Plausible(10, 100_000, "TFLOP/s")] = Field(gt=0, description="dense BF16 peak")
+    fp8: Annotated[FlopsPerSecond | None, Plausible(10, 200_000, "TFLOP/s")] = Field(
+        default=None, gt=0, description="dense FP8 peak"
+    )
+    fp4: Annotated[FlopsPerSecond | None, Plausible(10, 400_000, "TFLOP/s")] = Field(
+        default=None, gt=0, description="dense FP4 peak"
+    )
 
 
 class ScaleUp(Spec):
     """The scale-up network inside one node."""
 
     topology: Literal["full_mesh", "switch"] = Field(description="full_mesh: one link per pair; switch: shared port")
-    bandwidth: BytesPerSecond = Field(gt=0, description="one way, per link (full_mesh) or per GPU (switch)")
-    gpus: Count = Field(gt=0, description="GPUs in one scale-up domain")
+    bandwidth: Annotated[BytesPerSecond, Plausible(1, 10_000, "GB/s")] = Field(
+        gt=0, description="one way, per link (full_mesh) or per GPU (switch)"
+    )
+    gpus: Annotated[Count, Plausible(1, 10_000, "count")] = Field(gt=0, description="GPUs in one scale-up domain")
+
+
+USUAL_PRICE = Plausible(0.05, 200, "USD/h")
 
 
 class Price(Spec):
     """Rental price of one GPU for one hour."""
 
-    hyperscaler: UsdPerHour = Field(gt=0, description="owned, hyperscaler scale")
-    neocloud: UsdPerHour = Field(gt=0, description="owned, neocloud scale")
-    rental: UsdPerHour = Field(gt=0, description="rented, three years")
+    hyperscaler: Annotated[UsdPerHour, USUAL_PRICE] = Field(gt=0, description="owned, hyperscaler scale")
+    neocloud: Annotated[UsdPerHour, USUAL_PRICE] = Field(gt=0, description="owned, neocloud scale")
+    rental: Annotated[UsdPerHour, USUAL_PRICE] = Field(gt=0, description="rented, three years")
 
 
 class Hardware(Spec):
@@ -39,13 +49,17 @@ class Hardware(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="lower-case name used on the command line")
     vendor: Literal["amd", "nvidia"] = Field(description="decides what FP4 means: MXFP4 on AMD, NVFP4 on NVIDIA")
-    hbm_capacity: Bytes = Field(gt=0, description="HBM per GPU")
-    hbm_bandwidth: BytesPerSecond = Field(gt=0, description="HBM peak bandwidth")
+    hbm_capacity: Annotated[Bytes, Plausible(8, 2_000, "GB")] = Field(gt=0, description="HBM per GPU")
+    hbm_bandwidth: Annotated[BytesPerSecond, Plausible(0.1, 100, "TB/s")] = Field(
+        gt=0, description="HBM peak bandwidth"
+    )
     peak_flops: PeakFlops
     scale_up: ScaleUp
-    board_power: Watts = Field(gt=0, description="total board power (TBP/TDP)")
-    compute_units: Count = Field(gt=0, description="CUs or SMs")
-    all_in_power: Watts | None = Field(default=None, gt=0, description="per GPU, with host, network and cooling")
+    board_power: Annotated[Watts, Plausible(50, 10_000, "W")] = Field(gt=0, description="total board power (TBP/TDP)")
+    compute_units: Annotated[Count, Plausible(1, 10_000, "count")] = Field(gt=0, description="CUs or SMs")
+    all_in_power: Annotated[Watts | None, Plausible(50, 30_000, "W")] = Field(
+        default=None, gt=0, description="per GPU, with host, network and cooling"
+    )
     price: Price | None = None
 
     def peak(self, fmt: str) -> float | None:

@@ -7,19 +7,25 @@ config.json of Qwen/Qwen3.5-397B-A17B."""
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from pydantic import Field
 
 from simulator.facts.formats import BYTES_PER_PARAM, CONV_STATE_BYTES, STATE_BYTES
-from simulator.facts.quantities import Spec
+from simulator.facts.plausible import Plausible
+from simulator.facts.quantities import Spec, Whole
+
+Heads = Annotated[Whole, Plausible(1, 10_000)]
+HeadChannels = Annotated[Whole, Plausible(8, 10_000)]
+Width = Annotated[Whole, Plausible(16, 1_000_000)]
 
 
 class Attention(Spec):
     """Full (softmax) attention layers: a KV cache that grows with every token."""
 
-    query_heads: int = Field(gt=0)
-    kv_heads: int = Field(gt=0)
-    head_dim: int = Field(gt=0)
+    query_heads: Heads = Field(gt=0)
+    kv_heads: Heads = Field(gt=0)
+    head_dim: HeadChannels = Field(gt=0)
     output_gate: bool = Field(default=False, description="q_proj also emits a gate of the same width")
 
     def parameters(self, hidden: int) -> int:
@@ -64,11 +70,11 @@ class GatedDeltaNet(Spec):
     Source: Yang et al., Gated Delta Networks, arXiv 2412.06464.
     """
 
-    key_heads: int = Field(gt=0)
-    key_dim: int = Field(gt=0)
-    value_heads: int = Field(gt=0)
-    value_dim: int = Field(gt=0)
-    conv_kernel: int = Field(gt=1)
+    key_heads: Heads = Field(gt=0)
+    key_dim: HeadChannels = Field(gt=0)
+    value_heads: Heads = Field(gt=0)
+    value_dim: HeadChannels = Field(gt=0)
+    conv_kernel: Annotated[Whole, Plausible(2, 100)] = Field(gt=1)
 
     @property
     def keys(self) -> int:
@@ -112,10 +118,10 @@ class GatedDeltaNet(Spec):
 class MoE(Spec):
     """Mixture of experts, one per layer. Each expert has a gate, an up and a down projection."""
 
-    experts: int = Field(gt=0)
-    top_k: int = Field(gt=0)
-    intermediate: int = Field(gt=0)
-    shared_intermediate: int = Field(ge=0, description="0: no shared expert")
+    experts: Annotated[Whole, Plausible(1, 10_000)] = Field(gt=0)
+    top_k: Annotated[Whole, Plausible(1, 1_000)] = Field(gt=0)
+    intermediate: Width = Field(gt=0)
+    shared_intermediate: Width = Field(ge=0, description="0: no shared expert")
 
     def expert_parameters(self, hidden: int) -> int:
         """Parameters of one routed expert."""

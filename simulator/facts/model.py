@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from simulator.facts.formats import Format
 from simulator.facts.layers import Attention, GatedDeltaNet, MoE
-from simulator.facts.quantities import Spec
+from simulator.facts.plausible import Plausible
+from simulator.facts.quantities import Spec, Whole
 
 
 class Checkpoint(Spec):
@@ -32,14 +33,16 @@ class Model(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     source: str
-    hidden: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    full_attention_every: int = Field(gt=0, description="1: every layer; 4: every fourth layer is full attention")
-    vocabulary: int = Field(gt=0)
+    hidden: Annotated[Whole, Plausible(64, 131_072)] = Field(gt=0)
+    layers: Annotated[Whole, Plausible(1, 1_000)] = Field(gt=0)
+    full_attention_every: Annotated[Whole, Plausible(1, 1_000)] = Field(
+        gt=0, description="1: every layer; 4: every fourth layer is full attention"
+    )
+    vocabulary: Annotated[Whole, Plausible(100, 10_000_000)] = Field(gt=0)
     attention: Attention
     gdn: GatedDeltaNet | None = None
     moe: MoE
-    mtp_layers: int = Field(ge=0)
+    mtp_layers: Annotated[Whole, Plausible(1, 100)] = Field(ge=0)
     checkpoints: dict[str, Checkpoint]
     default_acceptance: str | None = Field(default=None, description="name of an acceptance profile, of random tokens")
 

@@ -5,12 +5,19 @@ all derive from these declarations. Values are SI (byte, second, FLOP/s, watt) u
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from simulator.units import to_si
+from simulator.errors import brief
+from simulator.units import DIMENSIONS, to_si
+
+MOST = 1_000_000_000
+"""No count is larger: products of a few still fit what numbers are computed with, whatever range is plausible."""
+COMPUTABLE = 1e-9, 1e24
+"""Range of any quantity in SI units, but for zero: sums and squares of what follows from it stay finite."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +31,26 @@ class Dimension:
         if not (info.context or {}).get("yaml"):
             return raw
         if not isinstance(raw, dict):
-            raise ValueError(f"expected {{value, unit, source}} with a unit of {self.name}, found {raw!r}")
+            raise ValueError(f"expected {{value, unit, source}} with a unit of {self.name}, found {brief(raw)}")
         missing = [key for key in ("value", "unit", "source") if key not in raw]
         unknown = [key for key in raw if key not in ("value", "unit", "source", "note")]
         if missing or unknown:
             raise ValueError(f"expected keys value, unit, source (note optional); missing {missing}, unknown {unknown}")
         value = raw["value"]
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"value must be a number, found {value!r}")
-        return to_si(float(value), str(raw["unit"]), self.name)
+            raise ValueError(f"value must be a number, found {brief(value)}")
+        if abs(value) > COMPUTABLE[1] or not math.isfinite(value):
+            raise ValueError(f"value must be a finite number up to {COMPUTABLE[1]:g}, found {brief(value)}")
+        found = to_si(float(value), brief(raw["unit"]).strip("'"), self.name)
+        if value and not COMPUTABLE[0] <= abs(found) <= COMPUTABLE[1]:
+            low, high = COMPUTABLE
+            raise ValueError(f"{value:g} {raw['unit']} cannot be computed with; expected {low:g} to {high:g} {self.si}")
+        return int(found) if self.name == "count" and found.is_integer() else found
+
+    @property
+    def si(self) -> str:
+        """The SI unit, in which values are kept."""
+        return next(unit for unit, factor in DIMENSIONS[self.name].items() if factor == 1.0)
 
 
 def _dimension(name: str) -> tuple[Dimension, BeforeValidator]:
@@ -58,7 +76,15 @@ UsdPerHour = Annotated[float, *_dimension("USD/h")]
 Fraction = Annotated[float, *_dimension("fraction")]
 
 
-Count = Annotated[int, *_dimension("count")]
+Count = Annotated[int, *_dimension("count"), Field(le=MOST)]
+
+
+Whole = Annotated[int, Field(le=MOST)]
+"""A whole number that stands alone; where it begins is for the field to say."""
+
+
+Finite = Annotated[float, Field(ge=-COMPUTABLE[1], le=COMPUTABLE[1])]
+"""A number that stands alone."""
 
 
 class Spec(BaseModel):

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import ValidationError
 
-from simulator.errors import InputError, unknown_name
+from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.engine import Engine
 from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
+from simulator.facts.plausible import implausible
 from simulator.facts.quantities import Spec
+from simulator.files.limits import current
+from simulator.files.paths import user_path
+from simulator.files.yaml_reading import SHOWN, line_of, read_yaml, shown_key
 
 S = TypeVar("S", bound=Spec)
 
@@ -35,8 +39,6 @@ ROOMS: dict[str, tuple[str, str]] = {
     "acceptance": ("simulator", "speculation/profiles"),
 }
 """Kind of profile -> (package, folder) that ships it."""
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def room(kind: str) -> Traversable:
@@ -64,7 +66,7 @@ def locate(kind: str, name: str) -> Traversable | Path:
         InputError: no such shipped profile (nearest match offered), or no such file.
     """
     if is_path(name):
-        path = Path(name).expanduser()
+        path = user_path(f"{kind} profile {name}", name)
         if not path.is_file():
             raise InputError(f"{kind} profile {name}: no such file")
         return path
@@ -106,45 +108,63 @@ def read_mapping(kind: str, name: str) -> dict[str, Any]:
 
 def parse_mapping(path: Traversable | Path, label: str) -> dict[str, Any]:
     """Read a YAML file whose top level must be a mapping; ``label`` names it in errors."""
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader subclass
-    except yaml.YAMLError as fault:
-        raise InputError(f"{label}: not valid YAML: {' '.join(str(fault).split())}") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"{label}: cannot be read: {fault}") from None
-    if not isinstance(raw, dict):
-        raise InputError(f"{label}: expected a mapping at the top level, found {type(raw).__name__}")
-    return raw
+    return read_yaml(path, label)
 
 
 def validate(spec: type[S], raw: dict[str, Any], label: str) -> S:
     """Turn a raw mapping into a frozen spec.
 
     Raises:
-        InputError: lists every fault with its key path, what was found and what was expected.
+        InputError: lists every fault with its line and key path, what was found and what was expected; or every number
+            outside its plausible range, unless ``--allow-implausible`` was given.
     """
     try:
-        return spec.model_validate(raw, context={"yaml": True}, strict=None)
+        found = spec.model_validate(raw, context={"yaml": True}, strict=True)
     except ValidationError as fault:
-        raise InputError(f"{label}:\n" + "\n".join(_fault_lines(fault))) from None
+        faults = [(error["loc"], _fault_text(error)) for error in fault.errors(include_url=False)]
+    else:
+        faults = [] if current().implausible else implausible(found, raw)
+        if not faults:
+            return found
+    raise_faults(raw, faults, label)
+    raise AssertionError("pydantic refused without saying why")
 
 
-def _fault_lines(fault: ValidationError) -> list[str]:
-    lines = []
-    for error in fault.errors():
-        path = ".".join(str(part) for part in error["loc"]) or "(top level)"
-        message = error["msg"].removeprefix("Value error, ")
-        match error["type"]:
-            case "missing":
-                text = "missing; it is required"
-            case "extra_forbidden":
-                text = "unknown key"
-            case "value_error":
-                text = message
-            case _:
-                text = f"{message[0].lower()}{message[1:]}, found {error['input']!r}"
-        lines.append(f"  {path}: {text}")
-    return lines
+def raise_faults(raw: dict[str, Any], faults: Sequence[tuple[tuple[Any, ...], str]], label: str) -> None:
+    """Refuse a file for its faults, if there are any.
+
+    Args:
+        raw: as :func:`read_mapping` returned it, for the lines.
+        faults: key path and sentence of each.
+        label: what to call the file.
+
+    Raises:
+        InputError: with the line of each.
+    """
+    if not faults:
+        return
+    lines = [_fault_line(raw, path, text) for path, text in faults]
+    more = [f"  ... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    raise InputError("\n".join([f"{label}:", *lines[:SHOWN], *more]))
+
+
+def _fault_line(raw: Any, path: tuple[Any, ...], text: str) -> str:
+    line = line_of(raw, path)
+    keys = ".".join(map(shown_key, path)) or "(top level)"
+    return f"  {f'line {line}: ' if line is not None else ''}{keys}: {text}"
+
+
+def _fault_text(error: Any) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    match error["type"]:
+        case "missing":
+            return "missing; it is required"
+        case "extra_forbidden":
+            return "unknown key"
+        case "value_error":
+            return str(message)
+        case _:
+            return f"{message[0].lower()}{message[1:]}, found {brief(error['input'])}"
 
 
 def load_hardware(name: str) -> Hardware:

@@ -12,6 +12,7 @@ from typing import Any
 from simulator.cost.calibration import load_calibration
 from simulator.errors import InputError, unknown_name
 from simulator.facts.reading import names
+from simulator.files.paths import user_path
 from simulator.fitting.frontiers import Sweep, replica_size, sweeps_of
 from simulator.fitting.headline import METRICS
 from simulator.measurements import FrontierPoint, read_csv
@@ -171,7 +172,7 @@ def published_frontier(name: str | Path) -> Path:
         >>> published_frontier("inferencex-mi355x-fp4-1k1k").name
         'inferencex_frontier_fp4_1k1k.csv'
     """
-    path = Path(name).expanduser()
+    path = user_path("--against", name)
     if path.is_file() or path.parent != Path():
         return path
     shipped = _shipped()

@@ -11,11 +11,23 @@ from typing import Any
 import yaml
 
 from simulator.errors import InputError
+from simulator.files.yaml_scalars import DECIMAL
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what :mod:`simulator.files.yaml_reading` reads: no anchors, and text like ``1e5`` in quotes."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Plain.add_implicit_resolver("tag:yaml.org,2002:float", DECIMAL, list("-+.0123456789"))
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:
     """Block style outside, flow style for leaves."""
-    return yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    options: dict[str, Any] = {"default_flow_style": None, "width": 120, "allow_unicode": True}
+    return str(yaml.dump(dict(content), Dumper=_Plain, sort_keys=False, **options))
 
 
 def check_target(path: Path) -> None:

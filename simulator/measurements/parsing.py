@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.errors import InputError
+from simulator.bounds import parse_number
+from simulator.errors import InputError, brief
 from simulator.measurements.rows import Column
 from simulator.traffic.sweeps import Grid, parse_grid
 
@@ -20,7 +20,7 @@ SPEC_NAMES = {
 SHOWN = 20
 SENSIBLE = (1e-9, 1e12)
 """Range of any number in a measurement file, in the unit of its column."""
-NOT_NUMBERS = frozenset({"nan", "na", "n/a", "null", "none", "-"})
+NOT_NUMBERS = frozenset({"nan", "na", "n/a", "null", "none", "-", "inf", "infinity"})
 
 
 @dataclass
@@ -66,7 +66,7 @@ def parse_cell(column: Column, text: str) -> Any:
 def _spec(column: Column, text: str) -> str:
     name = "".join(c for c in text.lower() if c.isalnum())
     if name not in SPEC_NAMES:
-        raise ValueError(f"found {text!r}, expected {column.expected}")
+        raise ValueError(f"found {brief(text)}, expected {column.expected}")
     return SPEC_NAMES[name]
 
 
@@ -79,24 +79,24 @@ def _sweep(text: str) -> Grid:
 
 def _one_of(column: Column, text: str, known: Mapping[str, Any]) -> Any:
     if text.lower() not in known:
-        raise ValueError(f"found {text!r}, expected {column.expected}")
+        raise ValueError(f"found {brief(text)}, expected {column.expected}")
     return known[text.lower()]
 
 
 def _number(column: Column, text: str) -> float | int:
     hint = "; leave the cell blank when it was not published"
     try:
-        value = float(text)
+        value = parse_number(text)
     except ValueError:
         tail = hint if text.lower() in NOT_NUMBERS else ""
-        raise ValueError(f"found {text!r}, expected {column.expected}{tail}") from None
-    if not math.isfinite(value) or value <= 0.0:
-        raise ValueError(f"found {text!r}, expected {column.expected}{hint}")
+        raise ValueError(f"found {brief(text)}, expected {column.expected}{tail}") from None
+    if value <= 0.0:
+        raise ValueError(f"found {brief(text)}, expected {column.expected}{hint}")
     if not SENSIBLE[0] <= value <= SENSIBLE[1]:
-        raise ValueError(f"found {text!r}, expected {column.expected} from {SENSIBLE[0]:g} to {SENSIBLE[1]:g}")
+        raise ValueError(f"found {brief(text)}, expected {column.expected} from {SENSIBLE[0]:g} to {SENSIBLE[1]:g}")
     if column.kind == "count":
         if value != int(value):
-            raise ValueError(f"found {text!r}, expected {column.expected}")
+            raise ValueError(f"found {brief(text)}, expected {column.expected}")
         return int(value)
     return value
 

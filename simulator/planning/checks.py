@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from simulator.bounds import number, whole
 from simulator.errors import InputError
 from simulator.planning.options import Option
 from simulator.prediction.simulate import one_step, shortest_prompt
+from simulator.serving.pools import check_kv_bandwidth
 from simulator.traffic.arrivals import Traffic
 from simulator.traffic.promises import Promise, check_promises
-from simulator.units import GIGA, MEGA, duration_text
+from simulator.units import MEGA, duration_text
 
 MOST_RATE = MEGA
 """Requests/s."""
@@ -43,10 +44,11 @@ def check_asked(rate: float | None, gpus: int | None) -> None:
     """
     if (rate is None) == (gpus is None):
         raise InputError(f"expected one of --rate and --gpus, found {'none' if rate is None else 'both'}")
-    if rate is not None and not (math.isfinite(rate) and 0 < rate <= MOST_RATE):
-        raise InputError(f"--rate: expected more than 0 and up to a million requests per second, found {rate:g}")
-    if gpus is not None and (isinstance(gpus, bool) or not 1 <= gpus <= MOST_GPUS):
-        raise InputError(f"--gpus: expected a whole number from 1 to {MOST_GPUS}, found {gpus}")
+    expected = "more than 0 and up to a million requests per second"
+    if rate is not None and not 0 < number("--rate", rate, expected) <= MOST_RATE:
+        raise InputError(f"--rate: expected {expected}, found {rate:g}")
+    if gpus is not None:
+        whole("--gpus", gpus, 1, MOST_GPUS)
 
 
 def check_choices(
@@ -64,16 +66,15 @@ def check_choices(
     Raises:
         InputError: names the option and what was expected.
     """
-    if not 0 <= confidence <= MOST_CONFIDENCE:
+    if not 0 <= number("--confidence", confidence) <= MOST_CONFIDENCE:
         raise InputError(f"--confidence: expected 0 to {MOST_CONFIDENCE:g} per cent, found {confidence:g}")
-    if isinstance(spare, bool) or not 0 <= spare <= MOST_SPARES:
-        raise InputError(f"--spare: expected a whole number from 0 to {MOST_SPARES}, found {spare}")
+    whole("--spare", spare, 0, MOST_SPARES)
     if kv_bandwidth is not None and rate is None:
         raise InputError("--pools: expected with --rate, found --gpus")
-    if kv_bandwidth is not None and not (math.isfinite(kv_bandwidth) and kv_bandwidth > 0):
-        raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {kv_bandwidth / GIGA:g}")
-    if max_running is not None and max_running < 1:
-        raise InputError(f"--max-running: expected a whole number of at least 1, found {max_running}")
+    if kv_bandwidth is not None:
+        check_kv_bandwidth(kv_bandwidth)
+    if max_running is not None:
+        whole("--max-running", max_running)
 
 
 def check_steps(options: Sequence[Option], traffic: Traffic, promises: Sequence[Promise]) -> None:

@@ -14,6 +14,7 @@ from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
 from simulator.results.progress import Progress, silent
 from simulator.serving.fleet import check_fleet
+from simulator.serving.pools import bytes_per_second
 from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.serving.scope import OUTSIDE
 from simulator.traffic.arrivals import Traffic, make_traffic
@@ -99,7 +100,7 @@ def plan(
         confidence=confidence,
         cost_basis=cost_basis.lower(),
         resume=resume,
-        kv_bandwidth=kv_bandwidth_gb_s * GIGA if pools else None,
+        kv_bandwidth=bytes_per_second(kv_bandwidth_gb_s) if pools else None,
         progress=progress,
     )
 

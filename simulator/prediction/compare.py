@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulator.bounds import number
 from simulator.errors import InputError
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier, pareto_front
 from simulator.prediction.frontier import front_rule as rule_of
@@ -109,8 +110,8 @@ def compare(
     if scenario.speculation.tokens == 0 and not alone:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
     for value in at:
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"--at: expected interactivities above 0 tok/s/user, found {value:g}")
+        if number("--at", value, wanted := "interactivities above 0 tok/s/user") <= 0:
+            raise InputError(f"--at: expected {wanted}, found {value:g}")
     rule = rule_of(front_rule)
     grid = as_grid(sweep) if sweep else None
     if grid is not None and tp:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import InputError
+from simulator.bounds import whole
 from simulator.facts.deployment import check_deployment
+from simulator.facts.quantities import MOST
 from simulator.prediction.latencies import least_gain
 from simulator.prediction.odds import drawn, drawn_shifts, with_part_of_gain
 from simulator.serving.closed_loop import metrics
 from simulator.serving.fleet import Fleet, check_fleet
-from simulator.serving.pools import KV_BANDWIDTH, Pools, kv_transfer, pool_fleets
+from simulator.serving.pools import KV_BANDWIDTH, Pools, check_kv_bandwidth, kv_transfer, pool_fleets
 from simulator.serving.pools_closed_loop import run_pools_closed_loop
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
@@ -55,10 +56,8 @@ class PrefillPool:
             InputError: a TP, count or bandwidth out of range.
         """
         check_fleet(self.replicas, "least-outstanding", None, 0, "--prefill-replicas")
-        if not (math.isfinite(self.kv_bandwidth) and self.kv_bandwidth > 0):
-            raise InputError(f"--kv-bandwidth: expected more than 0 GB/s, found {self.kv_bandwidth / GIGA:g}")
-        if isinstance(self.tp, bool) or self.tp < 1:
-            raise InputError(f"--prefill-tp: expected a whole number of at least 1, found {self.tp}")
+        check_kv_bandwidth(self.kv_bandwidth)
+        whole("--prefill-tp", self.tp, 1, MOST)
         deployment = decode.deployment.model_copy(update={"tp": self.tp, "ep": 1, "dp": 1})
         check_deployment(deployment)
         return replace(decode, deployment=deployment)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import check_seed
 from simulator.cost.explain import explain_round
-from simulator.errors import InputError, unknown_name
+from simulator.errors import InputError, brief, unknown_name
 from simulator.prediction.intervals import Z90, relative_sd
 from simulator.results.table import ResultTable
 from simulator.serving.batch import Case, expected_batch
@@ -63,8 +64,7 @@ def predict_one(
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
-    if isinstance(seed, bool) or seed < 0:
-        raise InputError(f"--seed: expected a whole number of at least 0, found {seed}")
+    check_seed(seed)
     check_concurrencies(concurrencies)
     if over_memory == "refuse":
         for c in concurrencies:
@@ -106,7 +106,7 @@ def check_concurrencies(concurrencies: Sequence[int]) -> None:
         raise InputError("--concurrency: expected at least one value, found none")
     for c in concurrencies:
         if isinstance(c, bool) or not isinstance(c, int | np.integer) or not 1 <= c <= 1_000_000:
-            raise InputError(f"--concurrency: expected whole numbers from 1 to 1000000, found {c!r}")
+            raise InputError(f"--concurrency: expected whole numbers from 1 to 1000000, found {brief(c)}")
 
 
 def _metrics(

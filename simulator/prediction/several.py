@@ -14,9 +14,9 @@ from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.prediction.predict_pools import predict_pools
 from simulator.results.table import ResultTable
 from simulator.results.words import replica_name
+from simulator.serving.pools import bytes_per_second
 from simulator.serving.scenario import Scenario, make_scenario
 from simulator.traffic.sweeps import Grid, parse_grid
-from simulator.units import GIGA
 
 CONCURRENCIES = (4, 8, 16, 32, 64, 128, 256)
 """Concurrencies swept when none are named."""
@@ -99,7 +99,7 @@ def predict(
             scenario.check_memory(max(clients))
     same: dict[str, Any] = {"seed": seed, "cost_basis": cost_basis, "intervals": intervals}
     if prefill_tp is not None:
-        prefill = PrefillPool(prefill_tp, prefill_replicas, kv_bandwidth_gb_s * GIGA)
+        prefill = PrefillPool(prefill_tp, prefill_replicas, bytes_per_second(kv_bandwidth_gb_s))
         if method != "des":
             raise InputError("--method: pools that prefill are simulated by discrete events (des) alone")
         tables = [predict_pools(scenario, fits, prefill, **same) for scenario, fits in loads]

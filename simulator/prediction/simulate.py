@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator import kernels as kn
+from simulator.bounds import small_enough
 from simulator.errors import InputError
 from simulator.prediction.latencies import with_odds
 from simulator.prediction.pools import PrefillPool
@@ -16,14 +17,14 @@ from simulator.results.table import Result
 from simulator.serving.delivered import Delivered, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.fleet_cost import Cost, fleet_cost
-from simulator.serving.pools import Pools, simulate_pools
+from simulator.serving.pools import Pools, bytes_per_second, simulate_pools
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.serving.scope import Verdict, judge_traffic
 from simulator.traffic.arrivals import Traffic, make_traffic
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, check_promises, parse_promises
-from simulator.units import GIGA, duration_text, parse_duration
+from simulator.units import duration_text, parse_duration
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ def simulate(
     base = scenario or make_scenario()
     seconds = parse_duration("--duration", duration) if isinstance(duration, str) else duration
     drawn = lengths_of(lengths, base.workload)
+    prefill = None
+    if prefill_tp is not None:
+        prefill = PrefillPool(prefill_tp, prefill_replicas, bytes_per_second(kv_bandwidth_gb_s))
     return simulate_traffic(
         base,
         make_traffic(rate, drawn, duration=seconds, cv=cv, profile=profile, trace=trace),
@@ -120,7 +124,7 @@ def simulate(
         router=router.lower(),
         max_running=max_running,
         queue_limit=queue_limit,
-        prefill=None if prefill_tp is None else PrefillPool(prefill_tp, prefill_replicas, kv_bandwidth_gb_s * GIGA),
+        prefill=prefill,
         promises=parse_promises(promises),
         seed=seed,
         cost_basis=cost_basis.lower(),
@@ -201,7 +205,7 @@ def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> 
         )
     if max_running is None:
         return fits
-    if not 1 <= max_running <= fits:
+    if not 1 <= small_enough("--max-running", max_running) <= fits:
         raise InputError(f"--max-running: expected 1 to {fits}, the most whose caches fit, found {max_running}")
     return max_running
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
-from simulator.errors import InputError, unknown_name
+from simulator.bounds import check_seed, whole
+from simulator.errors import unknown_name
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import memory_fit
 from simulator.serving.replica import Replica
@@ -153,14 +154,12 @@ def check_fleet(replicas: int, router: str, queue_limit: int | None, seed: int, 
     Raises:
         InputError: names the option and what was expected.
     """
-    if isinstance(replicas, bool) or not 1 <= replicas <= MOST_REPLICAS:
-        raise InputError(f"{option}: expected a whole number from 1 to {MOST_REPLICAS}, found {replicas}")
+    whole(option, replicas, 1, MOST_REPLICAS)
     if router not in ROUTERS:
         raise unknown_name("router", router, ROUTERS)
-    if queue_limit is not None and queue_limit < 0:
-        raise InputError(f"--queue-limit: expected a whole number of at least 0, found {queue_limit}")
-    if isinstance(seed, bool) or seed < 0:
-        raise InputError(f"--seed: expected a whole number of at least 0, found {seed}")
+    if queue_limit is not None:
+        whole("--queue-limit", queue_limit, 0)
+    check_seed(seed)
 
 
 def memory_cap(deployment: Deployment, spec_tokens: int, tokens: tuple[float, float], longest: int) -> int:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import number
+from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
@@ -21,6 +23,30 @@ Array = NDArray[np.float64]
 
 KV_BANDWIDTH = 50 * GIGA
 """Bytes/s between nodes per GPU, one way, when none is stated: one 400 Gb/s network port per GPU."""
+LEAST_BANDWIDTH, MOST_BANDWIDTH = 1e3, 1e18
+"""Bytes/s."""
+
+
+def bytes_per_second(kv_bandwidth_gb_s: float) -> float:
+    """``--kv-bandwidth``, GB/s, as bytes/s.
+
+    Raises:
+        InputError: not a number.
+    """
+    return number("--kv-bandwidth", kv_bandwidth_gb_s, "GB/s above 0") * GIGA
+
+
+def check_kv_bandwidth(kv_bandwidth: float) -> None:
+    """Refuse a bandwidth between pools (bytes/s) out of range.
+
+    Raises:
+        InputError: names the option, in GB/s.
+    """
+    if not LEAST_BANDWIDTH <= number("--kv-bandwidth", kv_bandwidth / GIGA) * GIGA <= MOST_BANDWIDTH:
+        low, high = LEAST_BANDWIDTH / GIGA, MOST_BANDWIDTH / GIGA
+        raise InputError(
+            f"--kv-bandwidth: expected more than 0 GB/s, from {low:g} to {high:g}, found {kv_bandwidth / GIGA:g}"
+        )
 
 
 @dataclass(frozen=True)

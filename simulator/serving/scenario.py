@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simulator.bounds import number, whole
 from simulator.cost.calibration import Calibration, default_calibration, load_calibration, mismatches
-from simulator.errors import InputError, unknown_name
+from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
 from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.memory import MemoryFit, memory_fit
 from simulator.facts.model import Model
+from simulator.facts.quantities import MOST
 from simulator.facts.reading import load_engine, load_hardware, load_model
 from simulator.speculation import acceptance as sp
 from simulator.speculation.published import load_acceptance
@@ -42,6 +44,19 @@ class Acceptance:
             "--acceptance-profile": self.profile,
         }
         return [name for name, value in named.items() if value is not None]
+
+    def check(self) -> None:
+        """Refuse what is no number; its range depends on the depth.
+
+        Raises:
+            InputError: names the option.
+        """
+        if self.length is not None:
+            number("--acceptance-length", self.length, "a length of at least 1")
+        if self.rate is not None:
+            number("--acceptance-rate", self.rate, "a rate in [0, 1]")
+        for probability in self.positions or ():
+            number("--acceptance", probability, "probabilities in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -164,8 +179,8 @@ def make_scenario(
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if checkpoint is None:
         deployment = with_fitted_checkpoint(deployment, chosen)
-    if isinstance(mtp, bool) or not isinstance(mtp, int):
-        raise InputError(f"--mtp: expected a whole number, 0 for off, found {mtp!r}")
+    if isinstance(mtp, bool) or not isinstance(mtp, int) or mtp > MOST:
+        raise InputError(f"--mtp: expected a whole number, 0 for off, found {brief(mtp)}")
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
     return Scenario(
         deployment=deployment,
@@ -265,7 +280,7 @@ def resolve_workload(isl: int, osl: int, range_ratio: float = 0.8, requests_per_
     try:
         return Workload(isl=isl, osl=osl, range_ratio=range_ratio, requests_per_client=requests_per_client)
     except ValidationError as fault:
-        lines = [f"--{e['loc'][0]}: {e['msg']}, found {e['input']!r}".replace("_", "-") for e in fault.errors()]
+        lines = [f"--{e['loc'][0]}: {e['msg']}, found {brief(e['input'])}".replace("_", "-") for e in fault.errors()]
         raise InputError("\n".join(lines)) from None
 
 
@@ -299,6 +314,7 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
         InputError: acceptance without MTP, several acceptances, a model without an MTP layer, values out of range.
     """
     given = acceptance.given
+    acceptance.check()
     if k < 0:
         raise InputError(f"--mtp: expected a depth of 0 (off) or more, found {k}")
     if k == 0:
@@ -364,5 +380,6 @@ def _positive(fields: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         value = fields[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"--{name}: expected a whole number of at least 1, found {value!r}")
+            raise InputError(f"--{name}: expected a whole number of at least 1, found {brief(value)}")
+        whole(f"--{name}", value, 1, MOST)
     return fields

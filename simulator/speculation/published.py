@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Spec
 from simulator.facts.reading import read_mapping, validate
+
+LengthTable = Annotated[dict[Annotated[int, Field(ge=1, le=1_000)], float], Plausible(1, 65)]
 
 
 class AcceptanceProfile(Spec):
@@ -28,10 +31,10 @@ class AcceptanceProfile(Spec):
         default=None, description="kind of text, to which acceptance belongs"
     )
     thinking: bool
-    acceptance_length: dict[int, float] = Field(min_length=1, description="speculative tokens k -> tokens per round")
-    low: dict[int, float] = Field(default_factory=dict, description="least lengths seen on such text")
-    high: dict[int, float] = Field(default_factory=dict, description="greatest lengths seen on such text")
-    left_out: dict[int, float] = Field(default_factory=dict, description="published points that are not used")
+    acceptance_length: LengthTable = Field(min_length=1, description="speculative tokens k -> tokens per round")
+    low: LengthTable = Field(default_factory=dict, description="least lengths seen on such text")
+    high: LengthTable = Field(default_factory=dict, description="greatest lengths seen on such text")
+    left_out: LengthTable = Field(default_factory=dict, description="published points that are not used")
 
     @field_validator("acceptance_length")
     @classmethod

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import number
 from simulator.errors import InputError
 from simulator.files.limits import within
 from simulator.traffic.lengths import Lengths
 from simulator.traffic.traces import read_profile, read_trace
-from simulator.units import SECONDS_PER_HOUR, duration_text
+from simulator.units import LONGEST_DURATION, SECONDS_PER_HOUR, duration_text
 
 Array = NDArray[np.float64]
 
@@ -159,8 +160,10 @@ def make_traffic(
     if len(given) != 1:
         found = " and ".join(given) or "none"
         raise InputError(f"expected one of --rate, --profile and --trace, found {found}")
-    if not (math.isfinite(cv) and 0 <= cv <= 20):
+    if not 0 <= number("--cv", cv, "a coefficient of variation from 0 to 20") <= 20:
         raise InputError(f"--cv: expected a coefficient of variation from 0 to 20, found {cv:g}")
+    if duration is not None and not 0 < number("--duration", duration, "seconds above 0") <= LONGEST_DURATION:
+        raise InputError(f"--duration: expected up to {duration_text(LONGEST_DURATION)}, found {duration:g} s")
     if trace is not None:
         send, prompt, output = read_trace(trace)
         requests = Requests(send, prompt.astype(np.int64), output.astype(np.int64))
@@ -181,6 +184,6 @@ def make_traffic(
         source = f"rate profile {profile}: mean {mean:.3g}, peak {rates.max():.3g} req/s, over {duration_text(length)}"
         return Traffic(mean, length, lengths, cv, profile=(starts, rates), source=source)
     assert rate is not None
-    if not (math.isfinite(rate) and rate > 0):
+    if number("--rate", rate, "more than 0 requests per second") <= 0:
         raise InputError(f"--rate: expected more than 0 requests per second, found {rate:g}")
     return Traffic(rate, duration or SECONDS_PER_HOUR, lengths, cv)

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from simulator.errors import InputError
+from simulator.bounds import parse_whole, small_enough
+from simulator.errors import InputError, brief
 
 LARGEST = 1_000_000
 """Most clients, and most GPUs of a replica, that a sweep may name."""
@@ -85,9 +86,9 @@ def parse_grid(where: str, text: str | Sequence[str]) -> Grid:
     stated: set[tuple[int, int]] = set()
     for part in parts:
         left, colon, right = part.partition(":")
-        if not colon or not left.strip().isdecimal() or not right.strip():
-            raise InputError(f"{where}: expected TP:clients such as 2:4..256 or 4:4,8,16, found {part!r}")
-        tp, counts = int(left), parse_counts(where, right)
+        if not colon or not left.strip() or not right.strip():
+            raise InputError(f"{where}: expected TP:clients such as 2:4..256 or 4:4,8,16, found {brief(part)}")
+        tp, counts = _whole(where, left), parse_counts(where, right)
         clients = tuple(counts)
         for value in (tp, *clients):
             if not 1 <= value <= LARGEST:
@@ -136,17 +137,18 @@ def split_list(where: str, text: str) -> list[str]:
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise InputError(f"{where}: expected numbers separated by commas, found {text!r}")
+        raise InputError(f"{where}: expected numbers separated by commas, found {brief(text)}")
     return parts
 
 
 def _whole(where: str, text: str) -> int:
     try:
-        return int(text)
+        found = parse_whole(text)
     except ValueError:
         raise InputError(
-            f"{where}: expected whole numbers such as 4,8,16 or powers of two such as 4..256, found {text!r}"
+            f"{where}: expected whole numbers such as 4,8,16 or powers of two such as 4..256, found {brief(text)}"
         ) from None
+    return small_enough(where, found)
 
 
 def _up_to(high: int) -> Iterator[int]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import InputError
+from simulator.bounds import parse_number
+from simulator.errors import InputError, brief
+from simulator.files.json_reading import parse_json_object
+from simulator.files.paths import user_path
 from simulator.files.reading import check_rows, read_bytes
 from simulator.units import MILLI
 
@@ -31,6 +32,10 @@ BYTES_OF_ROW = 400
 """Memory that a row takes while it is read, measured."""
 LONGEST = 2_000_000
 """Longest prompt or answer, tokens."""
+LATEST = 1e14
+"""Time, in the unit of the file: the present in milliseconds since 1970 is a hundredth of it."""
+FASTEST = 1e9
+"""Requests/s."""
 
 
 def read_trace(path: str) -> tuple[Array, Array, Array]:
@@ -87,7 +92,7 @@ def _parse(
             try:
                 values.append(kind(cell))
             except (ValueError, TypeError) as fault:
-                faults.append(f"{path}: line {line}: {name}: {fault}, found {cell!r}")
+                faults.append(f"{path}: line {line}: {name}: {fault}, found {brief(cell)}")
                 break
         else:
             if ordered and values[0] < before:
@@ -107,40 +112,38 @@ def _parse(
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or value is None or (isinstance(value, str) and not value.strip()):
+    if isinstance(value, str):
+        return parse_number(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("expected a number")
-    try:
-        number = float(value)
-    except (ValueError, TypeError):
-        raise ValueError("expected a number") from None
-    if not math.isfinite(number):
+    if not math.isfinite(value):  # JSON has no infinity, but 1e999 is read as one
         raise ValueError("expected a finite number")
-    return number
+    return float(value)
 
 
 def _time(value: Any) -> float:
     number = _number(value)
-    if number < 0:
-        raise ValueError("expected a time of at least 0")
+    if not 0 <= number <= LATEST:
+        raise ValueError(f"expected a time of at least 0 and at most {LATEST:g}")
     return number
 
 
 def _rate(value: Any) -> float:
     number = _number(value)
-    if number < 0:
-        raise ValueError("expected a rate of at least 0")
+    if not 0 <= number <= FASTEST:
+        raise ValueError(f"expected a rate of at least 0 and at most {FASTEST:g}")
     return number
 
 
 def _tokens(value: Any) -> float:
     number = _number(value)
-    if number != int(number) or not 1 <= number <= LONGEST:
+    if not 1 <= number <= LONGEST or number != int(number):
         raise ValueError(f"expected whole tokens from 1 to {LONGEST}")
     return number
 
 
 def _opened(path: str) -> io.StringIO:
-    data = read_bytes(Path(path).expanduser(), path)
+    data = read_bytes(user_path("trace", path), path)
     check_rows(data, path, bytes_each=BYTES_OF_ROW)
     return io.StringIO(data.decode("utf-8-sig"), newline="")
 
@@ -162,8 +165,16 @@ def _csv_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
                 if len(row) != width:
                     raise InputError(f"{path}: line {reader.line_num}: expected {width} cells, found {len(row)}")
                 yield reader.line_num, [row[i] for i in places]
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise InputError(f"{path}: cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+    except csv.Error as fault:
+        raise InputError(f"{path}: line {reader.line_num + 1}: {fault}; expected comma-separated values") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError(f"{path}: cannot be read: {_why(fault)}") from None
+
+
+def _why(fault: OSError | UnicodeDecodeError) -> str:
+    if isinstance(fault, UnicodeDecodeError):
+        return f"byte {fault.object[fault.start]:#04x} is not UTF-8"
+    return fault.strerror or str(fault)
 
 
 def _jsonl_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
@@ -172,15 +183,10 @@ def _jsonl_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
             for line, text in enumerate(file, start=1):
                 if not text.strip():
                     continue
-                try:
-                    entry = json.loads(text)
-                except json.JSONDecodeError as fault:
-                    raise InputError(f"{path}: line {line}: not JSON: {fault.msg}") from None
-                if not isinstance(entry, dict):
-                    raise InputError(f"{path}: line {line}: expected a JSON object, found {type(entry).__name__}")
+                entry = parse_json_object(text, f"{path}: line {line}")
                 missing = [name for name in names if name not in entry]
                 if missing:
                     raise InputError(f"{path}: line {line}: missing {', '.join(missing)}")
                 yield line, [entry[name] for name in names]
     except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"{path}: cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+        raise InputError(f"{path}: cannot be read: {_why(fault)}") from None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import check_seed
 from simulator.errors import InputError
 from simulator.prediction.predict import derived, versions
 from simulator.results import words
@@ -70,6 +71,7 @@ def what_if_acceptance(
     scenario = scenario or make_scenario(mtp=3)
     check_drafts(scenario)
     check_method(method)
+    check_seed(seed)
     counts = chosen_concurrencies(scenario, concurrencies)
     price = cost_basis_price(scenario.deployment, cost_basis)
     own = scenario.speculation.acceptance_length

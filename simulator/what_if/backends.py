@@ -19,6 +19,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import whole
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.predict import versions
 from simulator.serving.batch import Case, expected_batch
@@ -34,6 +35,9 @@ CHUNK = 8
 ANSWER_SECONDS = 10
 """How long a Dask scheduler may take to answer."""
 HEADER = "mtpsim results"
+
+
+MOST_JOBS = 4096
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Backend:
             raise InputError(f"--scheduler {self.scheduler}: only --backend dask has a scheduler, found {self.name}")
         if self.jobs == 0:
             raise InputError("--jobs: expected a number of processes, or -1 for one per core, found 0")
+        whole("--jobs", self.jobs, -1, MOST_JOBS)
 
 
 LOCAL = Backend()

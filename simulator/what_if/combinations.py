@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import check_seed
 from simulator.errors import InputError
 from simulator.files.limits import within
 from simulator.prediction.predict import check_concurrencies, versions
@@ -101,6 +102,7 @@ def what_if_sweep(
     left_out = [replica_name(s.deployment.tp, s.speculation.tokens) for s in scenarios if s not in kept]
     scenarios = kept
     check_method(method)
+    check_seed(seed)
     check_concurrencies(concurrencies)
     check_rates(rates)
     points = len(scenarios) * len(rates) * len(concurrencies)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
+from simulator.bounds import check_seed
 from simulator.prediction.predict import derived
 from simulator.results import words
 from simulator.serving.batch import runs_needed
@@ -84,6 +85,7 @@ def what_if_depth(
     scenario = scenario or make_scenario(mtp=8)
     check_drafts(scenario)
     check_method(method)
+    check_seed(seed)
     counts = chosen_concurrencies(scenario, concurrencies)
     price = cost_basis_price(scenario.deployment, cost_basis)
     variants = [at_depth(scenario, k) for k in range(scenario.speculation.tokens + 1)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import check_seed, small_enough
 from simulator.errors import InputError
 from simulator.files.limits import within
 from simulator.prediction.intervals import Z90
@@ -77,6 +78,8 @@ def what_if_sensitivity(
     from SALib.sample import sobol as sampling
 
     check_concurrencies([concurrency])
+    check_seed(seed)
+    small_enough("--samples", samples)
     if isinstance(samples, bool) or samples < 16 or samples & (samples - 1):
         raise InputError(f"--samples: expected a power of two of at least 16, found {samples}")
     scenario.check_memory(concurrency)

@@ -78,7 +78,7 @@ NUMBERS = {
     "predict --isl 0": "--isl: ",
     "predict --isl 1000000000": "found 1000000000",
     "predict --osl -3": "found -3",
-    "predict --osl many": "'many' is not a valid integer",
+    "predict --osl many": "--osl: expected a whole number, found 'many'",
     "predict --requests-per-client 0": "--requests-per-client: ",
     "predict --range-ratio 1.5": "--range-ratio: ",
     "predict --seed -1": "--seed: expected a whole number of at least 0, found -1",
@@ -87,7 +87,7 @@ NUMBERS = {
     "predict --mtp 99 --acceptance-rate 0.9": "--mtp: expected a depth of 1 to 64",
     "compare --at 44,fast": "--at: expected numbers separated by commas, found 'fast'",
     "compare --at -44": "--at: expected interactivities above 0 tok/s/user, found -44",
-    "compare --at inf": "--at: expected interactivities above 0 tok/s/user, found inf",
+    "compare --at inf": "--at: expected numbers separated by commas, found 'inf'",
     "compare --concurrency 0": "--concurrency: expected whole numbers",
     "compare --mtp 0": "--mtp: expected a depth of 1 or more to compare with Off, found 0",
     "compare --mtp 0,3": "--mtp: expected a depth of 1 or more to compare with Off, found 0",
@@ -106,7 +106,7 @@ def test_a_number_out_of_range(refused: Refused, line: str, part: str) -> None:
 ACCEPTANCES = {
     "--mtp 3 --acceptance-length 4.2": "--acceptance-length: expected a length in [1, 4] for --mtp 3, found 4.2",
     "--mtp 3 --acceptance-length 0.9": "--acceptance-length: expected a length in [1, 4] for --mtp 3, found 0.9",
-    "--mtp 3 --acceptance-length nan": "--acceptance-length: expected a length in [1, 4]",
+    "--mtp 3 --acceptance-length nan": "--acceptance-length: expected a finite number, found 'nan'",
     "--mtp 3 --acceptance-rate 1.01": "--acceptance-rate: expected a rate in [0, 1], found 1.01",
     "--mtp 3 --acceptance-rate -0.1": "--acceptance-rate: expected a rate in [0, 1], found -0.1",
     "--mtp 2 --acceptance 0.9,1.1": "--acceptance: expected probabilities in [0, 1], found 1.1",
@@ -260,7 +260,7 @@ def test_files_that_are_no_profiles(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- 1")
     assert "no-such.yaml: no such file" in refused("predict --engine no-such.yaml")
     assert "not valid YAML" in refused("predict --engine broken.yaml")
-    assert "expected a mapping at the top level, found list" in refused("predict --model list.yaml")
+    assert "expected a mapping at the top level, found a list" in refused("predict --model list.yaml")
     assert "unknown key" in refused("predict --calibration", own("engine", "atom", tmp_path / "engine.yaml"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -95,8 +96,8 @@ def test_the_unknown_is_absent() -> None:
 
 def test_unit_of_the_file_decides(tmp_path: Path) -> None:
     raw = read_mapping("hardware", "mi355x")
-    raw["hbm_capacity"] = {"value": 1, "unit": "GiB", "source": "test"}
-    assert load_hardware(write(tmp_path, raw)).hbm_capacity == 1_073_741_824
+    raw["hbm_capacity"] = {"value": 100, "unit": "GiB", "source": "test"}
+    assert load_hardware(write(tmp_path, raw)).hbm_capacity == 107_374_182_400
 
 
 GOOD = {"value": 1, "source": "test"}
@@ -119,7 +120,11 @@ GOOD = {"value": 1, "source": "test"}
         ("hbm_capacity", {"value": "much", "unit": "GB", "source": "test"}, "value must be a number, found 'much'"),
         ("hbm_capacity", {"value": True, "unit": "GB", "source": "test"}, "value must be a number, found True"),
         ("hbm_capacity", {"value": -1, "unit": "GB", "source": "test"}, "hbm_capacity: input should be greater than 0"),
-        ("hbm_capacity", {"value": float("nan"), "unit": "GB", "source": "test"}, "hbm_capacity: input should be"),
+        (
+            "hbm_capacity",
+            {"value": float("nan"), "unit": "GB", "source": "test"},
+            "hbm_capacity.value: expected a finite",
+        ),
         (
             "compute_units",
             {"value": 256.5, "unit": "count", "source": "test"},
@@ -154,7 +159,8 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_hardware(write(tmp_path, raw))
     lines = str(caught.value).splitlines()[1:]
-    assert sorted(line.split(":")[0].strip() for line in lines) == [
+    keys = [re.fullmatch(r"  (?:line \d+: )?([a-z_.]+): .*", line) for line in lines]
+    assert sorted(key[1] for key in keys if key) == [
         "board_power", "colour", "hbm_capacity", "scale_up.topology",
     ]  # fmt: skip
 
@@ -162,7 +168,7 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", list(LOADERS))
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a: [1", "not valid YAML"), ("- 1", "found list"), ("", "found NoneType"), ("x", "found str")],
+    [("a: [1", "not valid YAML"), ("- 1", "found a list"), ("", "found nothing"), ("x", "found 'x'")],
 )
 def test_not_a_mapping(tmp_path: Path, kind: str, text: str, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
@@ -178,7 +184,7 @@ def test_missing_file(tmp_path: Path, kind: str) -> None:
 def test_binary_file(tmp_path: Path) -> None:
     path = tmp_path / "binary.yaml"
     path.write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="line 1: byte 0xff is not UTF-8"):
         load_hardware(str(path))
 
 
