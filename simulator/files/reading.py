@@ -1,4 +1,4 @@
-"""The bytes of a user's file, no more of them than the limits allow."""
+"""The bytes and the text of a user's file, no more than the limits allow."""
 
 from __future__ import annotations
 
@@ -50,3 +50,16 @@ def check_rows(data: bytes, where: str, *, bytes_each: float) -> None:
         InputError: too many rows.
     """
     within("rows", data.count(b"\n"), where, bytes_each=bytes_each)
+
+
+def decoded(data: bytes, where: str) -> str:
+    """The text of a file, without the mark that some editors begin it with.
+
+    Raises:
+        InputError: not UTF-8, with the line and the byte.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = data.count(b"\n", 0, fault.start) + 1
+        raise InputError(f"{where}: line {line}: byte {data[fault.start]:#04x} is not UTF-8") from None

@@ -16,13 +16,12 @@ from typing import Any
 import yaml
 
 from simulator.errors import InputError
-from simulator.files.limits import within
+from simulator.files.reading import decoded, read_bytes
 from simulator.files.yaml_scalars import scalar, shortened
 
 DEEPEST = 32
 """Most levels of nesting; profiles have five."""
 SHOWN = 20
-_MEGABYTE = 1e6
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
@@ -71,18 +70,8 @@ def read_yaml(path: Traversable | Path, label: str) -> Lined:
         InputError: larger than ``--limit yaml-mb``, not UTF-8, not YAML, or with a key twice, a tag, an anchor or a
             number that is none; with the line and the key, all faults of values and keys at once.
     """
-    try:
-        if isinstance(path, Path):
-            within("yaml-mb", path.stat().st_size / _MEGABYTE, label)
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = data.count(b"\n", 0, fault.start) + 1
-        raise InputError(f"{label}: line {line}: byte {data[fault.start]:#04x} is not UTF-8") from None
-    except OSError as fault:
-        raise InputError(f"{label}: cannot be read: {fault.strerror or fault}") from None
-    within("yaml-mb", len(data) / _MEGABYTE, label)
-    return parse_yaml(text, label)
+    data = read_bytes(path, label, limit="yaml-mb") if isinstance(path, Path) else path.read_bytes()
+    return parse_yaml(decoded(data, label), label)
 
 
 def parse_yaml(text: str, label: str) -> Lined:

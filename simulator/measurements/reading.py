@@ -14,7 +14,7 @@ from typing import Literal
 
 from simulator.errors import InputError
 from simulator.files.printable import plain_cell, printable
-from simulator.files.reading import check_rows, read_bytes
+from simulator.files.reading import check_rows, decoded, read_bytes
 from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
     FRONTIER_COLUMNS,
@@ -74,14 +74,7 @@ def read_csv(path: str | Path) -> Table:
     data = read_bytes(Path(name), name)
     check_rows(data, name, bytes_each=BYTES_OF_ROW)
     faults = Faults(name)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{name}, line {line}: byte {data[error.start]:#04x} is not UTF-8; expected a UTF-8 CSV file"
-        ) from None
-    lines = list(_lines(name, text))
+    lines = list(_lines(name, decoded(data, name)))
     if not lines:
         raise InputError(f"{name}: empty file; expected a header with {_required(POINT_COLUMNS)}")
     header = [cell.lower() for cell in lines[0][1]]

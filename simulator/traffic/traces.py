@@ -18,7 +18,7 @@ from simulator.bounds import parse_number
 from simulator.errors import InputError, brief
 from simulator.files.json_reading import parse_json_object
 from simulator.files.paths import user_path
-from simulator.files.reading import check_rows, read_bytes
+from simulator.files.reading import check_rows, decoded, read_bytes
 from simulator.units import MILLI
 
 Array = NDArray[np.float64]
@@ -145,48 +145,35 @@ def _tokens(value: Any) -> float:
 def _opened(path: str) -> io.StringIO:
     data = read_bytes(user_path("trace", path), path)
     check_rows(data, path, bytes_each=BYTES_OF_ROW)
-    return io.StringIO(data.decode("utf-8-sig"), newline="")
+    return io.StringIO(decoded(data, path), newline="")
 
 
 def _csv_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
+    reader = csv.reader(_opened(path))
     try:
-        with _opened(path) as file:
-            reader = csv.reader(file)
-            header = [cell.strip().lower() for cell in next(reader, [])]
-            missing = [name for name in names if name not in header]
-            if missing:
-                found = ", ".join(header) or "an empty file"
-                raise InputError(f"{path}: line 1: expected the columns {', '.join(names)}, found {found}")
-            places = [header.index(name) for name in names]
-            width = len(header)
-            for row in reader:
-                if not any(row):
-                    continue
-                if len(row) != width:
-                    raise InputError(f"{path}: line {reader.line_num}: expected {width} cells, found {len(row)}")
-                yield reader.line_num, [row[i] for i in places]
+        header = [cell.strip().lower() for cell in next(reader, [])]
+        missing = [name for name in names if name not in header]
+        if missing:
+            found = ", ".join(header) or "an empty file"
+            raise InputError(f"{path}: line 1: expected the columns {', '.join(names)}, found {found}")
+        places = [header.index(name) for name in names]
+        width = len(header)
+        for row in reader:
+            if not any(row):
+                continue
+            if len(row) != width:
+                raise InputError(f"{path}: line {reader.line_num}: expected {width} cells, found {len(row)}")
+            yield reader.line_num, [row[i] for i in places]
     except csv.Error as fault:
         raise InputError(f"{path}: line {reader.line_num + 1}: {fault}; expected comma-separated values") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"{path}: cannot be read: {_why(fault)}") from None
-
-
-def _why(fault: OSError | UnicodeDecodeError) -> str:
-    if isinstance(fault, UnicodeDecodeError):
-        return f"byte {fault.object[fault.start]:#04x} is not UTF-8"
-    return fault.strerror or str(fault)
 
 
 def _jsonl_rows(path: str, names: Sequence[str]) -> Iterator[Row]:
-    try:
-        with _opened(path) as file:
-            for line, text in enumerate(file, start=1):
-                if not text.strip():
-                    continue
-                entry = parse_json_object(text, f"{path}: line {line}")
-                missing = [name for name in names if name not in entry]
-                if missing:
-                    raise InputError(f"{path}: line {line}: missing {', '.join(missing)}")
-                yield line, [entry[name] for name in names]
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"{path}: cannot be read: {_why(fault)}") from None
+    for line, text in enumerate(_opened(path), start=1):
+        if not text.strip():
+            continue
+        entry = parse_json_object(text, f"{path}: line {line}")
+        missing = [name for name in names if name not in entry]
+        if missing:
+            raise InputError(f"{path}: line {line}: missing {', '.join(missing)}")
+        yield line, [entry[name] for name in names]
