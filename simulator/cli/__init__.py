@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +11,10 @@ from typing import Any
 import click
 
 from simulator.cli.insisting import insisting
-from simulator.errors import InputError, unknown_name
+from simulator.cli.stopping import status_of, told, watch_signals
+from simulator.cli.streams import complain, is_lost, lost, silence, take_places
+from simulator.errors import InputError, MachineError, unknown_name
+from simulator.files.writing import written
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("simulator.cli.predict:predict", "What an engine delivers at each concurrency, with and without MTP."),
@@ -82,16 +83,24 @@ def main() -> int:
     the end: that is a third of the time of a short run.
     """
     gc.disable()
+    take_places()
+    watch_signals()
     status = run(sys.argv[1:])
     gc.freeze()
     return status
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit status: 0 done, 2 bad input, 130 interrupted.
+    """Run one command line and return its exit status: 0 done, 1 the disk is full or the like, 2 bad input, 130
+    interrupted, 143 terminated.
 
     A fault of the program itself is not caught: Python prints its traceback and the status is 1.
     """
+    with written() as files:
+        return _run(arguments, files)
+
+
+def _run(arguments: Sequence[str], files: list[str]) -> int:
     try:
         with group.make_context("mtpsim", list(arguments)) as context:
             group.invoke(context)
@@ -107,21 +116,28 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(fault.format_message())
     except InputError as fault:
         return _refuse(str(fault))
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("mtpsim: interrupted, nothing written", err=True)
-        return 130
+    except (KeyboardInterrupt, click.Abort) as fault:
+        kept = told(fault, files)
+        complain(f"interrupted; {kept}" if kept else "interrupted, nothing written")
+        return status_of(fault)
     except BrokenPipeError:
-        _silence_stdout()
+        silence(sys.stdout, 1)
+    except MachineError as fault:
+        return _fail(fault, files)
+    except OSError as fault:
+        if not is_lost(fault):
+            raise
+        return _fail(lost(fault), files)
     return 0
 
 
+def _fail(fault: MachineError, files: list[str]) -> int:
+    silence(sys.stdout, 1)
+    kept = told(fault, files)
+    complain(f"error: {fault}{'; ' if kept else ''}{kept}")
+    return 1
+
+
 def _refuse(message: str) -> int:
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(f"mtpsim: error: {message}", err=True)
+    complain(f"error: {message}")
     return 2
-
-
-def _silence_stdout() -> None:
-    """The reader has gone: let the interpreter's last flush go nowhere."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

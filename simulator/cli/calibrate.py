@@ -8,6 +8,7 @@ import click
 
 from simulator.cli.output import emit
 from simulator.cli.progress import reporting
+from simulator.cli.streams import say
 
 
 @click.command()
@@ -79,7 +80,7 @@ def calibrate(
         )
     session.write(target)
     emit(calibration_text(session.content), None)
-    click.echo(f"written: {target}")
+    say(f"written: {target}\n")
 
 
 def _shipped(check: bool) -> None:
@@ -94,9 +95,9 @@ def _shipped(check: bool) -> None:
         if check:
             found = differences(content, recipe.name)
             drifted += found
-            click.echo(f"{recipe.name}: {'as shipped' if not found else 'DRIFTED'}")
+            say(f"{recipe.name}: {'as shipped' if not found else 'DRIFTED'}\n")
         else:
             write(content, shipped_file(recipe.name))
-            click.echo(f"written: {shipped_file(recipe.name)}")
+            say(f"written: {shipped_file(recipe.name)}\n")
     if drifted:
         raise InputError("shipped calibrations drifted:\n  " + "\n  ".join(drifted))
