@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from simulator.cli.insisting import insisting
-from simulator.cli.stopping import status_of, told, watch_signals
-from simulator.cli.streams import complain, is_lost, lost, silence, take_places
+from simulator.cli.stopping import status_of, stop_behind, told, watch_signals
+from simulator.cli.streams import complain, is_lost, lost, say, silence, take_places
 from simulator.errors import InputError, MachineError, unknown_name
 from simulator.files.writing import written
 
@@ -97,10 +97,25 @@ def run(arguments: Sequence[str]) -> int:
     A fault of the program itself is not caught: Python prints its traceback and the status is 1.
     """
     with written() as files:
-        return _run(arguments, files)
+        try:
+            return _answer(arguments)
+        except (KeyboardInterrupt, click.Abort) as fault:
+            return _interrupted(fault, files)
+        except BrokenPipeError:
+            silence(sys.stdout)
+            return 0
+        except MachineError as fault:
+            return _fail(fault, files)
+        except Exception as fault:
+            if (stop := stop_behind(fault)) is not None:
+                return _interrupted(stop, files)
+            if isinstance(fault, OSError) and is_lost(fault):
+                return _fail(lost(fault), files)
+            raise
 
 
-def _run(arguments: Sequence[str], files: list[str]) -> int:
+def _answer(arguments: Sequence[str]) -> int:
+    """Exit status of one command line, bad input included."""
     try:
         with group.make_context("mtpsim", list(arguments)) as context:
             group.invoke(context)
@@ -108,7 +123,7 @@ def _run(arguments: Sequence[str], files: list[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except NO_ARGUMENTS as fault:
-        click.echo(fault.format_message())
+        say(fault.format_message() + "\n")
     except click.UsageError as fault:
         path = fault.ctx.command_path if fault.ctx is not None else "mtpsim"
         return _refuse(f"{fault.format_message()} (see {path} --help)")
@@ -116,23 +131,18 @@ def _run(arguments: Sequence[str], files: list[str]) -> int:
         return _refuse(fault.format_message())
     except InputError as fault:
         return _refuse(str(fault))
-    except (KeyboardInterrupt, click.Abort) as fault:
-        kept = told(fault, files)
-        complain(f"interrupted; {kept}" if kept else "interrupted, nothing written")
-        return status_of(fault)
-    except BrokenPipeError:
-        silence(sys.stdout, 1)
-    except MachineError as fault:
-        return _fail(fault, files)
-    except OSError as fault:
-        if not is_lost(fault):
-            raise
-        return _fail(lost(fault), files)
     return 0
 
 
+def _interrupted(fault: BaseException, files: list[str]) -> int:
+    silence(sys.stdout)
+    kept = told(fault, files)
+    complain(f"interrupted; {kept}" if kept else "interrupted, nothing written")
+    return status_of(fault)
+
+
 def _fail(fault: MachineError, files: list[str]) -> int:
-    silence(sys.stdout, 1)
+    silence(sys.stdout)
     kept = told(fault, files)
     complain(f"error: {fault}{'; ' if kept else ''}{kept}")
     return 1

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+AT_ONCE = 1.0
+"""Seconds within which signals are one: what cleans up is not to be interrupted by the second of two."""
+
+_last: list[tuple[int, float]] = []
 
 
 class Stopped(KeyboardInterrupt):
@@ -26,11 +31,9 @@ def watch_signals() -> None:
             signal.signal(number, _stop)
 
 
-def _stop(number: int, frame: FrameType | None) -> Any:
-    for again in STOPPING:  # one is enough: what cleans up is not to be interrupted
-        if signal.getsignal(again) is _stop:
-            signal.signal(again, signal.SIG_IGN)
-    raise Stopped(number)
+def stop_behind(fault: Exception) -> Stopped | None:
+    """The end that was asked for, if there was one: a library may turn it into an exception of its own."""
+    return Stopped(_last[0][0]).with_traceback(fault.__traceback__) if _last else None
 
 
 def status_of(fault: BaseException) -> int:
@@ -42,3 +45,11 @@ def told(fault: BaseException, files: Sequence[str]) -> str:
     """What was kept of work that ended early: notes of the exception, and files that were written before."""
     parts = [*getattr(fault, "__notes__", []), *(f"{name} is written" for name in files)]
     return "; ".join(parts)
+
+
+def _stop(number: int, frame: FrameType | None) -> Any:
+    now = time.monotonic()
+    if _last and now - _last[-1][1] < AT_ONCE:
+        return
+    _last.append((number, now))
+    raise Stopped(number)

@@ -65,7 +65,7 @@ def complain(text: str) -> None:
     try:
         click.echo(f"mtpsim: {text}", err=True)
     except (OSError, ValueError):
-        silence(sys.stderr, 2)
+        silence(sys.stderr)
 
 
 def lost(fault: OSError) -> MachineError:
@@ -79,11 +79,13 @@ def is_lost(fault: OSError) -> bool:
     return fault.errno in MACHINE
 
 
-def silence(stream: Any, number: int) -> None:
+def silence(stream: Any) -> None:
     """Let what a stream still holds go nowhere, or the interpreter would complain at its end."""
     with contextlib.suppress(OSError, ValueError):
         handle = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(handle, number)
-        os.close(handle)
+        try:
+            os.dup2(handle, stream.fileno())
+        finally:
+            os.close(handle)
     with contextlib.suppress(OSError, ValueError):
         stream.flush()

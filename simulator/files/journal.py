@@ -74,8 +74,13 @@ class Journal:
                 raise unwritable(self._form.option, self.place, fault) from None
             if lock(self._handle) is False:
                 raise self._busy()
-        if os.fstat(self._handle).st_size == 0:
-            self._append(self._form.headers[0].encode() + b"\n")
+            try:
+                self._head()
+            except BaseException:
+                self._path.unlink(missing_ok=True)
+                raise
+        elif os.fstat(self._handle).st_size == 0:
+            self._head()
 
     def add(self, entries: Mapping[str, Any]) -> None:
         """Keep contents; when this returns they are on the disk.
@@ -151,6 +156,9 @@ class Journal:
             os.close(old)
             lock(self._handle)
         os.fsync(self._handle)
+
+    def _head(self) -> None:
+        self._append(self._form.headers[0].encode() + b"\n")
 
     def _append(self, data: bytes) -> None:
         """Write whole lines, and leave no part of one behind."""

@@ -43,11 +43,12 @@ def check_place(option: str, place: str | os.PathLike[str], kind: Kind) -> Path:
         MachineError: the disk is full.
     """
     name = os.fspath(place)
-    path = Path(os.path.realpath(Path(name).expanduser()))
+    path = Path(name).expanduser()
     if path.is_dir():
         raise InputError(f"{option} {name}: cannot be written: it is a directory")
     if special(path):
         return path
+    path = Path(os.path.realpath(path))
     try:
         if path.exists():
             _check_replaceable(option, name, path, kind)
