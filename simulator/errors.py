@@ -1,4 +1,4 @@
-"""The one exception that means "the input is bad", shown to a user without a traceback and with exit status 2."""
+"""What is shown to a user without a traceback: bad input (exit status 2), and a machine that fails (exit status 1)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ BRIEF = 80
 
 class InputError(ValueError):
     """Bad input. The message names the file, key or option, what was found and what was expected."""
+
+
+class MachineError(Exception):
+    """Neither the input nor the program is at fault: a full disk, a closed pipe, a worker that died.
+
+    The message names the place; notes (:pep:`678`) say what is kept.
+    """
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +11,10 @@ from typing import Any
 import click
 
 from simulator.cli.insisting import insisting
-from simulator.errors import InputError, unknown_name
-from simulator.files.printable import printable
+from simulator.cli.stopping import status_of, stop_behind, told, watch_signals
+from simulator.cli.streams import complain, is_lost, lost, report, say, silence, take_places
+from simulator.errors import InputError, MachineError, unknown_name
+from simulator.files.writing import written
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("simulator.cli.predict:predict", "What an engine delivers at each concurrency, with and without MTP."),
@@ -83,13 +83,36 @@ def main() -> int:
     the end: that is a third of the time of a short run.
     """
     gc.disable()
+    take_places()
+    watch_signals()
     status = run(sys.argv[1:])
     gc.freeze()
     return status
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit status: 0 done, 1 our fault, 2 bad input, 130 interrupted."""
+    """Run one command line and return its exit status: 0 done, 1 the machine's fault or ours, 2 bad input, 130
+    interrupted, 143 terminated."""
+    with written() as files:
+        try:
+            return _answer(arguments)
+        except (KeyboardInterrupt, click.Abort) as fault:
+            return _interrupted(fault, files)
+        except BrokenPipeError:
+            silence(sys.stdout)
+            return 0
+        except MachineError as fault:
+            return _fail(fault, files)
+        except Exception as fault:
+            if (stop := stop_behind(fault)) is not None:
+                return _interrupted(stop, files)
+            if isinstance(fault, OSError) and is_lost(fault):
+                return _fail(lost(fault), files)
+            return _admit(fault, arguments)
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    """Exit status of one command line, bad input included."""
     try:
         with group.make_context("mtpsim", list(arguments)) as context:
             group.invoke(context)
@@ -97,7 +120,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except NO_ARGUMENTS as fault:
-        click.echo(printable(fault.format_message()))
+        say(fault.format_message())
     except click.UsageError as fault:
         path = fault.ctx.command_path if fault.ctx is not None else "mtpsim"
         return _refuse(f"{fault.format_message()} (see {path} --help)")
@@ -105,31 +128,31 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(fault.format_message())
     except InputError as fault:
         return _refuse(str(fault))
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("mtpsim: interrupted, nothing written", err=True)
-        return 130
-    except BrokenPipeError:
-        _silence_stdout()
-    except Exception as fault:
-        return _admit(fault, arguments)
     return 0
 
 
 def _admit(fault: Exception, arguments: Sequence[str]) -> int:
     from simulator.cli.unexpected import unexpected
 
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(unexpected(fault, arguments), err=True)
+    silence(sys.stdout)
+    report(unexpected(fault, arguments))
+    return 1
+
+
+def _interrupted(fault: BaseException, files: list[str]) -> int:
+    silence(sys.stdout)
+    kept = told(fault, files)
+    complain(f"interrupted; {kept}" if kept else "interrupted, nothing written")
+    return status_of(fault)
+
+
+def _fail(fault: MachineError, files: list[str]) -> int:
+    silence(sys.stdout)
+    kept = told(fault, files)
+    complain(f"error: {fault}{'; ' if kept else ''}{kept}")
     return 1
 
 
 def _refuse(message: str) -> int:
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(f"mtpsim: error: {printable(message)}", err=True)
+    complain(f"error: {message}")
     return 2
-
-
-def _silence_stdout() -> None:
-    """The reader has gone: let the interpreter's last flush go nowhere."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from simulator.cli.output import emit, say
+from simulator.cli.output import emit
 from simulator.cli.progress import reporting
+from simulator.cli.streams import say
 
 
 @click.command()
@@ -79,7 +80,7 @@ def calibrate(
         )
     session.write(target)
     emit(calibration_text(session.content), None)
-    click.echo(f"written: {target}")
+    say(f"written: {target}\n")
 
 
 def _shipped(check: bool) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
-from pathlib import Path
 
 import click
 
-from simulator.cli.text.page import bold
+from simulator.cli.streams import say
 from simulator.errors import InputError
-from simulator.files.printable import printable
+from simulator.files.kinds import HEAD, PICTURE, RESULT, SIGNATURE, TAIL, Glimpse
+from simulator.files.writing import check_place, special, write_file
 
 BROKEN = 3
 """Exit status when a promise is broken."""
@@ -25,68 +22,35 @@ def exit_if_broken(kept: bool) -> None:
         raise click.exceptions.Exit(BROKEN)
 
 
-def check_outputs(output: str | None, plot: str | None) -> None:
-    """Refuse a place that cannot be written, and a picture of unknown format.
+def check_outputs(output: str | None, plot: str | None, option: str = "--output") -> None:
+    """Refuse a place that cannot be written or holds another kind of file, and a picture of unknown format.
 
     Raises:
-        InputError: names the option, the path and what is wrong with it.
+        InputError: names the option, the path, what is wrong with it or what was found there.
+        MachineError: the disk is full.
     """
-    if output is not None and plot is not None and Path(output).expanduser() == Path(plot).expanduser():
-        raise InputError(f"--output and --plot both name {output}")
-    if output is not None:
-        _check_writable("--output", output)
+    path = None if output is None else check_place(option, output, RESULT)
     if plot is not None:
         from simulator.plots import picture_format
 
         picture_format(plot)
-        _check_writable("--plot", plot)
+        if check_place("--plot", plot, PICTURE) == path:
+            raise InputError(f"{option} and --plot both name {output}")
 
 
-def say(text: str, *, err: bool = False) -> None:
-    """Print to a terminal or a pipe, with all control characters spelt out but those of bold type."""
-    text = text if text.endswith("\n") else text + "\n"
-    click.echo(bold(printable(text)), nl=False, err=err)
-
-
-def emit(text: str, output: str | None) -> None:
-    """Print, or write a file beside its place and rename it.
+def emit(text: str, output: str | None, option: str = "--output") -> None:
+    """Print, or write a file that appears whole or not at all. A text table in a file ends with a line that says whose.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or another kind of file stands there.
+        MachineError: the disk or standard output is full, or standard output is closed.
     """
     text = text if text.endswith("\n") else text + "\n"
     if output is None:
         say(text)
         return
-    path = Path(output).expanduser()
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if _special(path):
-            path.write_text(text, encoding="utf-8")
-            return
-        try:
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-    except OSError as fault:
-        raise InputError(f"--output {output}: cannot be written: {fault.strerror or fault}") from None
-
-
-def _special(path: Path) -> bool:
-    """A pipe or a device, such as /dev/stdout, which cannot be replaced."""
-    return path.exists() and not path.is_file()
-
-
-def _check_writable(option: str, name: str) -> None:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        raise InputError(f"{option} {name}: cannot be written: it is a directory")
-    if _special(path):
-        return
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as fault:
-        raise InputError(f"{option} {name}: cannot be written: {fault.strerror or fault}") from None
+    path = check_place(option, output, RESULT)
+    data = text.encode("utf-8")
+    if not (special(path) or RESULT.ours(Glimpse(data[:HEAD], data[-TAIL:]))):
+        data += f"\n{SIGNATURE}\n".encode()
+    write_file(option, output, RESULT, data)

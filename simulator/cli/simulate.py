@@ -67,7 +67,7 @@ def simulate(
     """
     check_outputs(output, plot)
     check_lengths(lengths)
-    check_outputs(requests, None)
+    check_outputs(requests, None, "--requests")
     places = [place for place in (output, plot, requests) if place is not None]
     if len(set(places)) < len(places):
         raise InputError("--output, --plot and --requests: expected different files")
@@ -98,7 +98,7 @@ def simulate(
         from simulator.results.table import rows_to_csv
         from simulator.serving.delivered import request_rows
 
-        emit(rows_to_csv(list(request_rows(result.run))), requests)
+        emit(rows_to_csv(list(request_rows(result.run))), requests, "--requests")
     if plot is not None:
         from simulator.plots.drawing import draw
 

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TRACEBACK = "MTPSIM_TRACEBACK"
-LOST_WORKERS = frozenset({"TerminatedWorkerError", "BrokenProcessPool", "KilledWorker"})
-"""What joblib, its pool and Dask raise when the system ended a process of theirs."""
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -25,14 +23,10 @@ def unexpected(fault: Exception, arguments: Sequence[str]) -> str:
         arguments: of the command line.
     """
     lines = [] if not os.environ.get(TRACEBACK) else ["".join(traceback.format_exception(fault)).rstrip()]
-    names = {kind.__name__ for kind in type(fault).__mro__}
     if isinstance(fault, MemoryError):
         said = f": {_printable(str(fault))}" if str(fault) else ""
         less = "fewer requests, sweep points, samples or --jobs take less"
         return "\n".join([*lines, f"mtpsim: error: not enough memory{said}; {less}"])
-    if names & LOST_WORKERS:
-        less = "most likely for lack of memory; fewer --jobs or --backend serial take less"
-        return "\n".join([*lines, f"mtpsim: error: the system ended a worker process, {less}"])
     if isinstance(fault, RecursionError):
         return "\n".join([*lines, "mtpsim: error: an input is nested deeper than can be followed"])
     said = f": {_printable(str(fault))}" if str(fault) else ""

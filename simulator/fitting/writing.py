@@ -1,9 +1,7 @@
-"""Write a calibration file: YAML, one line per parameter, atomically."""
+"""Write a calibration file: YAML, one line per parameter, whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,8 @@ from typing import Any
 import yaml
 
 from simulator.errors import InputError
+from simulator.files.kinds import CALIBRATION
+from simulator.files.writing import check_place, write_file
 from simulator.files.yaml_scalars import DECIMAL
 
 
@@ -34,26 +34,20 @@ def check_target(path: Path) -> None:
     """Refuse an output path that cannot be written, before any work is done.
 
     Raises:
-        InputError: not a .yaml file, a folder that is missing or not writable.
+        InputError: not a .yaml file, a folder that is missing or not writable, or another kind of file stands there.
+        MachineError: the disk is full.
     """
     if path.suffix not in (".yaml", ".yml"):
         raise InputError(f"-o {path}: expected a file that ends in .yaml")
-    folder = path.parent if str(path.parent) else Path(".")
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"-o {path}: cannot be written: expected a file in an existing, writable folder")
+    check_place("-o", path, CALIBRATION)
 
 
 def write(content: Mapping[str, Any], path: Path) -> None:
-    """Write to a temporary file beside the target, then rename.
+    """Write a calibration, in place of an earlier one at most.
 
     Raises:
-        InputError: the path cannot be written.
+        InputError: the path cannot be written, or another kind of file stands there.
+        MachineError: the disk is full.
     """
     check_target(path)
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as handle:
-            handle.write(to_yaml(content))
-        Path(handle.name).chmod(0o644)
-        os.replace(handle.name, path)
-    except OSError as fault:
-        raise InputError(f"-o {path}: cannot be written: {fault}") from None
+    write_file("-o", path, CALIBRATION, to_yaml(content))

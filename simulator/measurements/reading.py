@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from simulator.errors import InputError
-from simulator.files.printable import plain_cell, printable
 from simulator.files.reading import check_rows, decoded, read_bytes
 from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
@@ -26,6 +25,7 @@ from simulator.measurements.rows import (
     Row,
 )
 from simulator.measurements.wrong_units import wrong_units
+from simulator.results.printable import plain_cell, printable
 
 BYTES_OF_ROW = 8500
 """Memory that a row takes until it is validated, measured."""

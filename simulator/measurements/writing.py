@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.files.printable import safe_cell
+from simulator.files.kinds import Glimpse, Kind
+from simulator.files.writing import write_file
 from simulator.measurements.rows import FRONTIER_COLUMNS, POINT_COLUMNS, MeasuredPoint, Row
+from simulator.results.printable import safe_cell
 
 
 def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
     """Write rows of one kind with all columns of their schema and their extras; None is blank.
 
-    The file appears whole or not at all: it is written beside its place and renamed.
+    The file appears whole or not at all, in place of an earlier file of measured rows at most.
 
     Raises:
         ValueError: no row, or rows of both kinds.
+        InputError: the file cannot be written, or another kind of file stands there.
+        MachineError: the disk is full.
     """
     kinds = {type(row) for row in rows}
     if len(kinds) != 1:
         raise ValueError(f"expected rows of one kind; found {len(kinds)} kinds")
     columns = POINT_COLUMNS if kinds == {MeasuredPoint} else FRONTIER_COLUMNS
     extras = sorted({name for row in rows for name in row.extras})
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(map(safe_cell, [*columns, *extras]))
-            for row in rows:
-                values = [getattr(row, name) for name in columns] + [row.extras.get(name) for name in extras]
-                writer.writerow(["" if v is None else safe_cell(v) if isinstance(v, str) else v for v in values])
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(safe_cell, [*columns, *extras]))
+    for row in rows:
+        values = [getattr(row, name) for name in columns] + [row.extras.get(name) for name in extras]
+        writer.writerow(["" if v is None else safe_cell(v) if isinstance(v, str) else v for v in values])
+    write_file("measured rows", path, MEASURED, text.getvalue())
+
+
+def _is_measured(found: Glimpse) -> bool:
+    """A header with all columns that either kind of row must have."""
+    names = {name.strip().lower() for name in found.first_line.split(",")}
+    required = [{n for n, c in columns.items() if c.required} for columns in (POINT_COLUMNS, FRONTIER_COLUMNS)]
+    return any(one <= names for one in required)
+
+
+MEASURED = Kind("a file of measured rows", _is_measured)

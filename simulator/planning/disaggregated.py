@@ -100,9 +100,7 @@ class SurePools:
 
 def _sure_of(entry: PoolEntry, trials: Trials, rate: float) -> SurePools:
     outcome = entry.trial(trials, rate)
-    return SurePools(
-        entry, outcome, entry.odds(trials, rate).margin(entry.latencies(rate, trials.promises), outcome.reached)
-    )
+    return SurePools(entry, outcome, entry.margin(trials, rate, outcome))
 
 
 def _surest(entries: Sequence[PoolEntry], trials: Trials, rate: float, most: float) -> SurePools | None:
@@ -117,10 +115,10 @@ def _surest(entries: Sequence[PoolEntry], trials: Trials, rate: float, most: flo
 def _grown(entry: PoolEntry, trials: Trials, rate: float, most: float) -> SurePools | None:
     """Pools grown replica by replica until they are confident; None if they then need ``most`` GPUs or too many."""
     trials.progress(f"calibration uncertainty of {entry.name}")
-    odds, limit = entry.odds(trials, rate), min(most, SURE_WITHIN * entry.gpus + 1)
+    draws, drawn_at, limit = entry.draws(trials, rate), entry.size, min(most, SURE_WITHIN * entry.gpus + 1)
     while entry.gpus < limit:
         outcome = entry.trial(trials, rate)
-        found = odds.margin(entry.latencies(rate, trials.promises), outcome.reached)
+        found = entry.margin(trials, rate, outcome, draws, drawn_at)
         if outcome.kept(trials.promises) and found.probability >= trials.confidence:
             broken = _broken(entry, trials, rate)
             if broken is None:

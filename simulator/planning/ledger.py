@@ -1,65 +1,137 @@
-"""What a plan has simulated so far, kept in a file on request, so that an interrupted plan goes on where it was."""
+"""What a plan has found out so far, kept in a file on request, so that an interrupted plan goes on where it was."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from pathlib import Path
+import math
+import re
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Any
 
-from simulator.errors import InputError
+from simulator.files.journal import Journal, kept
+from simulator.files.lines import Format
+from simulator.serving.saturation import OVERLOADED, SATURATED, STABLE, TOO_SHORT
+
+STATES = {STABLE, SATURATED, TOO_SHORT, OVERLOADED}
+MARGIN = "margin of "
+"""How the keys of margins begin; those of trials begin with the kind of replica."""
 
 
 class Ledger:
-    """Outcomes by key; with a ``path`` every new one is appended there as a line of JSON.
+    """Outcomes of trials and margins by key; with a ``path`` every new one is appended there as a line of JSON.
 
     The first line says for which inputs the file is.
     """
 
-    def __init__(self, path: str | None, inputs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | None, inputs: Mapping[str, Any], *, also: Mapping[str, Any] | None = None, promises: int = 0
+    ) -> None:
         """Open the file, or begin it.
 
-        Raises:
-            InputError: the file belongs to other inputs, is damaged, or cannot be written.
-        """
-        self.known: dict[str, dict[str, Any]] = {}
-        self.path = None if path is None else Path(path).expanduser()
-        label = hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
-        if self.path is None:
-            return
-        try:
-            if self.path.exists() and self.path.stat().st_size:
-                self._read(label)
-            else:
-                self.path.write_text(json.dumps({"plan": label}) + "\n", encoding="utf-8")
-        except OSError as fault:
-            raise InputError(f"--resume {path}: {fault.strerror or fault}") from None
+        Args:
+            path: of the file; None: nothing is kept.
+            inputs: everything that decides the outcomes.
+            also: what decides them too, but is not in the first line of files of version 0.1.0, which are read as well.
+            promises: values of an outcome.
 
-    def _read(self, label: str) -> None:
-        assert self.path is not None
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        for number, line in enumerate(lines, start=1):
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                if number == len(lines):
-                    # an interrupted write: drop it
-                    self.path.write_text("".join(f"{good}\n" for good in lines[:-1]), encoding="utf-8")
-                    return
-                raise InputError(f"--resume {self.path}: line {number} is damaged; delete the file") from None
-            if number == 1 and (not isinstance(entry, dict) or entry.get("plan") != label):
-                raise InputError(f"--resume {self.path}: it belongs to a plan with other inputs; name another file")
-            if number > 1:
-                self.known[entry["key"]] = entry["outcome"]
+        Raises:
+            InputError: the file is of another kind or belongs to other inputs, or cannot be read or written.
+            MachineError: the disk is full.
+        """
+        labels = [digest({**inputs, **(also or {})}), digest(inputs)]
+        self._label = labels[0]
+        self._known: dict[str, Any] = {}
+        self._journal = None
+        if path is not None:
+            form = Format(
+                option="--resume",
+                what="what an earlier run of the same plan has simulated",
+                headers=tuple(json.dumps({"plan": label}) for label in dict.fromkeys(labels)),
+                kin=re.compile(r'\{"plan": "[0-9a-f]{64}"\}'),
+                field="outcome",
+                check=lambda key, content: checked(key, content, promises),
+            )
+            self._journal = Journal(path, form)
+            self._known = self._journal.known
+            self._journal.begin()
 
     def get(self, key: str) -> dict[str, Any] | None:
         """A known outcome."""
-        return self.known.get(key)
+        return self._known.get(key)
 
     def put(self, key: str, outcome: dict[str, Any]) -> None:
         """Remember an outcome."""
-        self.known[key] = outcome
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "outcome": outcome}) + "\n")
+        self._known[key] = outcome
+        if self._journal is not None:
+            self._journal.add({key: outcome})
+
+    def margin(self, key: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the ledger knows of how sure the outcome behind a key is, or what is found and then remembered."""
+        # a ledger of version 0.1.0 does not say all that a margin depends on
+        name = f"{MARGIN}{key} [{self._label[:12]}]"
+        known = self.get(name)
+        if known is None:
+            known = find()
+            self.put(name, known)
+        return known
+
+    def __enter__(self) -> Ledger:
+        """The ledger; its file is closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the file, and tell with an exception what it keeps."""
+        if self._journal is None:
+            return
+        self._journal.close()
+        if fault is not None:
+            kept(fault, self._journal, sum(not k.startswith(MARGIN) for k in self._known), None, "trials")
+
+
+def digest(inputs: Mapping[str, Any]) -> str:
+    """SHA-256 of inputs."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def checked(key: str, content: Any, promises: int) -> dict[str, Any]:
+    """The content of an entry, if it is an outcome or a margin of so many promises.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is not, or a number is not finite or out of range.
+    """
+    if content.keys() == {"state", "reached"} and not key.startswith(MARGIN):
+        if content["state"] not in STATES:
+            raise ValueError("unknown state")
+        numbers = content["reached"]
+    elif content.keys() == {"probability", "intervals", "each"} and key.startswith(MARGIN):
+        for part in (content["probability"], *_listed(content["each"], promises)):
+            if _number(part) > 1.0:
+                raise ValueError("no probability")
+        ends = [_listed(pair, 2) for pair in _listed(content["intervals"], promises)]
+        if any(_number(low) > _number(high) for low, high in ends):
+            raise ValueError("the ends of an interval are reversed")
+        numbers = [number for number, _ in ends]
+    else:
+        raise KeyError("neither an outcome nor a margin")
+    for number in _listed(numbers, promises):
+        _number(number)
+    return dict(content)
+
+
+def _listed(value: Any, count: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) != count:
+        raise TypeError("not a list of the right length")
+    return value
+
+
+def _number(value: Any) -> float:
+    """A number that is not negative; None stands for infinity."""
+    if value is None:
+        return math.inf
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError("not a number in range")
+    return float(value)

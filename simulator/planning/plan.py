@@ -12,7 +12,9 @@ from simulator.planning.ledger import Ledger
 from simulator.planning.most_rate import plan_rate
 from simulator.planning.options import Option, make_options
 from simulator.planning.trials import Trials
+from simulator.prediction.predict import versions
 from simulator.results.progress import Progress, silent
+from simulator.serving.batch import constants_of
 from simulator.serving.fleet import check_fleet
 from simulator.serving.pools import bytes_per_second
 from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, for_lengths, make_scenario
@@ -175,14 +177,26 @@ def plan_fleet(
         "outside_calibration": outside(options),
     }
     inputs = meta | {"max_running": max_running, "plans": [o.replica.target.tobytes().hex() for o in options]}
-    trials = Trials(traffic, tuple(promises), router, seed, Ledger(resume, inputs), progress, confidence / 100)
-    if gpus is not None:
-        return plan_rate(options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
-    assert rate is not None
-    answer = plan_gpus(options, trials, rate, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
-    if kv_bandwidth is None:
-        return answer
-    return with_pools(answer, options, trials, rate, kv_bandwidth, spare, cost_basis)
+    with Ledger(resume, inputs, also=_of_replicas(options), promises=len(promises)) as ledger:
+        trials = Trials(traffic, tuple(promises), router, seed, ledger, progress, confidence / 100)
+        if gpus is not None:
+            return plan_rate(options, trials, gpus, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
+        assert rate is not None
+        answer = plan_gpus(options, trials, rate, spare=spare, cost_basis=cost_basis, meta=meta, left_out=left_out)
+        if kv_bandwidth is None:
+            return answer
+        return with_pools(answer, options, trials, rate, kv_bandwidth, spare, cost_basis)
+
+
+def _of_replicas(options: Sequence[Option]) -> dict[str, object]:
+    """What of the replicas decides the outcomes besides their tables, and which program found them."""
+    parts = [(o.replica.draft, constants_of([o.replica])) for o in options]
+    return {
+        "replicas": [[part.tobytes().hex() for part in pair] for pair in parts],
+        "acceptances": [list(o.scenario.speculation.probabilities) for o in options],
+        "limits": [o.cap for o in options],
+        "versions": versions(),
+    }
 
 
 def outside(options: Sequence[Option]) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from simulator.planning.options import ALMOST_IDLE, Option
-from simulator.planning.trials import Outcome, Trials
+from simulator.planning.trials import Outcome, Trials, pools_key
 from simulator.planning.winner import pools_name
 from simulator.prediction.latencies import decode_form, pool_latencies, pool_odds, prefill_form
-from simulator.prediction.odds import Latencies, Odds
+from simulator.prediction.odds import Latencies, Margin, Odds
 from simulator.serving.fleet import Fleet
 from simulator.serving.pools import Pools, kv_transfer, pool_fleets
 from simulator.serving.steady_state import SteadyState
@@ -54,6 +55,32 @@ class PoolEntry:
         """Draws of the pools at about their size, for ``rate`` requests/s."""
         scenarios = self.prefill.scenario, self.decode.scenario
         return pool_odds(*scenarios, self.pools(), self.decode.moments, rate, trials.promises, trials.seed)
+
+    def draws(self, trials: Trials, rate: float) -> Callable[[], Odds]:
+        """What makes :meth:`odds` at this very size, on the first call."""
+        here = replace(self)
+        return functools.cache(lambda: here.odds(trials, rate))
+
+    def margin(
+        self, trials: Trials, rate: float, outcome: Outcome, draws: Callable[[], Odds] | None = None, drawn_at: str = ""
+    ) -> Margin:
+        """How sure the outcome of a trial is.
+
+        Args:
+            trials: of the planned traffic.
+            rate: requests/s in all.
+            outcome: of the pools as they are.
+            draws: of the pools when they were smaller; None: as they are.
+            drawn_at: the :attr:`size` that they had then.
+        """
+        key = f"{pools_key(self.pools(), self.name, rate)} drawn at {drawn_at or self.size}"
+        latencies = self.latencies(rate, trials.promises)
+        return trials.margin(key, draws or self.draws(trials, rate), latencies, outcome)
+
+    @property
+    def size(self) -> str:
+        """Such as ``10+12`` replicas."""
+        return f"{self.prefills}+{self.decodes}"
 
     def pools(self, prefills: int | None = None, decodes: int | None = None) -> Pools:
         """The pools, or others of the same kind."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.planning.closed_form import least_between
 from simulator.planning.options import Option
-from simulator.planning.trials import Outcome, Trials
+from simulator.planning.trials import Outcome, Trials, fleet_key
 from simulator.prediction.latencies import fleet_latencies, fleet_odds
 from simulator.prediction.odds import Margin, Odds
 
@@ -16,8 +18,11 @@ PRECISION = 0.01
 """To which a rate is found."""
 
 
-def _odds(option: Option, trials: Trials) -> Odds:
-    return fleet_odds(option.scenario, option.replica, option.moments, trials.promises, trials.seed)
+def draws_of(option: Option, trials: Trials) -> Callable[[], Odds]:
+    """What makes the draws of a kind of replica, on the first call."""
+    return functools.cache(
+        lambda: fleet_odds(option.scenario, option.replica, option.moments, trials.promises, trials.seed)
+    )
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,15 @@ class SureFleet:
     margin: Margin
 
     @classmethod
-    def of(cls, option: Option, replicas: int, trials: Trials, rate: float, odds: Odds | None = None) -> SureFleet:
-        """A fleet at a rate (requests/s)."""
-        odds = odds or _odds(option, trials)
+    def of(
+        cls, option: Option, replicas: int, trials: Trials, rate: float, odds: Callable[[], Odds] | None = None
+    ) -> SureFleet:
+        """A fleet at a rate (requests/s); ``odds`` makes the draws of its kind of replica."""
         outcome = trials.run(option, replicas, rate)
         latencies = fleet_latencies(option.cap, option.moments, rate / replicas, trials.promises)
-        return cls(replicas, rate, outcome, odds.margin(latencies, outcome.reached))
+        key = fleet_key(option, replicas, rate)
+        margin = trials.margin(key, odds or draws_of(option, trials), latencies, outcome)
+        return cls(replicas, rate, outcome, margin)
 
     def confident(self, trials: Trials) -> bool:
         """Whether all promises are kept, with the confidence that the trials ask for."""
@@ -52,7 +60,7 @@ def sure_fleet(option: Option, replicas: int, trials: Trials, rate: float) -> Su
         rate: requests/s in all.
     """
     trials.progress(f"calibration uncertainty of {option.family}")
-    odds = _odds(option, trials)
+    odds = draws_of(option, trials)
 
     def keeps(n: int) -> bool:
         return SureFleet.of(option, n, trials, rate, odds).confident(trials)
@@ -81,7 +89,7 @@ def sure_rate(option: Option, replicas: int, trials: Trials, rate: float) -> Sur
         None: not even a third of that rate.
     """
     trials.progress(f"calibration uncertainty of {option.family}")
-    odds = _odds(option, trials)
+    odds = draws_of(option, trials)
 
     def at(one: float) -> SureFleet:
         return SureFleet.of(option, replicas, trials, one, odds)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.planning.ledger import Ledger
 from simulator.planning.options import ALMOST_IDLE, Option
+from simulator.prediction.odds import Latencies, Margin, Odds
 from simulator.serving.delivered import summarise
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
 from simulator.serving.pools import Pools, run_pools
@@ -58,6 +59,18 @@ class Outcome:
         return cls(row["state"], tuple(math.inf if r is None else r for r in row["reached"]))
 
 
+def fleet_key(option: Option, replicas: int, rate: float, number: int = 0) -> str:
+    """What sets a trial of a fleet apart from others of the same plan."""
+    d = option.scenario.deployment
+    return f"{option.family} tp{d.tp} ep{d.ep} cap{option.cap} x{replicas} rate{rate!r} #{number}"
+
+
+def pools_key(pools: Pools, name: str, rate: float, number: int = 0) -> str:
+    """What sets a trial of pools apart from others of the same plan."""
+    before, after = pools.prefill, pools.decode
+    return f"{name} cap{after.cap} x{before.replicas}+{after.replicas} rate{rate!r} #{number}"
+
+
 @dataclass
 class Trials:
     """Runs trials and remembers them. Seeds are derived from ``seed``; the same ones serve every fleet.
@@ -80,14 +93,13 @@ class Trials:
 
     def run(self, option: Option, replicas: int, rate: float, number: int = 0) -> Outcome:
         """Trial ``number`` of a fleet at ``rate`` requests/s in all."""
-        d = option.scenario.deployment
 
         def trial() -> Outcome:
             requests, rounds, traffic, routing = self._draw(option, rate, number)
             fleet = Fleet(option.replica, option.scenario.speculation, option.gpus, option.cap, replicas, self.router)
             return self._outcome(fleet, run_fleet(fleet, requests, rounds, routing), traffic)
 
-        key = f"{option.family} tp{d.tp} ep{d.ep} cap{option.cap} x{replicas} rate{rate!r} #{number}"
+        key = fleet_key(option, replicas, rate, number)
         return self._remembered(key, f"{option.family} x {replicas} at {rate:.3g} req/s", trial)
 
     def run_pools(self, pools: Pools, name: str, option: Option, rate: float, number: int = 0) -> Outcome:
@@ -98,8 +110,20 @@ class Trials:
             requests, rounds, traffic, routing = self._draw(option, rate, number)
             return self._outcome(pools, run_pools(pools, requests, rounds, routing), traffic)
 
-        key = f"{name} cap{after.cap} x{before.replicas}+{after.replicas} rate{rate!r} #{number}"
+        key = pools_key(pools, name, rate, number)
         return self._remembered(key, f"{before.replicas} + {after.replicas} of {name} at {rate:.3g} req/s", trial)
+
+    def margin(self, key: str, odds: Callable[[], Odds], latencies: Latencies, outcome: Outcome) -> Margin:
+        """How sure an outcome is: what the ledger knows, or what the draws say, which are made only then.
+
+        Args:
+            key: of everything that decides it but the inputs of the plan.
+            odds: draws of the fleet.
+            latencies: of the same fleet at the same load by the closed form.
+            outcome: of its trial.
+        """
+        row = self.ledger.margin(key, lambda: odds().margin(latencies, outcome.reached).as_row())
+        return Margin.from_row(row)
 
     def _remembered(self, key: str, what: str, trial: Callable[[], Outcome]) -> Outcome:
         """What the ledger knows, or the trial, told as ``what`` and remembered."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from simulator.errors import InputError
+from simulator.files.kinds import PICTURE
+from simulator.files.writing import write_file
 
 FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 DPI = 160
@@ -34,26 +35,19 @@ def picture_format(path: str | os.PathLike[str]) -> str:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write the figure as PNG, SVG or PDF by the suffix of the path, replacing a file of that name.
+    """Write the figure as PNG, SVG or PDF by the suffix of the path, replacing a picture of that name.
 
-    The picture is written beside its place and then renamed, so a failed or interrupted run leaves no part of one. The
-    same figure gives the same bytes.
+    A failed or interrupted run leaves no part of one. The same figure gives the same bytes.
 
     Raises:
-        InputError: another suffix, or a path that cannot be written.
+        InputError: another suffix, a path that cannot be written, or a file there that is no picture.
+        MachineError: the disk is full.
     """
     kind = picture_format(path)
-    target = Path(path).expanduser()
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    metadata = UNDATED[kind]
-    try:
-        try:
-            with matplotlib.rc_context({"svg.hashsalt": "mtpsim"}), warnings.catch_warnings(), draft.open("wb") as file:
-                warnings.filterwarnings("ignore", "Glyph .* missing from font")
-                figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
-            draft.replace(target)
-        finally:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-    except OSError as fault:
-        raise InputError(f"--plot {os.fspath(path)}: cannot be written: {fault.strerror or fault}") from None
+
+    def draw(file: BinaryIO) -> None:
+        with matplotlib.rc_context({"svg.hashsalt": "mtpsim"}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure.savefig(file, format=kind, dpi=DPI, metadata=UNDATED[kind])
+
+    write_file("--plot", path, PICTURE, draw)

@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from simulator.files.printable import printable
+from simulator.results.printable import printable
 
 P = ParamSpec("P")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,17 @@ class Margin:
     probability: float
     intervals: tuple[tuple[float, float], ...]
     each: tuple[float, ...]
+
+    def as_row(self) -> dict[str, Any]:
+        """One entry per field in plain JSON types: None for infinite."""
+        ends = [[x if math.isfinite(x) else None for x in pair] for pair in self.intervals]
+        return {"probability": self.probability, "intervals": ends, "each": list(self.each)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Margin:
+        """The margin behind :meth:`as_row`."""
+        low_high = [[math.inf if x is None else x for x in pair] for pair in row["intervals"]]
+        return cls(row["probability"], tuple((low, high) for low, high in low_high), tuple(row["each"]))
 
 
 Replicas = Sequence[tuple[Replica, Speculation]]

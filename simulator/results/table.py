@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from simulator.files.printable import safe_cell
 from simulator.results.columns import declared
+from simulator.results.printable import safe_cell
 
 if TYPE_CHECKING:
     import pandas as pd

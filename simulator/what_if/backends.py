@@ -11,16 +11,19 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.bounds import whole
-from simulator.errors import InputError, unknown_name
+from simulator.errors import InputError, MachineError, unknown_name
+from simulator.files.journal import Journal, kept
+from simulator.files.lines import Format
 from simulator.prediction.predict import versions
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.scenario import Scenario
@@ -35,6 +38,9 @@ CHUNK = 8
 ANSWER_SECONDS = 10
 """How long a Dask scheduler may take to answer."""
 HEADER = "mtpsim results"
+ESSENTIAL = {"total_tok_s_gpu", "output_tok_s_gpu", "requests_per_s"}
+"""Metrics that every configuration has."""
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 MOST_JOBS = 4096
@@ -101,28 +107,31 @@ def run_tasks(tasks: Sequence[Task], backend: Backend = LOCAL, progress: Progres
 
     Raises:
         InputError: a results file that cannot be used, a scheduler that does not answer, or no Dask.
+        MachineError: the disk is full, or workers died.
     """
     keys = [task.key for task in tasks]
-    file = None if backend.results is None else Path(backend.results).expanduser()
-    known = {} if file is None else _read(file)
-    todo = {key: task for key, task in zip(keys, tasks, strict=True) if key not in known}
-    names = list(todo)
-    chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
-    total, done = len(set(keys)), len(set(keys)) - len(todo)
-    progress(done, total)
-    writer = None if file is None or not chunks else _open(file)
-    try:
-        for i, found in _in_any_order([[todo[key] for key in chunk] for chunk in chunks], backend):
-            fresh = dict(zip(chunks[i], found, strict=True))
-            known |= fresh
-            if writer is not None:
-                _append(writer, fresh)
-            done += len(fresh)
-            progress(done, total)
-    finally:
-        if writer is not None:
-            writer.close()
-    return [known[key] for key in keys]
+    with contextlib.ExitStack() as stack:
+        journal = None if backend.results is None else stack.enter_context(kept_in(backend.results))
+        known: dict[str, Metrics] = {} if journal is None else journal.known
+        todo = {key: task for key, task in zip(keys, tasks, strict=True) if key not in known}
+        names = list(todo)
+        chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
+        total, done = len(set(keys)), len(set(keys)) - len(todo)
+        progress(done, total)
+        if journal is not None and chunks:
+            journal.begin()
+        try:
+            for i, found in _in_any_order([[todo[key] for key in chunk] for chunk in chunks], backend):
+                fresh = dict(zip(chunks[i], found, strict=True))
+                if journal is not None:
+                    journal.add(fresh)
+                known |= fresh
+                done += len(fresh)
+                progress(done, total)
+        except BaseException as fault:
+            kept(fault, journal, done, total, "configurations")
+            raise
+        return [known[key] for key in keys]
 
 
 def tasks_of(scenarios: Sequence[Scenario], concurrencies: Sequence[int], seed: int) -> list[Task]:
@@ -162,8 +171,13 @@ def _on_joblib(chunks: list[list[Task]], jobs: int) -> Iterator[tuple[int, list[
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    with _safe_path():
-        yield from parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+    try:
+        with _safe_path():
+            yield from parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+    except BrokenProcessPool:
+        raise MachineError(
+            "the system ended a worker process, most likely for lack of memory; fewer --jobs take less"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -193,7 +207,7 @@ def _on_dask(chunks: list[list[Task]], scheduler: str) -> Iterator[tuple[int, li
             f"--scheduler {scheduler}: no Dask scheduler answered within {ANSWER_SECONDS} s ({reason}); expected the "
             "address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
         ) from None
-    with client:
+    with client, _lost_workers(scheduler):
         if not client.scheduler_info()["workers"]:
             raise InputError(f"--scheduler {scheduler}: it has no workers; start some with `dask worker {scheduler}`")
         futures = {client.submit(run_chunk, chunk, pure=False): i for i, chunk in enumerate(chunks)}
@@ -201,43 +215,36 @@ def _on_dask(chunks: list[list[Task]], scheduler: str) -> Iterator[tuple[int, li
             yield futures[future], found
 
 
-def _read(file: Path) -> dict[str, Metrics]:
-    """Finished tasks of a results file; a last line cut off by an interruption is left out."""
-    if not file.exists() or file.stat().st_size == 0:
-        return {}
+@contextlib.contextmanager
+def _lost_workers(scheduler: str) -> Iterator[None]:
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
+
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"--results {file}: cannot be read: {fault}") from None
-    if lines[0] != HEADER:
-        raise InputError(f"--results {file}: expected a file of earlier results, whose first line is {HEADER!r}")
-    found: dict[str, Metrics] = {}
-    for number, line in enumerate(lines[1:-1], start=2):
-        try:
-            entry: dict[str, Any] = json.loads(line)
-            found[entry["key"]] = entry["metrics"]
-        except (json.JSONDecodeError, KeyError, TypeError):
-            raise InputError(
-                f"--results {file}: line {number} is damaged; expected one finished configuration"
-            ) from None
-    return found
+        yield
+    except (KilledWorker, CancelledError, CommClosedError) as fault:
+        raise MachineError(f"--scheduler {scheduler}: its workers or it went away ({type(fault).__name__})") from None
 
 
-def _open(file: Path) -> TextIO:
-    """The file, ready to append whole lines to."""
-    try:
-        if not file.exists() or file.stat().st_size == 0:
-            file.write_text(HEADER + "\n", encoding="utf-8")
-        else:
-            text = file.read_text(encoding="utf-8")
-            if not text.endswith("\n"):
-                file.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
-        return file.open("a", encoding="utf-8")
-    except OSError as fault:
-        raise InputError(f"--results {file}: cannot be written: {fault.strerror or fault}") from None
+def kept_in(place: str) -> Journal:
+    """A file of finished configurations.
+
+    Raises:
+        InputError: it is of another kind, cannot be read, or another run is writing there.
+    """
+    form = Format("--results", "a file of earlier results", (HEADER,), re.compile(HEADER), "metrics", checked)
+    return Journal(place, form)
 
 
-def _append(writer: TextIO, fresh: dict[str, Metrics]) -> None:
-    writer.writelines(json.dumps({"key": key, "metrics": metrics}) + "\n" for key, metrics in fresh.items())
-    writer.flush()
-    os.fsync(writer.fileno())
+def checked(key: str, content: Any) -> Metrics:
+    """Metrics as a file of results has them.
+
+    Raises:
+        ValueError, TypeError: not metrics, or a number is not finite or negative.
+    """
+    if not _KEY.fullmatch(key) or not isinstance(content, dict) or not content.keys() >= ESSENTIAL:
+        raise ValueError("not the metrics of a configuration")
+    for value in content.values():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise ValueError("not a number in range")
+    return dict(content)

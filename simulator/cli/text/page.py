@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from simulator.files.printable import printable
+from simulator.results.printable import printable
 
 PIPED_WIDTH = 100
 """Width of what does not go to a terminal, unless COLUMNS says otherwise."""

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from simulator import shipped_measurements
 from simulator.cli import run
 from simulator.cli.text.page import Column, Page, bold
-from simulator.files.printable import FORMULA, plain_cell, printable, safe_cell
 from simulator.measurements import MeasuredPoint, read_csv, write_csv
+from simulator.results.printable import FORMULA, plain_cell, printable, safe_cell
 from simulator.results.table import rows_to_csv
 
 EVIL = "\x1b[31mRED\x1b[2J\x1b]0;pwned\x07\x9b1mC1\x7f\u202edesrever"

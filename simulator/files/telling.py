@@ -1,0 +1,13 @@
+"""Words to the user on standard error, which may be closed or full."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+
+def tell(text: str) -> None:
+    """One line; where it cannot be written the work goes on without it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"mtpsim: {text}\n")
+        sys.stderr.flush()
