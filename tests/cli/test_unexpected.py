@@ -65,10 +65,6 @@ def test_what_is_no_bug_is_not_called_one(what: str, sentence: str) -> None:
     assert "bug" not in done.stderr
 
 
-def test_a_lost_worker_is_no_bug() -> None:
-    pass
-
-
 def test_tests_never_pass_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **options: object) -> None:
         raise ZeroDivisionError
