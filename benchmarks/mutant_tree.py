@@ -36,7 +36,7 @@ COST = (
 
 
 class Stage(NamedTuple):
-    """Tests that are run together; ``compiled``: by numba, else the kernels are plain Python."""
+    """Tests that are run together; ``compiled``: by numba, which takes five times as long, else as plain Python."""
 
     tests: tuple[str, ...]
     compiled: bool = False
@@ -83,7 +83,7 @@ class Tree:
             file.write_bytes(before)
 
     def run(self, path: str, limit: float) -> Outcome:
-        """The stages of a file up to the first that fails; ``limit``: seconds for each."""
+        """The stages of a file up to the first that fails; ``limit``: seconds for each, plain."""
         began = time.monotonic()
         for stage in stages(path):
             verdict, words = self._pytest(stage, limit)
@@ -112,7 +112,7 @@ class Tree:
                 start_new_session=True,
             )
             try:
-                said, _ = process.communicate(timeout=limit)
+                said, _ = process.communicate(timeout=limit * (5 if stage.compiled else 1))
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, 9)
                 process.communicate()

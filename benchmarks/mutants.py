@@ -140,7 +140,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--sample", type=int, default=200, help="mutants")
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--limit", type=float, default=120.0, help="seconds for the tests of a mutant")
+    options.add_argument("--limit", type=float, default=60.0, help="seconds for the tests of a mutant, as plain Python")
     options.add_argument("--processes", type=int, default=1, choices=(1, 2))
     options.add_argument("--session", type=Path, help="default: mutants-SEED-SAMPLE.sqlite here")
     options.add_argument("--again", choices=("survived", "all"), help="try these once more")
