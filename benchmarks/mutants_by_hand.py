@@ -4,7 +4,7 @@
     python benchmarks/mutants_by_hand.py draft      those with the word in their name
 
 A sampled mutant is a wrong sign or number somewhere; these are wrong ideas. Each must be killed by the tests of the
-cost model alone (``COST`` in ``benchmarks/mutant_tree.py``), whose numbers are worked by hand from the shapes.
+cost model alone (``HAND`` and ``COST`` in ``benchmarks/mutant_tree.py``), worked by hand from the shapes.
 """
 
 from __future__ import annotations
