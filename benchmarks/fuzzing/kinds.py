@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import simulator
 import yaml
 
 from fuzzing import grammar, nodes, octets, tables
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(simulator.__file__).parents[1]
 PUBLISHED = ROOT / "simulator/measurements/published"
 CLOSED = ("--method", "closed-form", "--concurrency", "4")
 
@@ -79,6 +80,19 @@ def kind(weight: int) -> Callable[[Kind], Kind]:
         return make
 
     return listed
+
+
+def wheel(only: Sequence[str] = ()) -> tuple[str, ...]:
+    """Kinds in a fixed mixed order, each as often as its weight."""
+    order = [name for name, (weight, _) in sorted(KINDS.items()) for _ in range(weight) if not only or name in only]
+    random.Random(0).shuffle(order)
+    return tuple(order)
+
+
+def at(place: int, order: Sequence[str]) -> tuple[str, int]:
+    """The kind and the number of the input at a place of an endless walk around the wheel."""
+    rounds, i = divmod(place, len(order))
+    return order[i], rounds * order.count(order[i]) + order[:i].count(order[i])
 
 
 def make(seed: int, name: str, number: int, keep: frozenset[int] | None = None) -> Input:
@@ -297,7 +311,7 @@ def mutated_lines(steps: Steps, lines: list[str]) -> bytes:
 # --- resume files -----------------------------------------------------------------------------------------------------
 
 PLAN = [
-    "plan", "--rate", "0.5", "--isl", "64", "--osl", "16", "--tp", "4", "--mtp", "0", "--ttft-p99", "20s",
+    "plan", "--rate", "0.5", "--isl", "64", "--osl", "16", "--tp", "4", "--mtp", "0", "--ttft-p50", "20s", "--max-running", "2",
     "--resume", "ledger.jsonl",
 ]  # fmt: skip
 SWEEP = [
@@ -311,7 +325,7 @@ HARMLESS: dict[str, bytes] = {}
 @kind(6)
 def resume(steps: Steps) -> tuple[list[str], dict[str, bytes], frozenset[str]]:
     """Ledgers of plans and results of sweeps: cut, glued, damaged, of another kind."""
-    which = steps.rng.choice(["plan", "sweep", "sweep"])
+    which = steps.rng.choice(["plan", *["sweep"] * 30])
     content = HARMLESS[which]
     roll = steps.rng.random()
     if roll < 0.25:

@@ -32,7 +32,7 @@ class Finding:
     """What is wrong with one input.
 
     Attributes:
-        what: crash, hang, memory, death, status, escape, nan, left behind, destroyed or sentence.
+        what: crash, hang, memory, death, status, escape, nan, left behind, destroyed, warning or sentence.
         place: where in the simulator, or which command; findings of one kind and place are one finding.
         detail: traceback or text.
     """
@@ -51,7 +51,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
     status: int | None
     out: str
     err: str
@@ -90,19 +90,22 @@ def judge(one: Input, folder: Path, run: Callable[[list[str]], int] | None = Non
     if run is None:
         from simulator.cli import run
     SEEN.clear()
-    outcome = _run(one, folder, run)
+    outcome = run_in(one, folder, run)
     findings = [*_crash(outcome), *_terminal(one, outcome), *_folder(one, outcome)]
     command = " ".join(a for a in one.arguments[:2] if re.fullmatch(r"[a-z][a-z-]*", a))
     if outcome.status is not None and outcome.status not in STATUSES:
         findings.append(Finding("status", command, f"exit status {outcome.status}"))
-    if outcome.status == 2 and not outcome.err.startswith("mtpsim: error: ") and "--output /dev" not in command:
+    if outcome.status == 2 and not outcome.err.startswith("mtpsim: error: "):
         findings.append(Finding("sentence", command, outcome.err[:500]))
+    for line in outcome.err.splitlines():
+        if found := re.search(r"/(\w+/\w+\.py):\d+: (\w+Warning): (.*)", line):
+            findings.append(Finding("warning", f"{found[1]} {found[2]}", line))
     if outcome.status in (0, 3):
         findings += _no_numbers(one, outcome, folder, run, command)
     return Verdict(STATUSES.get(outcome.status or 0, "crashed") if outcome.status is not None else "crashed", tuple(findings))
 
 
-def _run(one: Input, folder: Path, run: Callable[[list[str]], int]) -> _Outcome:
+def run_in(one: Input, folder: Path, run: Callable[[list[str]], int]) -> Outcome:
     for name, content in one.files.items():
         (folder / name).write_bytes(content)
     out, err = io.BytesIO(), io.BytesIO()
@@ -124,10 +127,10 @@ def _run(one: Input, folder: Path, run: Callable[[list[str]], int]) -> _Outcome:
     finally:
         os.chdir(here)
     files = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-    return _Outcome(status, out.getvalue().decode("utf-8", "replace"), err.getvalue().decode("utf-8", "replace"), files)
+    return Outcome(status, out.getvalue().decode("utf-8", "replace"), err.getvalue().decode("utf-8", "replace"), files)
 
 
-def _crash(outcome: _Outcome) -> Iterator[Finding]:
+def _crash(outcome: Outcome) -> Iterator[Finding]:
     for fault in SEEN:
         kind = "memory" if isinstance(fault, MemoryError) else "crash"
         yield Finding(kind, place(fault), "".join(traceback.format_exception(fault))[-6000:])
@@ -144,7 +147,7 @@ def place(fault: BaseException) -> str:
     return f"{last.filename.rpartition('/simulator/')[2]}:{last.name} {type(fault).__name__}"
 
 
-def _terminal(one: Input, outcome: _Outcome) -> Iterator[Finding]:
+def _terminal(one: Input, outcome: Outcome) -> Iterator[Finding]:
     for stream, text in (("stdout", outcome.out), ("stderr", outcome.err)):
         found = CONTROL.search(text)
         if found:
@@ -152,7 +155,7 @@ def _terminal(one: Input, outcome: _Outcome) -> Iterator[Finding]:
             yield Finding("escape", f"{stream} of {one.arguments[0] if one.arguments else ''}, status {outcome.status}", repr(near))
 
 
-def _folder(one: Input, outcome: _Outcome) -> Iterator[Finding]:
+def _folder(one: Input, outcome: Outcome) -> Iterator[Finding]:
     for name in outcome.files:
         if name.endswith(LEFT_BEHIND):
             yield Finding("left behind", name, name)
@@ -182,7 +185,7 @@ def _whole(line: bytes) -> bool:
 
 
 def _no_numbers(
-    one: Input, outcome: _Outcome, folder: Path, run: Callable[[list[str]], int], command: str
+    one: Input, outcome: Outcome, folder: Path, run: Callable[[list[str]], int], command: str
 ) -> Iterator[Finding]:
     """``nan`` and ``inf`` in what was printed or written, unless the words are the user's own text given back.
 
@@ -201,7 +204,7 @@ def _no_numbers(
         )
         again = folder / "again"
         again.mkdir()
-        second = _run(respelled, again, run)
+        second = run_in(respelled, again, run)
         if second.status == outcome.status and not _found(one, second):
             return
     where, near = found
@@ -214,7 +217,7 @@ def _respelled(content: bytes) -> bytes:
     return content
 
 
-def _found(one: Input, outcome: _Outcome) -> tuple[str, str] | None:
+def _found(one: Input, outcome: Outcome) -> tuple[str, str] | None:
     texts = {"stdout": outcome.out}
     texts |= {n: c.decode("utf-8", "replace") for n, c in outcome.files.items() if n not in one.files and not n.endswith((".png", ".svg", ".pdf"))}
     for where, text in texts.items():
