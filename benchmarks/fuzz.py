@@ -12,7 +12,7 @@ it finds in whatever modules are loaded, nor from a fuzzer that is led by covera
 them. Libraries do the rest: PyYAML composes and writes the nodes that are mutated, click tells every option,
 faulthandler the stack of what hangs.
 
-An input is wrong if it raises, hangs (20 s of processor time), takes 2 GB, ends in another status than 0 to 3, sends a
+An input is wrong if it raises, hangs (20 s of processor time), takes 2 GB, ends in another status than 0 to 4, sends a
 control character to the terminal, prints or writes ``nan`` or ``inf``, warns as Python does, changes a file that it was
 given (a resume file may grow), leaves a draft behind, or is refused without the usual sentence. Findings are counted by
 what and where, made small by leaving mutations out, and saved with their files. The exit status is 1 if there are any.
@@ -26,8 +26,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 for pool in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(pool, "1")
@@ -83,40 +84,41 @@ def fuzz(run: workers.Run, counts: Counts, asked: argparse.Namespace) -> None:
     """Run blocks until inputs or seconds are over, and count."""
     started = said = time.monotonic()
     deadline = None if asked.seconds is None else started + asked.seconds
+    stops: dict[int, int] = {}
     parts: dict[int, Counts] = {}
     known = counts.known()
-    first = counts.next
-    for answer in workers.answers(run, workers.blocks(first, asked.inputs, deadline), asked.jobs, known):
-        part = parts.setdefault(answer.block, Counts(counts.seed, counts.only))
-        for name in part.add(answer):
-            what = part.findings[name]
-            known |= part.known()
-            if name not in counts.findings and not any(name in p.findings for b, p in parts.items() if b != answer.block):
-                keep = None if what["keep"] is None else frozenset(what["keep"])
-                one = kinds.make(run.seed, answer.kind, answer.number, keep)
-                save_input(asked.findings, one, f"{name}\n{one.name}{_kept(what['keep'])}\n{what['detail']}")
-                print(f"{name}: --seed {run.seed} --only {one.name}{_kept(what['keep'])}", flush=True)
-        _close(counts, parts, asked)
+
+    def blocks() -> Iterator[tuple[int, int]]:
+        for start, stop in workers.blocks(counts.next, asked.inputs, deadline):
+            stops[start], parts[start] = stop, Counts(counts.seed, counts.only)
+            yield start, stop
+
+    for answer in workers.answers(run, blocks(), asked.jobs, known):
+        for name in parts[answer.block].add(answer):
+            finding = parts[answer.block].findings[name]
+            if (finding["what"], finding["place"]) not in known:
+                known.add((finding["what"], finding["place"]))
+                tell(run, answer, name, finding, asked.findings)
+        while counts.next in parts and parts[counts.next].inputs == stops[counts.next] - counts.next:
+            counts.merge(parts.pop(counts.next))
+            counts.next = stops[counts.next]
+            if asked.journal:
+                counts.save(asked.journal)
         if time.monotonic() > said + 30:
             said = time.monotonic()
-            done = sum(c["inputs"] for p in (counts, *parts.values()) for c in p.kinds.values())
-            print(f"{done} inputs, {said - started:.0f} s", flush=True)
+            print(f"{sum(c.inputs for c in (counts, *parts.values()))} inputs, {said - started:.0f} s", flush=True)
         if deadline is not None and time.monotonic() > deadline:
             break
-    for block in sorted(parts):
-        counts.merge(parts.pop(block))
+    for start in sorted(parts):
+        counts.merge(parts[start])
 
 
-def _close(counts: Counts, parts: dict[int, Counts], asked: argparse.Namespace) -> None:
-    """Take over the blocks that are whole, in order, and write the journal."""
-    while counts.next in parts:
-        end = workers.BLOCK if asked.inputs is None else min(workers.BLOCK, asked.inputs - counts.next * workers.BLOCK)
-        if sum(c["inputs"] for c in parts[counts.next].kinds.values()) < end:
-            return
-        counts.merge(parts.pop(counts.next))
-        counts.next += 1
-        if asked.journal:
-            counts.save(asked.journal)
+def tell(run: workers.Run, answer: workers.Answer, name: str, finding: dict[str, Any], folder: Path) -> None:
+    """Print and save what is new."""
+    keep = None if answer.keep is None else frozenset(answer.keep)
+    one = kinds.make(run.seed, answer.kind, answer.number, keep)
+    save_input(folder, one, f"{name}\n{one.name}{_kept(answer.keep)}\n{finding['detail']}")
+    print(f"{name}: --seed {run.seed} --only {one.name}{_kept(answer.keep)}", flush=True)
 
 
 def one_alone(asked: argparse.Namespace, command: Command | None) -> int:
@@ -132,7 +134,7 @@ def one_alone(asked: argparse.Namespace, command: Command | None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     detail = "\n".join(f"{f.what} {f.place}\n{f.detail}" for f in found.findings)
     place = save_input(asked.findings, one, f"{one.name}\n{found.status}\n{detail}")
-    print((place / "command.txt").read_text(errors="backslashreplace"), f"{found.status}\n{detail}\nfiles: {place}", sep="")
+    print(f"{found.status}\n{detail}\nfiles: {place}")
     return 1 if found.findings else 0
 
 
@@ -143,11 +145,11 @@ def warm_up(command: Command | None) -> None:
         from simulator.cli import run
 
         verdict.watch()
-    for name, line in (("plan", kinds.PLAN), ("sweep", kinds.SWEEP), ("", ["explain"]), ("", ["predict", *kinds.CLOSED])):
+    lines = {"plan": kinds.PLAN, "sweep": kinds.SWEEP, "explain": ("explain",), "predict": ("predict", *kinds.CLOSED)}
+    for name, line in lines.items():
         with tempfile.TemporaryDirectory() as folder:
-            found = verdict.run_in(kinds.Input(name, tuple(line), {}), Path(folder), run)
-        if name:
-            kinds.HARMLESS[name] = found.files.get("ledger.jsonl", b"")
+            found = verdict.run_in(kinds.Input(name, line, {}), Path(folder), run)
+        kinds.HARMLESS[name] = found.files.get(kinds.JOURNAL, b"")
 
 
 def _kept(keep: Sequence[int] | None) -> str:

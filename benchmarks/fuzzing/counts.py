@@ -14,7 +14,7 @@ from typing import Any
 from fuzzing import kinds
 from fuzzing.workers import Answer
 
-STATUSES = ("accepted", "refused", "broken", "failed", "crashed")
+STATUSES = ("accepted", "refused", "broken", "unchecked", "failed", "crashed")
 WRONG = (
     "crash", "hang", "memory", "death", "escape", "nan", "destroyed", "left behind", "warning", "sentence", "status",
 )  # fmt: skip
@@ -27,7 +27,7 @@ class Counts:
     Attributes:
         seed: of the run.
         only: kinds of the run; empty: all.
-        next: first block that is not counted whole.
+        next: first place that is not counted.
         kinds: kind -> word -> number; ``seconds`` among them.
         findings: ``what place`` -> what is needed to see it again, and how often it was seen.
     """
@@ -50,6 +50,8 @@ class Counts:
             name = f"{finding.what} {finding.place}"
             if name not in self.findings:
                 self.findings[name] = {
+                    "what": finding.what,
+                    "place": finding.place,
                     "input": f"{answer.kind}:{answer.number}",
                     "keep": answer.keep,
                     "times": 0,
@@ -67,10 +69,14 @@ class Counts:
             mine = self.findings.setdefault(name, {**found, "times": 0})
             mine["times"] += found["times"]
 
+    @property
+    def inputs(self) -> int:
+        """Of all kinds."""
+        return sum(count["inputs"] for count in self.kinds.values())
+
     def known(self) -> set[tuple[str, str]]:
         """What and where of the findings."""
-        words = sorted(WRONG, key=len, reverse=True)
-        return {next((w, n.removeprefix(w + " ")) for w in words if n.startswith(w + " ")) for n in self.findings}
+        return {(found["what"], found["place"]) for found in self.findings.values()}
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all."""
@@ -113,7 +119,7 @@ def save_input(folder: Path, one: kinds.Input, note: str) -> Path:
     for name, content in one.files.items():
         (place / name).write_bytes(content)
     line = "mtpsim " + shlex.join(one.arguments)
-    (place / "input.json").write_text(json.dumps({"input": one.name, "arguments": one.arguments}), encoding="utf-8")
+    (place / "arguments.json").write_text(json.dumps(one.arguments) + "\n", encoding="utf-8")
     (place / "command.txt").write_bytes(f"{line}\n".encode("utf-8", "surrogateescape"))
     (place / "note.txt").write_text(note, encoding="utf-8", errors="backslashreplace")
     return place

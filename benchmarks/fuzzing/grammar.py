@@ -15,23 +15,53 @@ NEVER = {"--shipped", "--scheduler", "--backend", "--jobs", "--help"}
 """Not drawn: writes into the package, opens connections, starts processes; ``--backend serial`` is always given."""
 
 NAMES = [
-    "mi355x", "h100", "b200", "NVIDIA H200", "AMD mi300x", "qwen3.5-397b-a17b", "sglang", "atom", "vllm", "fp4", "fp8", "bf16",
+    "mi355x", "h100", "b200", "NVIDIA H200", "AMD mi300x", "qwen3.5-397b-a17b", "sglang", "atom", "vllm",
+    "fp4", "fp8", "bf16",
     "mxfp4", "mxfp4-attnfp8", "atom-mi355x", "kernel-priors", "inferencex-mi355x-fp4-1k1k", "kimi-k3-thinking",
     "qwen3.5-397b-a17b-random", "hyperscaler", "neocloud", "rental", "round-robin", "two-choices", "least-outstanding",
-    "decode", "prefill", "both", "each", "derived", "total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms", "closed-form", "hardware",
+    "decode", "prefill", "both", "each", "derived", "total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms",
+    "closed-form", "hardware",
     "model", "engine", "calibration", "acceptance", "parameters",
 ]  # fmt: skip
 
 PATHS = [
-    "", ".", "..", "/", "/dev/null", "/dev/zero", "/dev/full", "/nowhere/x.yaml", "~nouser/x", "~nouser/x.yaml", "~", "x.yaml",
+    "", ".", "..", "/", "/dev/null", "/dev/zero", "/dev/full", "/nowhere/x.yaml", "~nouser/x",
+    "~nouser/x.yaml", "~", "x.yaml",
     "x/y.csv", "\x1b[31m.yaml", "a\nb.csv", "\udcff.yaml", "n" * 300 + ".yaml", "./\x9b.json", "-", "--", "C:\\x.yaml",
     "x.yaml/", "file:///etc/hosts", "=x.csv", "[/].yaml", "%s.yaml", "x" * 5000,
 ]  # fmt: skip
 
-OUTPUTS = ["out", "out.csv", "out.json", "out.png", "out.svg", "out.pdf", ".", "", "no/such/out", "o" * 300, "\x1b[1m.svg", "\udcff", "-"]
+OUTPUTS = [
+    "out",
+    "out.csv",
+    "out.json",
+    "out.png",
+    "out.svg",
+    "out.pdf",
+    ".",
+    "",
+    "no/such/out",
+    "o" * 300,
+    "\x1b[1m.svg",
+    "\udcff",
+    "-",
+]
 """Relative: nothing outside the scratch folder is ever named for writing."""
 
-COLUMNS = ["tp", "isl", "concurrency", "precision", "engine", "spec", "notes", "total_tok_s_gpu", "hardware", "nothing", "date", "source"]
+COLUMNS = [
+    "tp",
+    "isl",
+    "concurrency",
+    "precision",
+    "engine",
+    "spec",
+    "notes",
+    "total_tok_s_gpu",
+    "hardware",
+    "nothing",
+    "date",
+    "source",
+]
 
 
 def whole(rng: random.Random) -> str:
@@ -65,7 +95,9 @@ def listed(one: Callable[[random.Random], str]) -> Callable[[random.Random], str
 
 def duration(rng: random.Random) -> str:
     """A time."""
-    return rng.choice(["1", "2", "20", "0.5", real(rng)]) + rng.choice(["s", "s", "ms", "min", "h", "us", "", "S", "m s", "d"])
+    return rng.choice(["1", "2", "20", "0.5", real(rng)]) + rng.choice(
+        ["s", "s", "ms", "min", "h", "us", "", "S", "m s", "d"]
+    )
 
 
 def promise(rng: random.Random) -> str:
@@ -85,16 +117,26 @@ def selection(rng: random.Random) -> str:
     """A filter of rows."""
     parts = []
     for _ in range(rng.choice([1, 1, 2, 3])):
-        value = rng.choice([whole(rng), rng.choice(NAMES), nasty.text(rng), f'"{nasty.text(rng)}"', "off", "mtp", "FP4"])
-        parts.append(f"{rng.choice(COLUMNS)}{rng.choice(['=', '==', '!=', '<', '<=', '>', '>=', '=<', '', ' in ', '=='])}{value}")
+        value = rng.choice(
+            [whole(rng), rng.choice(NAMES), nasty.text(rng), f'"{nasty.text(rng)}"', "off", "mtp", "FP4"]
+        )
+        parts.append(
+            f"{rng.choice(COLUMNS)}{rng.choice(['=', '==', '!=', '<', '<=', '>', '>=', '=<', '', ' in ', '=='])}{value}"
+        )
     text = rng.choice([" and ", " or ", " and ", " ", " AND ", " & "]).join(parts)
     return text if rng.random() < 0.9 else rng.choice(["(", "not ", "and ", '"', "'", "= "]) + text
 
 
 def limit(rng: random.Random) -> str:
     """A limit; never one that lets more memory be taken."""
-    name = rng.choice(["yaml-mb", "file-mb", "rows", "points", "requests", "draws", "memory-gb", "nothing", "", "implausible"])
-    return name + rng.choice(["=", "=", "=", "", " ", "=="]) + rng.choice(["1", "2", "0", "-1", "nan", "inf", "1e-9", "x", "", "1e-300", "0x1"])
+    name = rng.choice(
+        ["yaml-mb", "file-mb", "rows", "points", "requests", "draws", "memory-gb", "nothing", "", "implausible"]
+    )
+    return (
+        name
+        + rng.choice(["=", "=", "=", "", " ", "=="])
+        + rng.choice(["1", "2", "0", "-1", "nan", "inf", "1e-9", "x", "", "1e-300", "0x1"])
+    )
 
 
 def lengths(rng: random.Random) -> str:
@@ -114,11 +156,14 @@ def output(rng: random.Random) -> str:
 
 
 GRAMMAR: dict[str, Callable[[random.Random], str]] = {
-    "N": whole, "TOKENS": whole, "N,..": listed(whole), "K,..": listed(whole), "X": real, "A": real, "R": real, "GB/s": real,
+    "N": whole, "TOKENS": whole, "N,..": listed(whole), "K,..": listed(whole), "X": real, "A": real, "R": real,
+    "GB/s": real,
     "PERCENT": real, "A1,..": listed(real), "X,..": listed(real), "T": duration, "TP:N,..": sweep, "EXPR": selection,
-    "METRIC-pP=LIMIT": promise, "NAME=N": limit, "KIND": lengths, "TEXT": lambda rng: rng.choice([lengths(rng), nasty.text(rng)]),
+    "METRIC-pP=LIMIT": promise, "NAME=N": limit, "KIND": lengths, "TEXT": lambda rng: rng.choice([lengths(rng),
+    nasty.text(rng)]),
     "A,..|LOW..HIGH[:N]": listed(real), "X,..|LOW..HIGH[:N]": listed(real), "N,..|LOW..HIGH:N": listed(whole),
-    "NAME|FILE": name, "NAME": name, "FORMAT": name, "NAME,..": listed(name), "P,..": listed(name), "bf16|fp8|fp4": name,
+    "NAME|FILE": name, "NAME": name, "FORMAT": name, "NAME,..": listed(name), "P,..": listed(name),
+    "bf16|fp8|fp4": name,
     "des|closed-form": name, "decode|prefill|both": name, "each|derived": name, "FILE": name, "FILE.csv": name,
     "NAME|FILE.csv": name, "FILE.png|svg|pdf": output, "FIT.yaml": output,
 }  # fmt: skip
@@ -187,7 +232,9 @@ def arguments(rng: random.Random, known: tuple[Option, ...]) -> list[str]:
         case 0:
             return [option.written]
         case 1:
-            return [rng.choice(["--nothing", "-x", "--", "-", option.written[:-2], option.written + "x", nasty.text(rng)])]
+            return [
+                rng.choice(["--nothing", "-x", "--", "-", option.written[:-2], option.written + "x", nasty.text(rng)])
+            ]
         case 2 if not option.flag:
             return [f"{option.written}={option.value(rng)}"]
         case 3 if not option.flag:

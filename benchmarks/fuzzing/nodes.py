@@ -66,14 +66,22 @@ def mutate(rng: random.Random, document: Document) -> None:
             if entries:
                 i = rng.randrange(len(entries))
                 mark = _mark(document, rng.choice([*nasty.SCALARS, *nasty.NUMBERS]))
-                key = rng.choice([yaml.ScalarNode(STR, mark), yaml.ScalarNode(STR, _printable(nasty.text(rng)), style='"')])
+                key = rng.choice(
+                    [yaml.ScalarNode(STR, mark), yaml.ScalarNode(STR, _printable(nasty.text(rng)), style='"')]
+                )
                 entries[i] = (key, entries[i][1])
         case _:
             place = rng.choice(places)
             node = _copy(_get(place))
             for _ in range(rng.choice([1, 2, 60])):
                 flow = yaml.SequenceNode("tag:yaml.org,2002:seq", [node], flow_style=True)
-                node = flow if rng.random() < 0.5 else yaml.MappingNode("tag:yaml.org,2002:map", [(yaml.ScalarNode(STR, "value"), node)], flow_style=True)
+                node = (
+                    flow
+                    if rng.random() < 0.5
+                    else yaml.MappingNode(
+                        "tag:yaml.org,2002:map", [(yaml.ScalarNode(STR, "value"), node)], flow_style=True
+                    )
+                )
             _set(place, node)
 
 

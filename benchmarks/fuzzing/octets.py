@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 
 INSERTS = [
-    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\x1b[2J", b"\xc2\x9b", b"\r", b"\r\n", b"\n", b"\t", b" ", b":", b"-", b'"', b"'",
-    b"{", b"}", b"[", b"]", b",", b"&a ", b"*a", b"!!int ", b"<<: ", b"\n---\n", b"\n...\n", b"%YAML 1.3\n", b"\xed\xa0\x80",
+    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\x1b[2J", b"\xc2\x9b", b"\r", b"\r\n", b"\n", b"\t", b" ", b":", b"-",
+    b'"', b"'",
+    b"{", b"}", b"[", b"]", b",", b"&a ", b"*a", b"!!int ", b"<<: ", b"\n---\n", b"\n...\n", b"%YAML 1.3\n",
+    b"\xed\xa0\x80",
     b"\xf4\x90\x80\x80", b"\xe2\x80\xa8", b"\x85", b"#", b"\\", b"\xfe\xff", b"? ", b"| ",
 ]  # fmt: skip
 
 
 def damage(rng: random.Random, content: bytes) -> bytes:
     """One of: cut, drop, repeat, flip, insert, other line ends, other encoding, a mark before it."""
-    at, end = (sorted((rng.randint(0, len(content)), rng.randint(0, len(content)))))
+    at, end = sorted((rng.randint(0, len(content)), rng.randint(0, len(content))))
     near = min(at + rng.randint(1, 20), len(content))
     match rng.randrange(12):
         case 0:
@@ -32,6 +34,8 @@ def damage(rng: random.Random, content: bytes) -> bytes:
         case 9:
             return rng.choice([b"\xef\xbb\xbf", b"\xff\xfe", b"\n", b"\x00", b"---\n", b"\r\n"]) + content
         case 10:
-            return content.decode("utf-8", "replace").encode(rng.choice(["utf-16", "latin-1", "utf-32", "utf-8-sig"]), "replace")
+            return content.decode("utf-8", "replace").encode(
+                rng.choice(["utf-16", "latin-1", "utf-32", "utf-8-sig"]), "replace"
+            )
         case _:
             return content[end:] if rng.random() < 0.3 else content + content[at:end]

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuzzing.kinds import Input
+from fuzzing.inputs import JOURNAL, Input
 
-STATUSES = {0: "accepted", 1: "failed", 2: "refused", 3: "broken"}
+STATUSES = {0: "accepted", 1: "failed", 2: "refused", 3: "broken", 4: "unchecked"}
+"""What an exit status says; 3: a promise is broken or a curve impossible, 4: a curve that nothing could judge."""
 BUG = "this is a bug"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 NUMBERLESS = re.compile(r"(?<![\w.\\/-])[-+]?(?:nan|inf|infinity)(?![\w.-])", re.IGNORECASE)
@@ -52,6 +53,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Outcome:
+    """What a command left: exit status (None: it raised), what it printed, and all files of the folder."""
+
     status: int | None
     out: str
     err: str
@@ -60,25 +63,32 @@ class Outcome:
 
 def watch() -> None:
     """Note every exception that a command raises, before any handler of last resort turns it into a sentence."""
-    from simulator import cli
-
     import click
 
+    from simulator import cli
     from simulator.errors import InputError
 
     answers = (click.ClickException, click.exceptions.Exit, click.Abort, InputError, BrokenPipeError)
-    inner = cli.group.invoke
 
-    def invoke(context: click.Context) -> Any:
-        try:
-            return inner(context)
-        except answers:
-            raise
-        except BaseException as fault:
-            SEEN.append(fault)
-            raise
+    def noting(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            try:
+                return inner(*arguments, **named)
+            except answers:
+                raise
+            except BaseException as fault:
+                _note(fault)
+                raise
 
-    cli.group.invoke = invoke  # type: ignore[method-assign]
+        return call
+
+    cli.group.make_context = noting(cli.group.make_context)  # type: ignore[method-assign]
+    cli.group.invoke = noting(cli.group.invoke)  # type: ignore[method-assign]
+
+
+def _note(fault: BaseException) -> None:
+    if fault not in SEEN:
+        SEEN.append(fault)
 
 
 def judge(one: Input, folder: Path, run: Callable[[list[str]], int] | None = None) -> Verdict:
@@ -91,21 +101,15 @@ def judge(one: Input, folder: Path, run: Callable[[list[str]], int] | None = Non
         from simulator.cli import run
     SEEN.clear()
     outcome = run_in(one, folder, run)
-    findings = [*_crash(outcome), *_terminal(one, outcome), *_folder(one, outcome)]
-    command = " ".join(a for a in one.arguments[:2] if re.fullmatch(r"[a-z][a-z-]*", a))
-    if outcome.status is not None and outcome.status not in STATUSES:
-        findings.append(Finding("status", command, f"exit status {outcome.status}"))
-    if outcome.status == 2 and not outcome.err.startswith("mtpsim: error: "):
-        findings.append(Finding("sentence", command, outcome.err[:500]))
-    for line in outcome.err.splitlines():
-        if found := re.search(r"/(\w+/\w+\.py):\d+: (\w+Warning): (.*)", line):
-            findings.append(Finding("warning", f"{found[1]} {found[2]}", line))
-    if outcome.status in (0, 3):
-        findings += _no_numbers(one, outcome, folder, run, command)
-    return Verdict(STATUSES.get(outcome.status or 0, "crashed") if outcome.status is not None else "crashed", tuple(findings))
+    findings = [*_crash(outcome), *_told(one, outcome), *_terminal(one, outcome), *_folder(one, outcome)]
+    if outcome.status in (0, 3, 4):
+        findings += _no_numbers(one, outcome, folder, run)
+    status = "crashed" if outcome.status is None else STATUSES.get(outcome.status, "crashed")
+    return Verdict(status, tuple(findings))
 
 
 def run_in(one: Input, folder: Path, run: Callable[[list[str]], int]) -> Outcome:
+    """Write the files of an input to a folder and run its command line there, output captured."""
     for name, content in one.files.items():
         (folder / name).write_bytes(content)
     out, err = io.BytesIO(), io.BytesIO()
@@ -120,8 +124,7 @@ def run_in(one: Input, folder: Path, run: Callable[[list[str]], int]) -> Outcome
             try:
                 status = run(list(one.arguments))
             except BaseException as fault:
-                if fault not in SEEN:
-                    SEEN.append(fault)
+                _note(fault)
             sys.stdout.detach()
             sys.stderr.detach()
     finally:
@@ -147,12 +150,31 @@ def place(fault: BaseException) -> str:
     return f"{last.filename.rpartition('/simulator/')[2]}:{last.name} {type(fault).__name__}"
 
 
+def _told(one: Input, outcome: Outcome) -> Iterator[Finding]:
+    """Exit status and sentences."""
+    if outcome.status is not None and outcome.status not in STATUSES:
+        yield Finding("status", _command(one), f"exit status {outcome.status}")
+    if outcome.status == 2 and not outcome.err.startswith("mtpsim: error: "):
+        yield Finding("sentence", _command(one), outcome.err[:500])
+    for line in outcome.err.splitlines():
+        if found := re.search(r"/(\w+/\w+\.py):\d+: (\w+Warning): ", line):
+            yield Finding("warning", f"{found[1]} {found[2]}", line)
+
+
+def _command(one: Input) -> str:
+    return " ".join(a for a in one.arguments[:2] if re.fullmatch(r"[a-z][a-z-]*", a))
+
+
 def _terminal(one: Input, outcome: Outcome) -> Iterator[Finding]:
     for stream, text in (("stdout", outcome.out), ("stderr", outcome.err)):
         found = CONTROL.search(text)
         if found:
             near = text[max(0, found.start() - 60) : found.end() + 40]
-            yield Finding("escape", f"{stream} of {one.arguments[0] if one.arguments else ''}, status {outcome.status}", repr(near))
+            yield Finding(
+                "escape",
+                f"{stream} of {one.arguments[0] if one.arguments else ''}, status {outcome.status}",
+                repr(near),
+            )
 
 
 def _folder(one: Input, outcome: Outcome) -> Iterator[Finding]:
@@ -161,9 +183,9 @@ def _folder(one: Input, outcome: Outcome) -> Iterator[Finding]:
             yield Finding("left behind", name, name)
     for name, before in one.files.items():
         after = outcome.files.get(name)
-        if after == before or (name in one.journals and after is not None and _kept(before, after, outcome.files)):
+        if after == before or (name == JOURNAL and after is not None and _kept(before, after, outcome.files)):
             continue
-        yield Finding("destroyed", f"{name} by {one.arguments[0]}, status {outcome.status}", repr(after)[:300])
+        yield Finding("destroyed", f"{name} by {_command(one)}, status {outcome.status}", repr(after)[:300])
 
 
 def _kept(before: bytes, after: bytes, files: Mapping[str, bytes]) -> bool:
@@ -171,7 +193,11 @@ def _kept(before: bytes, after: bytes, files: Mapping[str, bytes]) -> bool:
     if after.startswith(before):
         return True
     first = before.split(b"\n", 1)[0]
-    if not (first.startswith((b'{"plan"', b"mtpsim results")) or b"mtpsim results".startswith(first) or b'{"plan": "'.startswith(first[:10])):
+    if not (
+        first.startswith((b'{"plan"', b"mtpsim results"))
+        or b"mtpsim results".startswith(first)
+        or b'{"plan": "'.startswith(first[:10])
+    ):
         return False
     everything = b"\n".join(files.values())
     return all(line in everything for line in before.split(b"\n")[1:-1] if _whole(line))
@@ -184,9 +210,7 @@ def _whole(line: bytes) -> bool:
         return False
 
 
-def _no_numbers(
-    one: Input, outcome: Outcome, folder: Path, run: Callable[[list[str]], int], command: str
-) -> Iterator[Finding]:
+def _no_numbers(one: Input, outcome: Outcome, folder: Path, run: Callable[[list[str]], int]) -> Iterator[Finding]:
     """``nan`` and ``inf`` in what was printed or written, unless the words are the user's own text given back.
 
     An echo is told from a number by running the same input with these words spelled otherwise.
@@ -198,9 +222,11 @@ def _no_numbers(
     if any(word.encode() in given.lower() for word in ECHO):
         respelled = Input(
             one.name,
-            tuple(_respelled(a.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape") for a in one.arguments),
+            tuple(
+                _respelled(a.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+                for a in one.arguments
+            ),
             {name: _respelled(content) for name, content in one.files.items()},
-            one.journals,
         )
         again = folder / "again"
         again.mkdir()
@@ -208,7 +234,7 @@ def _no_numbers(
         if second.status == outcome.status and not _found(one, second):
             return
     where, near = found
-    yield Finding("nan", f"{where} of {command}", near)
+    yield Finding("nan", f"{where} of {_command(one)}", near)
 
 
 def _respelled(content: bytes) -> bytes:
@@ -219,7 +245,11 @@ def _respelled(content: bytes) -> bytes:
 
 def _found(one: Input, outcome: Outcome) -> tuple[str, str] | None:
     texts = {"stdout": outcome.out}
-    texts |= {n: c.decode("utf-8", "replace") for n, c in outcome.files.items() if n not in one.files and not n.endswith((".png", ".svg", ".pdf"))}
+    texts |= {
+        n: c.decode("utf-8", "replace")
+        for n, c in outcome.files.items()
+        if n not in one.files and not n.endswith((".png", ".svg", ".pdf"))
+    }
     for where, text in texts.items():
         match = NUMBERLESS.search(text)
         if match:

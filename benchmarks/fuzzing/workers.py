@@ -17,8 +17,9 @@ import signal
 import socket
 import tempfile
 import time
+import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -55,7 +56,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one input: its block, place, kind and number; the mutations that a finding needs; seconds."""
+    """What came of one input.
+
+    Attributes:
+        block: first place of its block.
+        place: on the walk around the wheel.
+        kind: of input.
+        number: of the input among those of its kind.
+        verdict: what came out.
+        keep: mutations that the finding needs; None: not known.
+        seconds: of the processor.
+    """
 
     block: int
     place: int
@@ -109,12 +120,12 @@ def _innermost(stack: str) -> str:
     return f"{path.rpartition('/simulator/')[2]}:{rest.partition(' in ')[2]}"
 
 
-def answers(run: Run, blocks: Iterator[tuple[int, int, int]], jobs: int, known: set[tuple[str, str]]) -> Iterator[Answer]:
+def answers(run: Run, blocks: Iterator[tuple[int, int]], jobs: int, known: set[tuple[str, str]]) -> Iterator[Answer]:
     """The answer of every input, in any order.
 
     Args:
         run: what is run.
-        blocks: number, first place and end of each.
+        blocks: first place and end of each.
         jobs: processes at a time.
         known: findings that need not be made small again; the caller adds to it.
     """
@@ -124,7 +135,7 @@ def answers(run: Run, blocks: Iterator[tuple[int, int, int]], jobs: int, known: 
     try:
         while True:
             while len(workers) < jobs and (block := next(blocks, None)):
-                workers.append(_Worker(run, *block, known))
+                workers.append(_Worker(run, block[0], *block, known))
             if not workers:
                 return
             ready = wait([worker.pipe for worker in workers], timeout=1.0)
@@ -134,6 +145,7 @@ def answers(run: Run, blocks: Iterator[tuple[int, int, int]], jobs: int, known: 
                 elif worker.overdue():
                     os.kill(worker.process.pid or 0, signal.SIGPROF)
                     worker.process.join(5)
+                    worker.process.kill()
                     yield from _hear(worker, workers, known)
     finally:
         for worker in workers:
@@ -151,12 +163,11 @@ def _hear(worker: _Worker, workers: list[_Worker], known: set[tuple[str, str]]) 
     except EOFError:
         pass
     worker.process.join(5)
-    answer = worker.died() if worker.place < worker.stop and worker.process.exitcode != 0 else None  # type: ignore[assignment]
+    if worker.place < worker.stop and worker.process.exitcode != 0:
+        yield worker.died()
+        worker.place += 1
     workers.remove(worker)
     worker.end()
-    if answer is not None:
-        yield answer
-        worker.place += 1
     if worker.place < worker.stop:
         workers.append(_Worker(worker.run, worker.block, worker.place, worker.stop, known))
 
@@ -174,6 +185,8 @@ def _work(worker: _Worker, pipe: Connection, known: set[tuple[str, str]]) -> Non
                 if _one(run, worker.block, place, worker.scratch, pipe, known):
                     break
         code = 0
+    except BaseException:
+        (worker.scratch / "stack").write_text(traceback.format_exc())
     finally:
         pipe.close()
         os._exit(code)  # without what the parent would do at its end
@@ -199,10 +212,10 @@ def _confine(scratch: Path, memory: float) -> None:
 def _one(run: Run, block: int, place: int, scratch: Path, pipe: Connection, known: set[tuple[str, str]]) -> bool:
     """Judge one input and tell; whether the process is not fit for another."""
     kind, number = kinds.at(place, run.order)
-    started = time.monotonic()
+    started = time.process_time()
     with watched(run.limit):
         verdict = attempt(run, kind, number, scratch)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     keep = None
     fresh = [f for f in verdict.findings if (f.what, f.place) not in known and f.what != "memory"]
     if fresh:
@@ -232,23 +245,26 @@ def attempt(run: Run, kind: str, number: int, scratch: Path, keep: frozenset[int
 
 
 def smaller(run: Run, kind: str, number: int, finding: Finding, scratch: Path) -> tuple[int, ...]:
-    """The mutations without any of which the finding is not there: each is left out once, the last first."""
-    keep = list(range(kinds.make(run.seed, kind, number).mutations))
-    for one in reversed(keep):
-        without = [k for k in keep if k != one]
+    """Mutations that bring about a finding, none of which can be left out."""
+
+    def there(keep: list[int]) -> bool:
         with watched(run.limit):
-            found = attempt(run, kind, number, scratch, frozenset(without)).findings
-        if any((f.what, f.place) == (finding.what, finding.place) for f in found):
-            keep = without
+            found = attempt(run, kind, number, scratch, frozenset(keep)).findings
+        return any((f.what, f.place) == (finding.what, finding.place) for f in found)
+
+    keep = list(range(kinds.make(run.seed, kind, number).mutations))
+    at = len(keep) - 1
+    while at >= 0:
+        without = keep[:at] + keep[at + 1 :]
+        if there(without):
+            keep, at = without, len(without)
+        at -= 1
     return tuple(keep)
 
 
-def blocks(start: int, total: int | None, deadline: float | None) -> Iterator[tuple[int, int, int]]:
-    """Blocks from a number on, until so many inputs are handed out or the time is over."""
-    block = start
-    while (total is None or block * BLOCK < total) and (deadline is None or time.monotonic() < deadline):
-        yield block, block * BLOCK, (block + 1) * BLOCK if total is None else min((block + 1) * BLOCK, total)
-        block += 1
-
-
-__all__ = ["Answer", "Run", "Sequence", "answers", "attempt", "blocks"]
+def blocks(start: int, total: int | None, deadline: float | None) -> Iterator[tuple[int, int]]:
+    """First place and end of blocks, until so many inputs are handed out or the time is over."""
+    while (total is None or start < total) and (deadline is None or time.monotonic() < deadline):
+        stop = start + BLOCK if total is None else min(start + BLOCK, total)
+        yield start, stop
+        start = stop
