@@ -140,11 +140,11 @@ def one_alone(asked: argparse.Namespace, command: Command | None) -> int:
 
 def warm_up(command: Command | None) -> None:
     """Compile the kernels, watch for exceptions, and let the program write its resume files."""
-    run = command
-    if run is None:
-        from simulator.cli import run
+    from simulator import cli
 
+    if command is None:
         verdict.watch()
+    run: Command = command or cli.run
     lines = {"plan": kinds.PLAN, "sweep": kinds.SWEEP, "explain": ("explain",), "predict": ("predict", *kinds.CLOSED)}
     for name, line in lines.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,8 @@ import click
 
 from fuzzing import nasty
 
+Draw = Callable[[random.Random], str]
+
 NEVER = {"--shipped", "--scheduler", "--backend", "--jobs", "--help"}
 """Not drawn: writes into the package, opens connections, starts processes; ``--backend serial`` is always given."""
 
@@ -32,21 +34,10 @@ PATHS = [
 ]  # fmt: skip
 
 OUTPUTS = [
-    "out",
-    "out.csv",
-    "out.json",
-    "out.png",
-    "out.svg",
-    "out.pdf",
-    ".",
-    "",
-    "no/such/out",
-    "o" * 300,
-    "\x1b[1m.svg",
-    "\udcff",
-    "-",
-]
-"""Relative: nothing outside the scratch folder is ever named for writing."""
+    "out", "out.csv", "out.json", "out.png", "out.svg", "out.pdf", "m.csv", "x.yaml", ".", "", "no/such/out", "o" * 300,
+    "\x1b[1m.svg", "\udcff", "-", "/dev/full", "/dev/null",
+]  # fmt: skip
+"""Nothing outside the scratch folder is ever named for writing, but devices."""
 
 COLUMNS = [
     "tp",
@@ -76,7 +67,7 @@ def real(rng: random.Random) -> str:
     return rng.choice(["0.5", "1", "0", "2.8", "0.02", "95", "50", "1e-9"]) if rng.random() < 0.5 else nasty.number(rng)
 
 
-def listed(one: Callable[[random.Random], str]) -> Callable[[random.Random], str]:
+def listed(one: Draw) -> Draw:
     """A list of them: with ranges, gaps and other separators now and then."""
 
     def draw(rng: random.Random) -> str:
@@ -155,18 +146,24 @@ def output(rng: random.Random) -> str:
     return rng.choice(OUTPUTS)
 
 
-GRAMMAR: dict[str, Callable[[random.Random], str]] = {
-    "N": whole, "TOKENS": whole, "N,..": listed(whole), "K,..": listed(whole), "X": real, "A": real, "R": real,
-    "GB/s": real,
-    "PERCENT": real, "A1,..": listed(real), "X,..": listed(real), "T": duration, "TP:N,..": sweep, "EXPR": selection,
-    "METRIC-pP=LIMIT": promise, "NAME=N": limit, "KIND": lengths, "TEXT": lambda rng: rng.choice([lengths(rng),
-    nasty.text(rng)]),
-    "A,..|LOW..HIGH[:N]": listed(real), "X,..|LOW..HIGH[:N]": listed(real), "N,..|LOW..HIGH:N": listed(whole),
-    "NAME|FILE": name, "NAME": name, "FORMAT": name, "NAME,..": listed(name), "P,..": listed(name),
-    "bf16|fp8|fp4": name,
-    "des|closed-form": name, "decode|prefill|both": name, "each|derived": name, "FILE": name, "FILE.csv": name,
-    "NAME|FILE.csv": name, "FILE.png|svg|pdf": output, "FIT.yaml": output,
-}  # fmt: skip
+_DRAWN: tuple[tuple[Draw, str], ...] = (
+    (whole, "N TOKENS"),
+    (real, "X A R GB/s PERCENT"),
+    (listed(whole), "N,.. K,.. N,..|LOW..HIGH:N"),
+    (listed(real), "A1,.. X,.. A,..|LOW..HIGH[:N] X,..|LOW..HIGH[:N]"),
+    (duration, "T"),
+    (sweep, "TP:N,.."),
+    (selection, "EXPR"),
+    (promise, "METRIC-pP=LIMIT"),
+    (limit, "NAME=N"),
+    (lengths, "KIND"),
+    (name, "NAME|FILE NAME FORMAT FILE FILE.csv NAME|FILE.csv"),
+    (name, "bf16|fp8|fp4 des|closed-form decode|prefill|both each|derived"),
+    (listed(name), "NAME,.. P,.."),
+    (output, "FILE.png|svg|pdf FIT.yaml"),
+)
+
+GRAMMAR: dict[str, Draw] = {placeholder: draw for draw, placeholders in _DRAWN for placeholder in placeholders.split()}
 """Placeholder of the help -> what to draw; another placeholder draws names, numbers and texts."""
 
 WRITES = {"--output", "-o", "--plot", "--results", "--resume", "--requests"}
@@ -190,7 +187,7 @@ class Option:
         if rng.random() < 0.06:
             return rng.choice([nasty.text(rng), name(rng), real(rng)])
         drawn = GRAMMAR.get(self.metavar)
-        return drawn(rng) if drawn else rng.choice([name(rng), real(rng), nasty.text(rng)])
+        return drawn(rng) if drawn else rng.choice([name(rng), real(rng), lengths(rng), nasty.text(rng)])
 
 
 def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

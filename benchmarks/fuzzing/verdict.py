@@ -185,7 +185,7 @@ def _folder(one: Input, outcome: Outcome) -> Iterator[Finding]:
         after = outcome.files.get(name)
         if after == before or (name == JOURNAL and after is not None and _kept(before, after, outcome.files)):
             continue
-        yield Finding("destroyed", f"{name} by {_command(one)}, status {outcome.status}", repr(after)[:300])
+        yield Finding("destroyed", f"{name} by {one.arguments[0]}, status {outcome.status}", repr(after)[:300])
 
 
 def _kept(before: bytes, after: bytes, files: Mapping[str, bytes]) -> bool:
