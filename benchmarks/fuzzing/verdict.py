@@ -18,6 +18,8 @@ from fuzzing.inputs import JOURNAL, Input
 
 STATUSES = {0: "accepted", 1: "failed", 2: "refused", 3: "broken", 4: "unchecked"}
 """What an exit status says; 3: a promise is broken or a curve impossible, 4: a curve that nothing could judge."""
+ANSWERS = ("click.", "simulator.")
+"""Modules whose exceptions are answers."""
 BUG = "this is a bug"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 NUMBERLESS = re.compile(r"(?<![\w.\\/-])[-+]?(?:nan|inf|infinity)(?![\w.-])", re.IGNORECASE)
@@ -63,21 +65,15 @@ class Outcome:
 
 def watch() -> None:
     """Note every exception that a command raises, before any handler of last resort turns it into a sentence."""
-    import click
-
     from simulator import cli
-    from simulator.errors import InputError
-
-    answers = (click.ClickException, click.exceptions.Exit, click.Abort, InputError, BrokenPipeError)
 
     def noting(inner: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             try:
                 return inner(*arguments, **named)
-            except answers:
-                raise
             except BaseException as fault:
-                _note(fault)
+                if not any(kind.__module__.startswith(ANSWERS) for kind in type(fault).__mro__):
+                    _note(fault)
                 raise
 
         return call
