@@ -86,9 +86,8 @@ def listed(one: Draw) -> Draw:
 
 def duration(rng: random.Random) -> str:
     """A time."""
-    return rng.choice(["1", "2", "20", "0.5", real(rng)]) + rng.choice(
-        ["s", "s", "ms", "min", "h", "us", "", "S", "m s", "d"]
-    )
+    unit = rng.choice(["s", "s", "ms", "min", "h", "us", "", "S", "m s", "d"])
+    return rng.choice(["1", "2", "20", "0.5", real(rng)]) + unit
 
 
 def promise(rng: random.Random) -> str:
@@ -106,28 +105,21 @@ def sweep(rng: random.Random) -> str:
 
 def selection(rng: random.Random) -> str:
     """A filter of rows."""
+    operators = ["=", "==", "!=", "<", "<=", ">", ">=", "=<", "", " in ", "=="]
     parts = []
     for _ in range(rng.choice([1, 1, 2, 3])):
-        value = rng.choice(
-            [whole(rng), rng.choice(NAMES), nasty.text(rng), f'"{nasty.text(rng)}"', "off", "mtp", "FP4"]
-        )
-        parts.append(
-            f"{rng.choice(COLUMNS)}{rng.choice(['=', '==', '!=', '<', '<=', '>', '>=', '=<', '', ' in ', '=='])}{value}"
-        )
+        odd = nasty.text(rng)
+        value = rng.choice([whole(rng), rng.choice(NAMES), odd, f'"{odd}"', "off", "mtp", "FP4"])
+        parts.append(f"{rng.choice(COLUMNS)}{rng.choice(operators)}{value}")
     text = rng.choice([" and ", " or ", " and ", " ", " AND ", " & "]).join(parts)
     return text if rng.random() < 0.9 else rng.choice(["(", "not ", "and ", '"', "'", "= "]) + text
 
 
 def limit(rng: random.Random) -> str:
     """A limit; never one that lets more memory be taken."""
-    name = rng.choice(
-        ["yaml-mb", "file-mb", "rows", "points", "requests", "draws", "memory-gb", "nothing", "", "implausible"]
-    )
-    return (
-        name
-        + rng.choice(["=", "=", "=", "", " ", "=="])
-        + rng.choice(["1", "2", "0", "-1", "nan", "inf", "1e-9", "x", "", "1e-300", "0x1"])
-    )
+    names = ["yaml-mb", "file-mb", "rows", "points", "requests", "draws", "memory-gb", "nothing", "", "implausible"]
+    value = rng.choice(["1", "2", "0", "-1", "nan", "inf", "1e-9", "x", "", "1e-300", "0x1"])
+    return rng.choice(names) + rng.choice(["=", "=", "=", "", " ", "=="]) + value
 
 
 def lengths(rng: random.Random) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 NUMBERS = [
@@ -58,6 +59,20 @@ def number(rng: random.Random) -> str:
     if kind == 1:
         return f"{rng.uniform(-1, 10):.3g}"
     return f"{rng.choice([1, 10, -1]) * 10.0 ** rng.randint(-12, 12):.3g}" if kind == 2 else str(rng.randint(1, 9))
+
+
+def near(rng: random.Random, number: str) -> str:
+    """A number not far from another, whole if that is."""
+    try:
+        value = float(number)
+    except ValueError:
+        return number
+    if not math.isfinite(value):
+        return number
+    other = rng.choice(
+        [value * rng.choice([0.1, 0.5, 0.9, 1.1, 2, 3, 10]), value + 1, value - 1, 2 * round(value), 1.0]
+    )
+    return str(round(other)) if value == int(value) and "." not in number else f"{other:.6g}"
 
 
 def text(rng: random.Random) -> str:

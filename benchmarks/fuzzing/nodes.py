@@ -38,54 +38,42 @@ def compose(content: bytes) -> Document:
 
 
 def mutate(rng: random.Random, document: Document) -> None:
-    """One mutation: of a value, a key, an entry, an item, or of the shape."""
+    """One mutation: of a value, a key, an entry, or the shape; every fourth leaves a number that may well be right."""
     mappings, places = _walk(document.root)
-    match rng.randrange(14):
-        case 0 | 1 | 2 | 3 | 4:
-            _raw(rng, document, rng.choice(places), rng.choice(nasty.SCALARS))
-        case 5 | 6 | 7:
-            numeric = [p for p in places if p[0][p[1]].tag.endswith((":int", ":float"))] or places
-            _raw(rng, document, rng.choice(numeric), nasty.number(rng))
-        case 8:
-            _set(rng.choice(places), yaml.ScalarNode(STR, _printable(nasty.text(rng)), style='"'))
-        case 9:
-            one, other = rng.choice(places), rng.choice(places)
-            copied = _copy(_get(other))
-            _set(one, copied)
-        case 10:
-            entries = rng.choice(mappings).value
-            if entries:
-                del entries[rng.randrange(len(entries))]
-        case 11:
-            entries = rng.choice(mappings).value
-            if entries:
-                key, value = rng.choice(entries)
-                entries.insert(rng.randint(0, len(entries)), (_copy(key), _copy(value)))
+    entries = rng.choice(mappings).value or [(yaml.ScalarNode(STR, "x"), yaml.ScalarNode(STR, "y"))]
+    i = rng.randrange(len(entries))
+    place = rng.choice(places)
+    number = rng.choice([p for p in places if _get(p).tag.endswith((":int", ":float"))] or places)
+    match rng.randrange(18):
+        case 0 | 1 | 2 | 3:
+            _set(place, _raw(document, rng.choice(nasty.SCALARS)))
+        case 4 | 5 | 6:
+            _set(number, _raw(document, nasty.number(rng)))
+        case 7 | 8 | 9 | 10 | 11:
+            _set(number, _raw(document, nasty.near(rng, str(_get(number).value))))
         case 12:
-            entries = rng.choice(mappings).value
-            if entries:
-                i = rng.randrange(len(entries))
-                mark = _mark(document, rng.choice([*nasty.SCALARS, *nasty.NUMBERS]))
-                key = rng.choice(
-                    [yaml.ScalarNode(STR, mark), yaml.ScalarNode(STR, _printable(nasty.text(rng)), style='"')]
-                )
-                entries[i] = (key, entries[i][1])
+            _set(place, _text(rng))
+        case 13:
+            _set(place, _copy(_get(rng.choice(places))))
+        case 14:
+            del entries[i]
+        case 15:
+            entries.insert(rng.randint(0, len(entries)), (_copy(entries[i][0]), _copy(entries[i][1])))
+        case 16:
+            key = _text(rng) if rng.random() < 0.5 else _raw(document, rng.choice([*nasty.SCALARS, *nasty.NUMBERS]))
+            entries[i] = (key, entries[i][1])
         case _:
-            place = rng.choice(places)
-            node = _copy(_get(place))
-            for _ in range(rng.choice([1, 2, 60])):
-                flow = yaml.SequenceNode("tag:yaml.org,2002:seq", [node], flow_style=True)
-                node = (
-                    flow
-                    if rng.random() < 0.5
-                    else yaml.MappingNode(
-                        "tag:yaml.org,2002:map", [(yaml.ScalarNode(STR, "value"), node)], flow_style=True
-                    )
-                )
-            _set(place, node)
+            _set(place, _nested(rng, _copy(_get(place))))
 
 
-Place = tuple[list[Any], int, int]
+def _nested(rng: random.Random, node: yaml.Node) -> yaml.Node:
+    for _ in range(rng.choice([1, 2, 60])):
+        if rng.random() < 0.5:
+            node = yaml.SequenceNode("tag:yaml.org,2002:seq", [node], flow_style=True)
+        else:
+            entry = yaml.ScalarNode(STR, "value"), node
+            node = yaml.MappingNode("tag:yaml.org,2002:map", [entry], flow_style=True)
+    return node
 
 
 def _walk(root: yaml.Node) -> tuple[list[yaml.MappingNode], list[Any]]:
@@ -128,18 +116,14 @@ def _set(place: Any, node: yaml.Node) -> None:
     place[0][place[1]] = node
 
 
-def _mark(document: Document, raw: str) -> str:
+def _raw(document: Document, raw: str) -> yaml.Node:
     mark = f"RAW{len(document.raw):03d}MARK"
     document.raw[mark] = raw
-    return mark
+    return yaml.ScalarNode(STR, mark)
 
 
-def _raw(rng: random.Random, document: Document, place: Any, raw: str) -> None:
-    _set(place, yaml.ScalarNode(STR, _mark(document, raw)))
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text if not "\ud800" <= c <= "\udfff")
+def _text(rng: random.Random) -> yaml.Node:
+    return yaml.ScalarNode(STR, "".join(c for c in nasty.text(rng) if not "\ud800" <= c <= "\udfff"), style='"')
 
 
 def _copy(node: yaml.Node) -> yaml.Node:

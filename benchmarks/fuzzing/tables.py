@@ -22,10 +22,13 @@ def mutate(rng: random.Random, rows: Rows) -> None:
     """One mutation of cells, header, rows or columns."""
     row = rng.choice(rows)
     at = rng.randrange(len(row)) if row else 0
-    match rng.randrange(14):
+    numbers = [i for i, cell in enumerate(row) if cell[:1].isdigit()] or [at]
+    match rng.randrange(18):
+        case 14 | 15 | 16 | 17 if row:
+            at = rng.choice(numbers)
+            row[at] = nasty.near(rng, row[at])
         case 0 | 1 | 2 | 3 if row:
-            numeric = [i for i, cell in enumerate(row) if cell[:1].isdigit()] or [at]
-            row[rng.choice(numeric)] = nasty.number(rng)
+            row[rng.choice(numbers)] = nasty.number(rng)
         case 4 | 5 if row:
             row[at] = nasty.text(rng)
         case 6 if row:
