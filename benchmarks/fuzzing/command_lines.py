@@ -1,0 +1,60 @@
+"""Command lines from the grammar of every option."""
+
+from __future__ import annotations
+
+from fuzzing import grammar
+from fuzzing.inputs import CLOSED, SMALL, Made, Steps, kind
+from fuzzing.measured import pair
+from fuzzing.profiles import shipped
+from fuzzing.resuming import PLAN, SWEEP
+from fuzzing.traffic import PAIRS
+
+Words = tuple[str, ...]
+
+CHEAP: dict[Words, tuple[str, ...]] = {
+    ("predict",): CLOSED,
+    ("compare",): (*CLOSED, "--tp", "2"),
+    ("calibrate",): ("m.csv", "--no-cross-validation", "-o", "fit.yaml"),
+    ("evaluate",): ("m.csv", "--method", "closed-form"),
+    ("validate",): ("m.csv", "--method", "closed-form"),
+    ("what-if", "acceptance"): (*CLOSED, "--rates", "0,1"),
+    ("what-if", "depth"): (*CLOSED, "--mtp", "2"),
+    ("what-if", "workload"): (*CLOSED, "--across-isl", "64,128"),
+    ("what-if", "sensitivity"): ("--samples", "16", "--concurrency", "4"),
+    ("what-if", "sweep"): SWEEP[2:-2],
+    ("infer-acceptance",): ("m.csv", "n.csv", "--method", "closed-form"),
+    ("simulate",): (*SMALL, "--rate", "2", "--duration", "5s"),
+    ("plan",): PLAN[1:-2],
+    ("suggest",): ("--concurrency", "4"),
+    ("profiles",): ("hardware",),
+}
+"""Words of a command -> options that make it take milliseconds."""
+
+EVENTS = {("what-if", "acceptance"), ("what-if", "depth"), ("what-if", "workload"), ("what-if", "sweep")}
+"""Commands that would start processes."""
+
+RARE: dict[Words, float] = {
+    ("plan",): 0.1, ("what-if", "sensitivity"): 0.05, ("what-if", "workload"): 0.03, ("what-if", "acceptance"): 0.4,
+    ("what-if", "sweep"): 0.4, ("compare",): 0.4, ("suggest",): 0.3, ("calibrate",): 0.1,
+}  # fmt: skip
+"""Commands that take long even so -> how often they stay when drawn."""
+
+USUAL: tuple[Words, ...] = (
+    ("explain",), ("simulate",), ("profiles",), ("predict",), ("validate",), ("what-if", "depth"),
+)  # fmt: skip
+
+
+@kind(24)
+def options(steps: Steps) -> Made:
+    """Any command with options after the cheap ones, or instead of them, or without a command."""
+    known = grammar.options()
+    words = steps.rng.choice(sorted(known))
+    if steps.rng.random() > RARE.get(words, 1.0):
+        words = steps.rng.choice(USUAL)
+    drawn = [word for rng in steps.mutations(5) for word in grammar.arguments(rng, known[words])]
+    roll = steps.rng.random()
+    line = drawn if roll < 0.02 else [*words, *(CHEAP.get(words, ()) if roll < 0.95 else ()), *drawn]
+    if words in EVENTS:
+        line = [*line, "--backend", "serial"]
+    off, mtp = pair()
+    return line, {"m.csv": off, "n.csv": mtp, "pairs.csv": PAIRS, "x.yaml": shipped("hardware_profiles")[0]}
