@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulator.errors import InputError
+from simulator.files.paths import user_path
 from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
     FRONTIER_COLUMNS,
@@ -91,7 +92,7 @@ def read_csv(path: str | Path) -> Table:
 
 def _bytes(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        return user_path("measurements", name).read_bytes()
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}; expected a CSV file") from None
 
