@@ -23,9 +23,9 @@ class MachineError(Exception):
 def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
     """An :class:`InputError` for a name that is not known, with the nearest match if there is one."""
     names = sorted(known)
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(name[:BRIEF].lower(), names, n=1, cutoff=0.4)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return InputError(f"unknown {what} {name!r}{hint} (known: {', '.join(names)})")
+    return InputError(f"unknown {what} {brief(name)}{hint} (known: {', '.join(names)})")
 
 
 def brief(value: Any) -> str:

@@ -50,6 +50,8 @@ class Model(Spec):
     def _shape(self) -> Model:
         if self.full_attention_every > 1 and self.gdn is None:
             raise ValueError("gdn: required because full_attention_every > 1 leaves layers without attention")
+        if self.full_attention_every > self.layers:
+            raise ValueError(f"full_attention_every: {self.full_attention_every} leaves none of {self.layers} layers")
         if self.moe.top_k > self.moe.experts:
             raise ValueError(f"moe.top_k: {self.moe.top_k} exceeds moe.experts {self.moe.experts}")
         if not self.checkpoints:

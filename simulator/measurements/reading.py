@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulator.errors import InputError
+from simulator.files.paths import user_path
 from simulator.files.reading import check_rows, decoded, read_bytes
 from simulator.measurements.parsing import Faults, parse_row
 from simulator.measurements.rows import (
@@ -71,7 +72,7 @@ def read_csv(path: str | Path) -> Table:
         InputError: the file cannot be read, or is not what the schema expects; all faults in one message.
     """
     name = str(path)
-    data = read_bytes(Path(name), name)
+    data = read_bytes(user_path("measurements", name), name)
     check_rows(data, name, bytes_each=BYTES_OF_ROW)
     faults = Faults(name)
     lines = list(_lines(name, decoded(data, name)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from simulator.bounds import number, whole
 from simulator.errors import InputError
 from simulator.planning.options import Option
-from simulator.prediction.simulate import one_step, shortest_prompt
+from simulator.prediction.simulate import check_promised_outputs, one_step, shortest_prompt
 from simulator.serving.pools import check_kv_bandwidth
 from simulator.traffic.arrivals import Traffic
 from simulator.traffic.promises import Promise, check_promises
@@ -83,6 +83,7 @@ def check_steps(options: Sequence[Option], traffic: Traffic, promises: Sequence[
     Raises:
         InputError: names every such promise, the least time that it can have, and the option that has it.
     """
+    check_promised_outputs(traffic, promises)
     prompt = shortest_prompt(traffic)
     faults = []
     for promise in promises:

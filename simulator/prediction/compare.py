@@ -16,7 +16,7 @@ from simulator.prediction.matched import LABELS, Band, Comparison, MatchedPoint,
 from simulator.prediction.several import CONCURRENCIES, as_grid, predict, with_tp
 from simulator.prediction.ties import TiedFronts
 from simulator.results.table import Result
-from simulator.serving.scenario import Scenario, make_scenario
+from simulator.serving.scenario import Scenario, check_decodes, make_scenario
 from simulator.serving.scope import WORDS
 from simulator.speculation.acceptance import OFF
 from simulator.traffic.sweeps import Grid
@@ -109,6 +109,7 @@ def compare(
     alone = scenario.deployment.model.mtp_layers == 0
     if scenario.speculation.tokens == 0 and not alone:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
+    check_decodes(scenario)
     for value in at:
         if number("--at", value, wanted := "interactivities above 0 tok/s/user") <= 0:
             raise InputError(f"--at: expected {wanted}, found {value:g}")

@@ -14,7 +14,7 @@ from simulator.facts.memory import MemoryFit
 from simulator.prediction.predict import check_concurrencies, predict_one
 from simulator.prediction.several import with_parallelism
 from simulator.results.table import Result
-from simulator.serving.scenario import Scenario, make_scenario
+from simulator.serving.scenario import Scenario, check_decodes, make_scenario
 from simulator.serving.scope import Verdict, judge
 from simulator.units import GIGA, MILLI
 
@@ -124,6 +124,8 @@ def explain(
     accounts: dict[Phase, Account] = {}
     meta = {**table.meta, "concurrency": concurrency, **judge(scenario, concurrency).as_row()}
     if phase in ("decode", "both"):
+        if batch is None:
+            check_decodes(scenario)
         running = table.rows[0]["decode_batch"] if batch is None else batch
         context = w.mean_isl + 0.5 * w.mean_osl
         accounts["decode"] = explain_round(deployment, speculation, parameters, running, context)

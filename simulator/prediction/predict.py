@@ -118,6 +118,8 @@ def _metrics(
     cases = [Case(replica, *ask, int(c), cap, tp, seed) for c in concurrencies]
     if method == CLOSED_FORM:
         found, how = closed_form_or_events(cases)
+        if scenario.workload.osl == 1:  # a single token has no time per output token, whatever a formula says
+            found = {name: values for name, values in found.items() if "tpot" not in name}
     else:
         results, how = expected_batch(cases), [EVENTS] * len(cases)
         found = {k: np.array([r.get(k, 0.0) for r in results]) for k in {k: 0 for r in results for k in r}}

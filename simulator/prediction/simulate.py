@@ -216,6 +216,7 @@ def check_against_one_step(replica: Replica, traffic: Traffic, promises: Sequenc
     Raises:
         InputError: names the promise and the time of a single step.
     """
+    check_promised_outputs(traffic, promises)
     prompt = shortest_prompt(traffic)
     for promise in promises:
         best, what = one_step(replica, prompt, promise.metric)
@@ -224,6 +225,24 @@ def check_against_one_step(replica: Replica, traffic: Traffic, promises: Sequenc
                 f"--{promise.name}: {duration_text(promise.limit)} is below {what}, {duration_text(best)} for one "
                 f"request alone with {prompt:.0f} input tokens: no load is low enough"
             )
+
+
+def check_promised_outputs(traffic: Traffic, promises: Sequence[Promise]) -> None:
+    """Refuse a promise of a time per output token where every output has one token, which has none.
+
+    Raises:
+        InputError: names the promise.
+    """
+    lengths, trace = traffic.lengths, traffic.trace
+    if trace is not None:
+        longest = int(trace.output.max())
+    elif lengths.kind == "empirical":
+        longest = max(output for _input, output in lengths.pairs)
+    else:
+        longest = 2 if lengths.kind == "lognormal" and lengths.shape > 0 else lengths.osl
+    for promise in promises:
+        if promise.metric == "tpot" and longest == 1:
+            raise InputError(f"--{promise.name}: every output is one token, which has no time per output token")
 
 
 def one_step(replica: Replica, prompt: float, metric: str) -> tuple[float, str]:

@@ -228,6 +228,16 @@ def for_lengths(scenario: Scenario, mean_isl: float) -> Scenario:
     return replace(scenario, deployment=deployment, calibration=after, speculation=speculation)
 
 
+def check_decodes(scenario: Scenario) -> None:
+    """Refuse outputs of one token, which the prefill emits, where a question is about the tokens after it.
+
+    Raises:
+        InputError: names the option.
+    """
+    if scenario.workload.osl == 1:
+        raise InputError("--osl: the prefill emits the one token of each output; expected 2 or more, found 1")
+
+
 def published_acceptance(model: str = "qwen3.5-397b-a17b") -> str | None:
     """Name of the acceptance profile published for a model (name or path), None if there is none."""
     return load_model(model).default_acceptance

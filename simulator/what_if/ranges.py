@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from simulator.errors import InputError, unknown_name
 from simulator.prediction.predict import METHODS, check_concurrencies
 from simulator.prediction.several import CONCURRENCIES
-from simulator.serving.scenario import Scenario
+from simulator.serving.scenario import Scenario, check_decodes
 
 STEPS = 21
 """Values in a range that does not say how many."""
@@ -80,6 +80,7 @@ def check_drafts(scenario: Scenario) -> None:
     """
     if scenario.speculation.tokens == 0:
         raise InputError("--mtp: a what-if study needs a draft depth of 1 or more, found 0 (off)")
+    check_decodes(scenario)
 
 
 def chosen_concurrencies(scenario: Scenario, concurrencies: Sequence[int] | None) -> list[int]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from simulator.bounds import check_seed
 from simulator.errors import InputError
 from simulator.files.limits import within
 from simulator.prediction.predict import derived, versions
@@ -63,6 +64,7 @@ def what_if_workload(
     if not scenarios:
         raise InputError("expected at least one scenario, found none")
     check_method(method)
+    check_seed(seed)
     for scenario in scenarios:
         check_drafts(scenario)
     counts = list(DEFAULT_CONCURRENCIES if concurrencies is None else concurrencies)
