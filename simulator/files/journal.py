@@ -144,13 +144,13 @@ class Journal:
         """Leave the header and sound lines alone, after the damaged ones are safe elsewhere."""
         assert self._handle is not None
         whole = found.content
+        if found.damaged:
+            _keep_aside(self._path, b"".join(line + b"\n" for _, line in found.damaged))
         if data + b"\n" == whole:
             os.write(self._handle, b"\n")
         elif data.startswith(whole):
             os.ftruncate(self._handle, len(whole))
         else:
-            if found.damaged:
-                _keep_aside(self._path, b"".join(line + b"\n" for _, line in found.damaged))
             replace(self._path, whole)
             old, self._handle = self._handle, os.open(self._path, os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0))
             os.close(old)

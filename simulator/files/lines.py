@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,6 +79,17 @@ class Found:
     def content(self) -> bytes:
         """The file without what is damaged or cut off."""
         return b"" if self.header is None else b"".join(line + b"\n" for line in (self.header, *self.good))
+
+
+def number_in(value: Any) -> float:
+    """A finite number that is not negative, as every number of a journal is.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+        raise ValueError("not a number in range")
+    return float(value)
 
 
 def read_lines(data: bytes, form: Format, place: str) -> Found:

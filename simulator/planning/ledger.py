@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from simulator.files.journal import Journal, kept
-from simulator.files.lines import Format
+from simulator.files.lines import Format, number_in
 from simulator.serving.saturation import OVERLOADED, SATURATED, STABLE, TOO_SHORT
 
 STATES = {STABLE, SATURATED, TOO_SHORT, OVERLOADED}
@@ -109,7 +109,7 @@ def checked(key: str, content: Any, promises: int) -> dict[str, Any]:
         numbers = content["reached"]
     elif content.keys() == {"probability", "intervals", "each"} and key.startswith(MARGIN):
         for part in (content["probability"], *_listed(content["each"], promises)):
-            if _number(part) > 1.0:
+            if number_in(part) > 1.0:
                 raise ValueError("no probability")
         ends = [_listed(pair, 2) for pair in _listed(content["intervals"], promises)]
         if any(_number(low) > _number(high) for low, high in ends):
@@ -130,8 +130,4 @@ def _listed(value: Any, count: int) -> list[Any]:
 
 def _number(value: Any) -> float:
     """A number that is not negative; None stands for infinity."""
-    if value is None:
-        return math.inf
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError("not a number in range")
-    return float(value)
+    return math.inf if value is None else number_in(value)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from simulator.bounds import whole
 from simulator.errors import InputError, MachineError, unknown_name
 from simulator.files.journal import Journal, kept
-from simulator.files.lines import Format
+from simulator.files.lines import Format, number_in
 from simulator.prediction.predict import versions
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.scenario import Scenario
@@ -244,7 +244,4 @@ def checked(key: str, content: Any) -> Metrics:
     """
     if not _KEY.fullmatch(key) or not isinstance(content, dict) or not content.keys() >= ESSENTIAL:
         raise ValueError("not the metrics of a configuration")
-    for value in content.values():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise ValueError("not a number in range")
-    return dict(content)
+    return {name: number_in(value) for name, value in content.items()}
