@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from simulator.cli.output import emit
 from simulator.cli.progress import reporting
 from simulator.cli.streams import say
+from simulator.files.paths import user_path
 
 
 @click.command()
@@ -61,7 +60,7 @@ def calibrate(
         raise InputError("calibrate: expected at least one measured CSV file, found none")
     if output is None:
         raise InputError("calibrate: expected -o FIT.yaml, the file to write")
-    target = Path(output).expanduser()
+    target = user_path("-o", output)
     check_target(target)
     from simulator import api
     from simulator.cli.text.calibrate import calibration_text

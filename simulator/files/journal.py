@@ -15,6 +15,7 @@ from simulator.errors import InputError, MachineError
 from simulator.files.limits import within
 from simulator.files.lines import Format, Found, read_lines
 from simulator.files.locking import lock
+from simulator.files.paths import user_path
 from simulator.files.telling import tell
 from simulator.files.writing import replace, unwritable
 
@@ -43,7 +44,7 @@ class Journal:
             MachineError: damaged lines cannot be kept aside.
         """
         self.place, self._form = place, form
-        self._path = Path(os.path.realpath(Path(place).expanduser()))
+        self._path = Path(os.path.realpath(user_path(form.option, place)))
         self.known: dict[str, Any] = {}
         self._handle: int | None = None
         self._fault: OSError | None = None

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from simulator.errors import InputError, MachineError
 from simulator.files.kinds import Glimpse, Kind, described
 from simulator.files.locking import lock
+from simulator.files.paths import user_path
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Faults of the machine; any other means that the place that was named is of no use."""
@@ -43,7 +44,7 @@ def check_place(option: str, place: str | os.PathLike[str], kind: Kind) -> Path:
         MachineError: the disk is full.
     """
     name = os.fspath(place)
-    path = Path(name).expanduser()
+    path = user_path(option, name)
     if path.is_dir():
         raise InputError(f"{option} {name}: cannot be written: it is a directory")
     if special(path):

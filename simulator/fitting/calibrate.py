@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_coordinate, length_of_coordinate
 from simulator.cost.parameters import on_bounds, priors, registry
 from simulator.errors import InputError
+from simulator.files.paths import user_path
 from simulator.fitting.curves import curves_of
 from simulator.fitting.fit import Fit, fit, fit_from_many_starts
 from simulator.fitting.frontiers import Sweep, sweeps_of
@@ -88,7 +89,7 @@ class Session(Result):
         Raises:
             InputError: not a ``.yaml`` path, or one that cannot be written.
         """
-        write(self.content, Path(path).expanduser())
+        write(self.content, user_path("-o", path))
 
 
 def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list[Table], list[Any]]:
