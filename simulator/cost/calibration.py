@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from simulator.cost.covariance import Fault, covariance_faults
 from simulator.cost.measured import Scope
@@ -101,13 +101,6 @@ class Calibration(Spec):
     identifiability: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
     hash: str = ""
-
-    @model_validator(mode="after")
-    def _square(self) -> Calibration:
-        n = len(self.covariance.names)
-        if any(len(row) != n for row in self.covariance.matrix) or len(self.covariance.matrix) != n:
-            raise ValueError(f"covariance.matrix: expected {n} x {n} for {n} names")
-        return self
 
     def values(self) -> dict[str, float]:
         """All parameters of the cost model: the fitted ones, the rest at their priors.

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from simulator.errors import brief
 from simulator.units import DIMENSIONS, to_si
@@ -83,7 +83,14 @@ Whole = Annotated[int, Field(le=MOST)]
 """A whole number that stands alone; where it begins is for the field to say."""
 
 
-Finite = Annotated[float, Field(ge=-COMPUTABLE[1], le=COMPUTABLE[1])]
+def _computable(value: float) -> float:
+    if abs(value) > COMPUTABLE[1]:
+        raise ValueError(f"expected a number up to {COMPUTABLE[1]:g}, found {value:g}")
+    return value
+
+
+# no bounds of pydantic, which would take the place of a field's own
+Finite = Annotated[float, AfterValidator(_computable)]
 """A number that stands alone."""
 
 

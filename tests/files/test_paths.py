@@ -38,7 +38,8 @@ def test_what_no_path_can_be(text: str, answer: str) -> None:
     "line",
     [
         "predict --calibration {}", "predict --hardware {}", "predict --model {}", "predict --engine {}",
-        "predict --mtp 3 --acceptance-profile {}", "simulate --trace {}", "simulate --profile {}", "compare --against {}",
+        "predict --mtp 3 --acceptance-profile {}", "simulate --trace {}", "simulate --profile {}",
+        "compare --against {}",
         "simulate --rate 1 --lengths empirical:{}", "validate {}", "evaluate {}",
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""YAML of users: what every reader agrees on is read, with lines; what means something else than it shows is refused."""
+"""YAML of users: what all readers agree on is read, with lines; what means something else than it shows, refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def test_what_a_calibration_writes_is_read_back(content: dict[object, object]) -
         ("8.0", 8.0), ("-1", -1), ("1e-3", 1e-3), ("1E3", 1000.0), (".5", 0.5), ("5.", 5.0), ("+7", 7), ("0", 0),
         ("0.25", 0.25), ("~", None), ("null", None), ("", None), ("true", True), ("FALSE", False),
         ("off", "off"), ("yes", "yes"), ("on", "on"), ("2023-13-45", "2023-13-45"), ("1:30", "1:30"),
-        ("1_000", "1_000"), ("1.2.3", "1.2.3"), ("nan", "nan"), ("inf", "inf"), ("\uff11\uff12", "\uff11\uff12"), ("-", "-"),
+        ("1_000", "1_000"), ("1.2.3", "1.2.3"), ("nan", "nan"), ("inf", "inf"),
+        ("\uff11\uff12", "\uff11\uff12"), ("-", "-"),
         ("v0.5", "v0.5"), ("1e", "1e"), ("=", "="),
     ],
 )  # fmt: skip
@@ -134,9 +135,9 @@ def test_a_bomb_of_repeats_is_refused_before_it_goes_off() -> None:
 
 def test_lines_of_keys() -> None:
     found = parse_yaml("# comment\na: 1\nb:\n  c: {d: 1,\n      e: 2}\nf: [{g: 1},\n  {h: 2}]\n", "mine.yaml")
-    assert [line_of(found, path) for path in (["a"], ["b", "c"], ["b", "c", "e"], ["f", 1, "h"], ["f", 1], ["b", "z"])] == [
-        2, 4, 5, 7, 6, 3,
-    ]  # fmt: skip
+    lines = {"a": 2, "b.c": 4, "b.c.e": 5, "f.1.h": 7, "f.1": 6, "b.z": 3}
+    paths = {keys: [int(key) if key.isdigit() else key for key in keys.split(".")] for keys in lines}
+    assert {keys: line_of(found, path) for keys, path in paths.items()} == lines
     assert line_of({"a": 1}, ["a"]) is None
     assert line_of(copy.deepcopy(found), ["b", "c", "e"]) == 5
     assert line_of(pickle.loads(pickle.dumps(found)), ["a"]) == 2
@@ -162,7 +163,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("a: [" + "1, " * 2_000_000 + "1]")
-    with pytest.raises(InputError, match="--limit yaml-mb=6 allows it|over the limit"):
+    with pytest.raises(InputError, match="over the limit"):
         read_yaml(path, "mine.yaml")
     path.write_text("a: 1\n" + "#" * 2000)
     with limits(yaml_mb=0.001), pytest.raises(InputError, match="over the limit"):
