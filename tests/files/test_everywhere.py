@@ -165,10 +165,10 @@ def test_a_signal_ends_it_cleanly(backend: list[str], number: int, status: int, 
     out, err = process.communicate()
     assert process.returncode == status
     finished = kept.read_text().count("\n") - 1
-    assert err == (
-        f"mtpsim: interrupted; {finished} of 144 finished configurations are kept in kept; the same command goes on from "
-        "there\n"
+    told = (
+        f"interrupted; {finished} of 144 finished configurations are kept in kept; the same command goes on from there"
     )
+    assert err == f"mtpsim: {told}\n"
     assert out == ""
     assert [p.name for p in tmp_path.iterdir()] == ["kept"]
 
