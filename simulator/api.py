@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulator.catalogue import profiles
     from simulator.cost.calibration import Calibration, load_calibration
-    from simulator.errors import InputError
+    from simulator.errors import InputError, MachineError
     from simulator.facts.reading import load_engine, load_hardware, load_model
     from simulator.files.limits import limits
     from simulator.fitting.against import Against, compare_against
@@ -56,6 +56,7 @@ __all__ = [
     "Explanation",
     "Inference",
     "InputError",
+    "MachineError",
     "Matched",
     "Parts",
     "Report",
@@ -99,7 +100,7 @@ __all__ = [
 HOMES = {
     "simulator.catalogue": ("profiles",),
     "simulator.cost.calibration": ("Calibration", "load_calibration"),
-    "simulator.errors": ("InputError",),
+    "simulator.errors": ("InputError", "MachineError"),
     "simulator.facts.reading": ("load_engine", "load_hardware", "load_model"),
     "simulator.files.limits": ("limits",),
     "simulator.fitting.against": ("Against", "compare_against"),

@@ -211,11 +211,13 @@ def test_an_interrupted_write_leaves_no_part(tmp_path: Path, monkeypatch: pytest
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupt)
-    (tmp_path / "out").write_text("before")
-    assert run(["predict", "--concurrency", "4", "--output", str(tmp_path / "out")]) == 130
+    command = ["predict", "--concurrency", "4", "--output", str(tmp_path / "out")]
+    assert run(command) == 0
+    before = (tmp_path / "out").read_text()
+    monkeypatch.setattr("simulator.files.writing.os.replace", interrupt)
+    assert run(command) == 130
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out").read_text() == "before"
+    assert (tmp_path / "out").read_text() == before
 
 
 # --- a user's own YAML ------------------------------------------------------------------------------------------------

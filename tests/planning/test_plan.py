@@ -20,7 +20,7 @@ from simulator.cli.text.plan import headroom
 from simulator.errors import InputError
 from simulator.facts.reading import read_mapping
 from simulator.planning.answer import Answer
-from simulator.planning.ledger import Ledger
+from simulator.planning.ledger import Ledger, digest
 from simulator.planning.options import make_options
 from simulator.planning.plan import plan_fleet
 from simulator.planning.sure_fleet import SureFleet
@@ -313,7 +313,7 @@ def test_bad_input(options: dict[str, Any], message: str) -> None:
         planned(**options)
 
 
-def test_an_interrupted_plan_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_plan_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "plan.jsonl"
     options: dict[str, Any] = {"rate": 5.0, "tp": (2,), "depths": (0, 3)}
     told: list[str] = []
@@ -325,8 +325,40 @@ def test_an_interrupted_plan_goes_on(tmp_path: Path) -> None:
     assert second.to_json() == first.to_json()
     assert 0 < len(again) < len(told)
     assert file.read_text().splitlines() == lines
+    with monkeypatch.context() as patched:  # a complete plan is resumed without a trial or a draw
+        patched.setattr("simulator.planning.trials.run_fleet", None)
+        patched.setattr("simulator.planning.sure_fleet.fleet_odds", None)
+        assert planned(resume=str(file), **options).to_json() == first.to_json()
+    assert file.read_text().splitlines() == lines
     with pytest.raises(InputError, match="other inputs"):
         planned(resume=str(file), seed=1, **options)
+    with pytest.raises(InputError, match="other inputs"):
+        planned(resume=str(file), acceptance=Acceptance(rate=0.9), **options)
+
+
+def test_a_ledger_of_version_0_1_0_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first line says less of the inputs, and its lines have no check sums and no margins."""
+    file = tmp_path / "plan.jsonl"
+    options: dict[str, Any] = {"rate": 5.0, "tp": (2,), "depths": (0,)}
+    first = planned(resume=str(file), **options)
+    label, *lines = (json.loads(line) for line in file.read_text().splitlines())
+    labels: list[str] = []
+    monkeypatch.setattr("simulator.planning.ledger.digest", lambda inputs: labels.append(digest(inputs)) or labels[-1])
+    planned(**options)
+    assert labels[0] == label["plan"]
+    kept = [{"key": one["key"], "outcome": one["outcome"]} for one in lines if "state" in one["outcome"]]
+    file.write_text("".join(json.dumps(one) + "\n" for one in [{"plan": labels[1]}, *kept]))
+    monkeypatch.setattr("simulator.planning.trials.run_fleet", None)
+    assert planned(resume=str(file), **options).to_json() == first.to_json()
+    assert len(file.read_text().splitlines()) == 1 + len(lines)
+
+
+def test_a_file_that_is_no_ledger_stays(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"--resume .*rows.csv: found a file that begins with 'a,b'; expected what"):
+        planned(resume=str(file), rate=5.0, tp=(2,), depths=(0,))
+    assert file.read_text() == "a,b\n1,2\n"
 
 
 def test_plan_command() -> None:
