@@ -127,13 +127,27 @@ def report(items: list[WorkItem], database: WorkDB) -> int:
     return int(killed < 0.85 * len(tried))
 
 
-def passing(tree: Tree, limit: float, items: list[WorkItem]) -> None:
-    """The tests for these mutants pass without one, or no verdict means anything."""
-    files = {str(item.mutations[0].module_path) for item in items}
-    for path in {stages(file): file for file in files}.values():
-        outcome = tree.run(path, limit)
+def slow(item: WorkItem) -> bool:
+    """Whether a mutant needs the compiler; these come last."""
+    return any(stage.compiled for stage in stages(str(item.mutations[0].module_path)))
+
+
+class Baseline:
+    """The tests for a file pass without a mutant, or no verdict means anything; asked before its first one."""
+
+    def __init__(self) -> None:
+        """Nothing asked yet."""
+        self.passed: set[object] = set()
+
+    def check(self, tree: Tree, item: WorkItem, limit: float) -> None:
+        """Raise if they do not."""
+        path = str(item.mutations[0].module_path)
+        if stages(path) in self.passed:
+            return
+        outcome = tree.run(path, 3 * limit)
         if outcome.verdict != "survived":
             raise SystemExit(f"the tests for {path} fail without a mutant: {outcome.words}")
+        self.passed.add(stages(path))
 
 
 def main() -> int:
@@ -157,9 +171,9 @@ def main() -> int:
         for job, result in database.results
         if chosen.again is None or (chosen.again == "survived" and result.test_outcome != TestOutcome.SURVIVED)
     }
-    open_items = [item for item in items if item.job_id not in known]
+    open_items = sorted((item for item in items if item.job_id not in known), key=slow)
+    baseline = Baseline()
     with copies(chosen.processes) as trees, ThreadPoolExecutor(chosen.processes) as pool:
-        passing(trees[0], chosen.limit, open_items)
         free: Queue[Tree] = Queue()
         for tree in trees:
             free.put(tree)
@@ -167,6 +181,7 @@ def main() -> int:
         def work(item: WorkItem) -> tuple[WorkItem, WorkResult]:
             tree = free.get()
             try:
+                baseline.check(tree, item, chosen.limit)
                 return item, attempt(tree, item, chosen.limit)
             finally:
                 free.put(tree)

@@ -200,6 +200,7 @@ def test_groups_and_totals() -> None:
     assert sum(row.seconds for row in merged) == pytest.approx(result.seconds)
     assert sum(row.flops for row in merged) == pytest.approx(result.flops)
     assert {row.group for row in merged} == {"draft", "verify", "host"}
+    assert [row.seconds for row in merged] == sorted((row.seconds for row in merged), reverse=True)
     assert result.rows[0].as_row()["bound"] == result.rows[0].bound
 
 
