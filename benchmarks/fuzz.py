@@ -13,7 +13,8 @@ them. Libraries do the rest: PyYAML composes and writes the nodes that are mutat
 faulthandler the stack of what hangs.
 
 An input is wrong if it raises, hangs (20 s of processor time), takes 2 GB, ends in another status than 0 to 4, sends a
-control character to the terminal, prints or writes ``nan`` or ``inf``, warns as Python does, changes a file that it was
+control character to the terminal, prints or writes ``nan`` or ``inf``, JSON that is none
+or a formula for a spreadsheet, warns as Python does, changes a file that it was
 given (a resume file may grow), leaves a draft behind, or is refused without the usual sentence. Findings are counted by
 what and where, made small by leaving mutations out, and saved with their files. The exit status is 1 if there are any.
 """
@@ -35,7 +36,7 @@ for pool in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("COLUMNS", "100")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fuzzing import kinds, verdict, workers  # noqa: E402
+from fuzzing import kinds, outcome, verdict, workers  # noqa: E402
 from fuzzing.counts import Counts, save_input  # noqa: E402
 
 Command = Callable[[list[str]], int]
@@ -143,12 +144,12 @@ def warm_up(command: Command | None) -> None:
     from simulator import cli
 
     if command is None:
-        verdict.watch()
+        outcome.watch()
     run: Command = command or cli.run
     lines = {"plan": kinds.PLAN, "sweep": kinds.SWEEP, "explain": ("explain",), "predict": ("predict", *kinds.CLOSED)}
     for name, line in lines.items():
         with tempfile.TemporaryDirectory() as folder:
-            found = verdict.run_in(kinds.Input(name, line, {}), Path(folder), run)
+            found = outcome.run_in(kinds.Input(name, line, {}), Path(folder), run)
         kinds.HARMLESS[name] = found.files.get(kinds.JOURNAL, b"")
 
 

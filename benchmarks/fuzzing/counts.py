@@ -16,7 +16,8 @@ from fuzzing.workers import Answer
 
 STATUSES = ("accepted", "refused", "broken", "unchecked", "failed", "crashed")
 WRONG = (
-    "crash", "hang", "memory", "death", "escape", "nan", "destroyed", "left behind", "warning", "sentence", "status",
+    "crash", "hang", "memory", "death", "escape", "nan", "not JSON", "formula", "destroyed",
+    "left behind", "warning", "sentence", "status",
 )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from fuzzing import kinds
-from fuzzing.verdict import Finding, Verdict, judge
+from fuzzing.outcome import Finding
+from fuzzing.verdict import Verdict, judge
 
 BLOCK = 200
 """Inputs of a worker."""

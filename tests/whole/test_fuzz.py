@@ -64,6 +64,11 @@ def no_number_in_a_file(arguments: list[str]) -> int:
     return 3
 
 
+def formula(arguments: list[str]) -> int:
+    Path("r.csv").write_text("a,b\n-1.5,=HYPERLINK(1)\n")
+    return 0
+
+
 def destroy(arguments: list[str]) -> int:
     Path("t.jsonl").write_text("gone")
     return 0
@@ -114,6 +119,7 @@ PLANTED: dict[Command, str] = {
     escape_of_eight_bits: "escape stderr of simulate, status 2",
     no_number: "nan stdout of simulate",
     no_number_in_a_file: "nan out.json of simulate",
+    formula: "formula r.csv of simulate",
     destroy: "destroyed t.jsonl by simulate, status 0",
     leave: "left behind .out.png.part",
     mumble: "sentence simulate",
@@ -140,7 +146,7 @@ def test_what_is_planted_is_found_and_survived(command: Command, finding: str, t
     def now_and_then(arguments: list[str]) -> int:
         return command(arguments) if "--requests" in arguments else refuse(arguments)
 
-    limits = ["--limit", "0.3", "--memory", "1"]
+    limits = ["--limit", "0.5", "--memory", "1"]
     status, counts, found = run(tmp_path, now_and_then, "--inputs", "16", *limits)
     expected = sum("--requests" in fuzz().kinds.make(0, "jsonl", i).arguments for i in range(16))
     assert (status, counts["inputs"]) == (1, 16)
@@ -157,7 +163,7 @@ def test_nothing_wrong_is_nothing_found(tmp_path: Path) -> None:
 def test_text_given_back_is_no_number(tmp_path: Path) -> None:
     def echo(arguments: list[str]) -> int:
         text = Path("t.jsonl").read_bytes().decode("utf-8", "replace")
-        print("".join(c for c in text if c.isprintable()))
+        print("read:", "".join(c for c in text if c.isprintable()))
         return 0
 
     status, _, found = run(tmp_path, echo, "--inputs", "60")
