@@ -21,6 +21,7 @@ from simulator.facts.memory import (
     state_bytes,
     state_bytes_per_gpu,
 )
+from simulator.facts.quantities import Spec
 from simulator.facts.reading import load_engine, load_hardware, load_model, names
 from simulator.facts.weights import (
     active_parameters,
@@ -65,6 +66,21 @@ def test_parameters_of_small_layers_by_hand() -> None:
     assert (moe.expert_parameters(2), moe.router_parameters(2)) == (3 * 2 * 6, 16)
     assert moe.shared_expert_parameters(2) == moe.shared_gate_parameters(2) == 0
     assert moe.model_copy(update={"shared_intermediate": 3}).shared_gate_parameters(2) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        (Attention, {"query_heads": 1, "kv_heads": 1, "head_dim": 1}),
+        (GatedDeltaNet, {"key_heads": 1, "key_dim": 1, "value_heads": 1, "value_dim": 1, "conv_kernel": 2}),
+        (MoE, {"experts": 1, "top_k": 1, "intermediate": 1, "shared_intermediate": 0}),
+    ],
+)
+def test_the_smallest_layers_that_can_be(kind: type[Spec], least: dict[str, int]) -> None:
+    kind.model_validate(least)
+    for name, size in least.items():
+        with pytest.raises(ValueError, match=name):
+            kind.model_validate(least | {name: size - 1})
 
 
 @pytest.mark.parametrize(("ranks", "heads"), [(1, 8), (2, 4), (8, 1), (16, 1)])
