@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.bounds import MOST_WHOLE, parse_whole
 from simulator.cli.lists import parse_floats
 from simulator.cli.numbers import INT
-from simulator.errors import InputError
+from simulator.errors import InputError, brief
 from simulator.files.limits import within
 
 if TYPE_CHECKING:
@@ -68,11 +69,14 @@ def values_or_range(option: str, text: str | None) -> list[float] | None:
 
     high, colon, count = rest.partition(":")
     ends = [*parse_floats(option, low), *parse_floats(option, high)]
-    if len(ends) != 2 or (colon and not count.strip().isdigit()):
-        raise InputError(f"{option}: expected a range such as 0..1 or 0..1:11, found {text!r}")
-    values = int(count) if colon else STEPS
-    within("points", values, f"{option} {text}")
-    return span(option, ends[0], ends[1], values)
+    try:
+        steps = parse_whole(count) if colon else STEPS
+    except ValueError:
+        steps = 0
+    if len(ends) != 2 or not 0 < steps <= MOST_WHOLE:
+        raise InputError(f"{option}: expected a range such as 0..1 or 0..1:11, found {brief(text)}")
+    within("points", steps, f"{option} {text}")
+    return span(option, ends[0], ends[1], steps)
 
 
 def refuse_lengths(context: click.Context, option: click.Parameter, value: str | None) -> None:
