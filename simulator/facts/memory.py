@@ -38,6 +38,10 @@ def state_bytes_per_gpu(deployment: Deployment) -> float:
     return state_bytes(deployment.model, deployment.engine.state_dtype) / deployment.attention_tp
 
 
+MOST_CONCURRENCY = 1_000_000
+"""Of an attention rank, also where requests keep next to nothing."""
+
+
 @dataclass(frozen=True)
 class MemoryFit:
     """What fills the memory of one GPU. Bytes per GPU; requests are counted over the whole replica."""
@@ -54,15 +58,13 @@ class MemoryFit:
     @property
     def max_concurrency(self) -> int:
         """Largest number of running requests of the replica that fits; 0 if the weights alone do not."""
-        free = self.budget - self.weights - self.workspace
-        requests = free / (self.kv_per_request + self.state_per_request)
-        if self.state_pool is not None and self.state_per_request > 0 and free > 0:
-            pools = (
-                self.state_pool * free / self.state_per_request,
-                (1 - self.state_pool) * free / self.kv_per_request,
-            )
-            requests = min(pools)
-        return self.dp * max(0, math.floor(requests))
+        free = max(0.0, self.budget - self.weights - self.workspace)
+        pools = [(free, self.kv_per_request + self.state_per_request)]
+        if self.state_pool is not None and self.state_per_request > 0:
+            states = self.state_pool * free
+            pools = [(states, self.state_per_request), (free - states, self.kv_per_request)]
+        requests = min((size / each for size, each in pools if each > 0), default=MOST_CONCURRENCY if free else 0)
+        return self.dp * math.floor(min(requests, MOST_CONCURRENCY))
 
     def used(self, concurrency: int) -> float:
         """Bytes in use on the fullest GPU with this many running requests in the replica."""
