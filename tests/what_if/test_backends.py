@@ -111,7 +111,7 @@ def test_an_interruption_says_what_is_kept(
     monkeypatch.setattr(backends, "run_chunk", interrupted)
     words = f"what-if sweep --tp 2 --mtp 2 --concurrency 4,8 --rates 0..1:6 --backend serial --results {file}"
     assert cli.run(words.split()) == 130
-    told = f"interrupted; 8 of 12 finished configurations are kept in {file}; the same command goes on from there"
+    told = f"interrupted; 8 of 14 finished configurations are kept in {file}; the same command goes on from there"
     assert capsys.readouterr().err == f"mtpsim: {told}\n"
 
 
