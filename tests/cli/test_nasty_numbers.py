@@ -29,8 +29,8 @@ TEXTS = (
     "inf..nan",
     "2:inf",
 )
-WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o"})
-"""Options whose text is the name of a file that is written."""
+WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o", "--measured"})
+"""Options whose text is the name of a file that is written, or of one that is only read for a picture."""
 QUICK = {
     "predict": "--concurrency 1 --requests-per-client 1 --method closed-form",
     "compare": "--concurrency 1,2 --requests-per-client 1 --method closed-form",
