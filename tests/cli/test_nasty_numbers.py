@@ -29,8 +29,8 @@ TEXTS = (
     "inf..nan",
     "2:inf",
 )
-WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o"})
-"""Options whose text is the name of a file that is written."""
+WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o", "--measured"})
+"""Options whose text is the name of a file that is written, or of one that is only read for a picture."""
 QUICK = {
     "predict": "--concurrency 1 --requests-per-client 1 --method closed-form",
     "compare": "--concurrency 1,2 --requests-per-client 1 --method closed-form",
@@ -62,14 +62,23 @@ def leaves() -> Iterator[tuple[str, click.Command]]:
 
 
 def options(kind: str) -> list[tuple[str, str]]:
-    """(command, option) of every option that is a number, or of every other one that takes a value."""
-    return [
-        (words, option.opts[0])
-        for words, command in leaves()
-        for option in command.params
-        if isinstance(option, click.Option) and not option.is_flag and option.opts[0] not in WRITTEN
-        if (option.type in (INT, REAL)) == (kind == "number")
-    ]
+    """(command, option) of every option that is a number; or of every other one that takes a value, where it is first.
+
+    The same option of two commands is the same declaration, or is read by the same function.
+    """
+    found: dict[tuple[str, str], None] = {}
+    seen: set[str] = set()
+    for words, command in leaves():
+        for option in command.params:
+            name = option.opts[0]
+            if not isinstance(option, click.Option) or option.is_flag or name in WRITTEN:
+                continue
+            if option.type in (INT, REAL) and kind == "number":
+                found[words, name] = None
+            elif option.type not in (INT, REAL) and kind == "other" and name not in seen:
+                found[words, name] = None
+                seen.add(name)
+    return list(found)
 
 
 def test_no_option_is_a_number_of_another_type() -> None:

@@ -189,8 +189,10 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_smaller_and_larger_models_are_plausible(tmp_path: Path, name: str) -> None:
-    keys = ("hidden", "layers", "vocabulary", "attention.query_heads", "attention.kv_heads", "attention.head_dim")
-    keys += ("moe.experts", "moe.top_k", "moe.intermediate")
+    keys = (
+        *("hidden", "layers", "vocabulary", "attention.query_heads", "attention.kv_heads", "attention.head_dim"),
+        *("moe.experts", "moe.top_k", "moe.intermediate"),
+    )
     changes = dict(zip(keys, MODELS[name], strict=True))
     assert load_model(written(tmp_path, "model", "qwen3.5-397b-a17b", *changes.items())).hidden == changes["hidden"]
 
