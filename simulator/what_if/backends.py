@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def run_tasks(tasks: Sequence[Task], backend: Backend = LOCAL, progress: Progres
                 done += len(fresh)
                 progress(done, total)
         except BaseException as fault:
-            kept(fault, journal, done, total, "configurations")
+            kept(fault, journal, set(keys), total, "configurations")
             raise
         return [known[key] for key in keys]
 
@@ -166,9 +167,24 @@ def _on_joblib(chunks: list[list[Task]], jobs: int) -> Iterator[tuple[int, list[
 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     try:
-        yield from parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+        with _spared():
+            found = parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+        yield from found
     except BrokenProcessPool:
         raise MachineError("a worker process died, for example of too little memory; --jobs says how many") from None
+
+
+@contextlib.contextmanager
+def _spared() -> Iterator[None]:
+    """Processes that are started inside do not end with the terminal, but with this process, which knows how."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _on_dask(chunks: list[list[Task]], scheduler: str) -> Iterator[tuple[int, list[Metrics]]]:
