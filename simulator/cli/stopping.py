@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
@@ -52,4 +53,5 @@ def _stop(number: int, frame: FrameType | None) -> Any:
     if _last and now - _last[-1][1] < AT_ONCE:
         return
     _last.append((number, now))
+    warnings.simplefilter("ignore")  # of libraries that are cut short
     raise Stopped(number)

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -93,6 +93,13 @@ class Journal:
         self.begin()
         self._append(b"".join(self._form.entry(key, content) for key, content in entries.items()))
         self.known |= entries
+
+    def on_disk(self) -> set[str]:
+        """Keys that the file holds, even if an interruption came between writing them and taking note."""
+        try:
+            return set(read_lines(self._path.read_bytes(), self._form, self.place).known)
+        except (OSError, InputError):
+            return set()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -190,9 +197,18 @@ class Journal:
         tell(f"{self._form.option} {self.place}: {lines} {named} {be} damaged and {where}; the rest is used")
 
 
-def kept(fault: BaseException, journal: Journal | None, done: int, total: int | None, what: str) -> None:
-    """Say with an exception what is kept of work that it ends."""
+def kept(fault: BaseException, journal: Journal | None, wanted: Collection[str], total: int | None, what: str) -> None:
+    """Say with an exception what is kept of work that it ends.
+
+    Args:
+        fault: the exception.
+        journal: that keeps it, if any does.
+        wanted: keys that count.
+        total: how many there would have been, if that is known.
+        what: they are, in words.
+    """
     if journal is not None and isinstance(fault, KeyboardInterrupt | MachineError):
+        done = len(journal.on_disk() & set(wanted))
         of = "" if total is None else f" of {total}"
         fault.add_note(f"{done}{of} finished {what} are kept in {journal.place}; the same command goes on from there")
 

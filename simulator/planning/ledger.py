@@ -89,7 +89,8 @@ class Ledger:
             return
         self._journal.close()
         if fault is not None:
-            kept(fault, self._journal, sum(not k.startswith(MARGIN) for k in self._known), None, "trials")
+            trials = [key for key in self._journal.on_disk() if not key.startswith(MARGIN)]
+            kept(fault, self._journal, trials, None, "trials")
 
 
 def digest(inputs: Mapping[str, Any]) -> str:

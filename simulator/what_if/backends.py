@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -129,7 +130,7 @@ def run_tasks(tasks: Sequence[Task], backend: Backend = LOCAL, progress: Progres
                 done += len(fresh)
                 progress(done, total)
         except BaseException as fault:
-            kept(fault, journal, done, total, "configurations")
+            kept(fault, journal, set(keys), total, "configurations")
             raise
         return [known[key] for key in keys]
 
@@ -173,7 +174,9 @@ def _on_joblib(chunks: list[list[Task]], jobs: int) -> Iterator[tuple[int, list[
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     try:
         with _safe_path():
-            yield from parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+            with _spared():
+                found = parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+            yield from found
     except BrokenProcessPool:
         raise MachineError(
             "the system ended a worker process, most likely for lack of memory; fewer --jobs take less"
@@ -192,6 +195,19 @@ def _safe_path() -> Iterator[None]:
         os.environ.pop(name)
         if before is not None:
             os.environ[name] = before
+
+
+@contextlib.contextmanager
+def _spared() -> Iterator[None]:
+    """Processes that are started inside do not end with the terminal, but with this process, which knows how."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _on_dask(chunks: list[list[Task]], scheduler: str) -> Iterator[tuple[int, list[Metrics]]]:
