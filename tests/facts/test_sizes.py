@@ -278,6 +278,7 @@ def test_pools_by_hand() -> None:
     none = MemoryFit(80e9, 4e9, 2e9, 1e9, hbm=100e9, budget=76e9, dp=2, state_pool=0.25)
     assert (none.max_concurrency, none.fits(0)) == (0, False)
     assert "kept for states" not in none.arithmetic(1)
+    assert not MemoryFit(77e9, 0.0, 2e9, 1e9, hbm=100e9, budget=76e9, dp=1).fits(0)
 
 
 def test_weights_alone_do_not_fit() -> None:

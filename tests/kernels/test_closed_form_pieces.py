@@ -73,6 +73,8 @@ def test_drain() -> None:
     # rounds of 1 + 1/4 per request: 2, 1.5 and 1.25; equal requests all end together
     costs = made_up(host_step=1.0, host_request=0.25)
     assert drain_of(costs, kn.Load(4.0, 1.0, 8.0, 6.0, 5.0, 0.0, 4.0), 4.0) == (0.0, 5.0, 0.0, 2.0, 1.5, 1.25)
+    # one request alone has no fewer to end with
+    assert drain_of(costs, kn.Load(1.0, 1.0, 8.0, 6.0, 5.0, 1.0, 1.0), 1.0) == (0.0, 5.0, 0.0, 1.25, 1.25, 1.25)
     tail, flat, slide, *_ = drain_of(costs, kn.Load(4.0, 4.0, 8.0, 6.0, 5.0, 0.5, 4.0), 4.0)
     assert tail == pytest.approx(greatest_of_normals(4.0) * 2 * 0.5 / 5, rel=1e-12)
     assert flat + slide == pytest.approx(5.0, rel=1e-12)
