@@ -69,6 +69,8 @@ def acceptance(
     mtpsim what-if acceptance --acceptance-length 2.6 --concurrency 4,32
     mtpsim what-if acceptance --tp 4 --rates 0..1:11 --concurrency 4..256 --format json
     """
+    if measured is not None and plot is None:
+        raise InputError("--measured: marks points in a picture, so --plot is needed too")
     check_outputs(output, plot)
     from simulator.what_if import what_if_acceptance
 
@@ -269,8 +271,6 @@ def _emit(
     scenario: Scenario | None = None,
     measured: str | None = None,
 ) -> None:
-    if measured is not None and plot is None:
-        raise InputError("--measured: marks points in a picture, so --plot is needed too")
     if plot is not None:
         from simulator.plots.drawing import draw
         from simulator.what_if.measured import measured_points

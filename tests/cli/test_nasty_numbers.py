@@ -29,8 +29,6 @@ TEXTS = (
     "inf..nan",
     "2:inf",
 )
-WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o", "--measured"})
-"""Options whose text is the name of a file that is written, or of one that is only read for a picture."""
 QUICK = {
     "predict": "--concurrency 1 --requests-per-client 1 --method closed-form",
     "compare": "--concurrency 1,2 --requests-per-client 1 --method closed-form",
@@ -71,7 +69,7 @@ def options(kind: str) -> list[tuple[str, str]]:
     for words, command in leaves():
         for option in command.params:
             name = option.opts[0]
-            if not isinstance(option, click.Option) or option.is_flag or name in WRITTEN:
+            if not isinstance(option, click.Option) or option.is_flag:
                 continue
             if option.type in (INT, REAL) and kind == "number":
                 found[words, name] = None
