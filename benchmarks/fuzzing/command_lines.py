@@ -35,25 +35,24 @@ EVENTS = {("what-if", "acceptance"), ("what-if", "depth"), ("what-if", "workload
 
 RARE: dict[Words, float] = {
     ("plan",): 0.1, ("what-if", "sensitivity"): 0.05, ("what-if", "workload"): 0.03, ("what-if", "acceptance"): 0.4,
-    ("what-if", "sweep"): 0.4, ("compare",): 0.4, ("suggest",): 0.3, ("calibrate",): 0.1,
+    ("what-if", "sweep"): 0.2, ("what-if", "depth"): 0.4, ("compare",): 0.4, ("suggest",): 0.3, ("calibrate",): 0.1,
 }  # fmt: skip
 """Commands that take long even so -> how often they stay when drawn."""
 
-USUAL: tuple[Words, ...] = (
-    ("explain",), ("simulate",), ("profiles",), ("predict",), ("validate",), ("what-if", "depth"),
-)  # fmt: skip
+USUAL: tuple[Words, ...] = (("explain",), ("simulate",), ("profiles",), ("predict",), ("validate",))
 
 
 @kind(24)
 def options(steps: Steps) -> Made:
-    """Any command with options after the cheap ones, or instead of them, or without a command."""
+    """Any command with options after the cheap ones, or, if it never takes long, instead of them, or no command."""
     known = grammar.options()
     words = steps.rng.choice(sorted(known))
     if steps.rng.random() > RARE.get(words, 1.0):
         words = steps.rng.choice(USUAL)
     drawn = [word for rng in steps.mutations(5) for word in grammar.arguments(rng, known[words])]
     roll = steps.rng.random()
-    line = drawn if roll < 0.02 else [*words, *(CHEAP.get(words, ()) if roll < 0.95 else ()), *drawn]
+    cheap = CHEAP.get(words, ()) if roll < 0.95 or words in RARE else ()
+    line = drawn if roll < 0.02 else [*words, *cheap, *drawn]
     if words in EVENTS:
         line = [*line, "--backend", "serial"]
     off, mtp = pair()

@@ -21,7 +21,7 @@ HARMLESS: dict[str, bytes] = {}
 @kind(6)
 def resume(steps: Steps) -> Made:
     """Resume files."""
-    plan = steps.rng.random() < 0.05
+    plan = steps.rng.random() < 0.03
     content = HARMLESS["plan" if plan else "sweep"]
     roll = steps.rng.random()
     if roll < 0.25:

@@ -103,7 +103,7 @@ def _kept(before: bytes, after: bytes, files: Mapping[str, bytes]) -> bool:
         return True
     first = before.split(b"\n", 1)[0]
     beginnings = (b'{"plan": "', b"mtpsim results")
-    if not any(first.startswith(ours) or ours.startswith(first) for ours in beginnings):
+    if not any(ours in first or ours.startswith(first) for ours in beginnings):
         return False
     everything = b"\n".join(files.values())
     return all(line in everything for line in before.split(b"\n")[1:-1] if _whole(line))
