@@ -3,8 +3,8 @@
     python benchmarks/resume.py          # the plan of docs/planning.md, about a minute
     python benchmarks/resume.py --quick  # one kind of replica
 
-Both run in this process after it has imported and compiled everything, and processor time counts, so that other programs
-do not. Exit status 1 if the answers differ, or if resuming costs a fifth of planning or more.
+Both run in this process after it has imported and compiled everything, and processor time counts, so that other
+programs do not. Exit status 1 if the answers differ, or if resuming costs a fifth of planning or more.
 """
 
 from __future__ import annotations
