@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import matplotlib
 from matplotlib.figure import Figure
 
-from simulator.errors import InputError
+from simulator.errors import InputError, brief
 from simulator.files.kinds import PICTURE
 from simulator.files.writing import write_file
 
@@ -28,7 +28,7 @@ def picture_format(path: str | os.PathLike[str]) -> str:
     """
     suffix = Path(path).suffix
     if suffix.lower() not in FORMATS:
-        found = f"the suffix {suffix!r}" if suffix else "no suffix"
+        found = f"the suffix {brief(suffix)}" if suffix else "no suffix"
         known = " or ".join((", ".join([*FORMATS][:-1]), [*FORMATS][-1]))
         raise InputError(f"--plot {os.fspath(path)}: expected a file name that ends in {known}, found {found}")
     return FORMATS[suffix.lower()]

@@ -29,6 +29,9 @@ TEXTS = (
     "inf..nan",
     "2:inf",
 )
+WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o"})
+PLACES = ("\x00", DIGITS, "~nouser/x.csv", "/no/folder/x.csv")
+"""What options that name a file to write are given: any other text is the name of one."""
 QUICK = {
     "predict": "--concurrency 1 --requests-per-client 1 --method closed-form",
     "compare": "--concurrency 1,2 --requests-per-client 1 --method closed-form",
@@ -108,7 +111,7 @@ def test_any_other_option_answers_in_a_sentence(
     words: str, option: str, capsys: pytest.CaptureFixture[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
-    for value in TEXTS:
+    for value in PLACES if option in WRITTEN else TEXTS:
         status = run([*words.split(), *QUICK[words].split(), f"{option}={value}"])
         said = capsys.readouterr()
         assert status == 2 or (status in (0, 3, 4) and not said.err), (value, said.err)
