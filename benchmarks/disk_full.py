@@ -27,13 +27,14 @@ ATOM, SGLANG = PUBLISHED / "atom_mi355x_tp4.csv", PUBLISHED / "sglang_mi355x_8k1
 QUICK = ["--method", "closed-form"]
 FEW = ["--select", "precision=FP8 and isl=1024 and osl=1024 and concurrency <= 8"]
 POINT = ["--tp", "2", "--concurrency", "4"]
+SMALL = ["--select", "precision=FP4 and concurrency<=8"]
 COMMANDS: dict[str, list[str]] = {
     "predict": ["predict", "--mtp", "0", "--concurrency", "4", *QUICK],
     "compare": ["compare", "--tp", "2", "--concurrency", "4,8,16", *QUICK],
     "explain": ["explain", "--concurrency", "4"],
     "calibrate": ["calibrate", str(SGLANG), "--select", "tp=2 and spec=off", "--no-cross-validation"],
-    "evaluate": ["evaluate", str(SGLANG), *QUICK],
-    "validate": ["validate", str(SGLANG), *QUICK],
+    "evaluate": ["evaluate", str(SGLANG), *SMALL, *QUICK],
+    "validate": ["validate", str(SGLANG), *SMALL, *QUICK],
     "what-if acceptance": ["what-if", "acceptance", "--rates", "0.5", *POINT, *QUICK],
     "what-if depth": ["what-if", "depth", "--mtp", "2", *POINT, *QUICK],
     "what-if workload": ["what-if", "workload", "--across-isl", "1024", "--across-osl", "128", *POINT, *QUICK],

@@ -25,6 +25,7 @@ from simulator.bounds import whole
 from simulator.errors import InputError, MachineError, unknown_name
 from simulator.files.journal import Journal, kept
 from simulator.files.lines import Format, number_in
+from simulator.files.paths import user_path
 from simulator.prediction.predict import versions
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.scenario import Scenario
@@ -67,7 +68,7 @@ class Backend:
         """Refuse what cannot work.
 
         Raises:
-            InputError: an unknown backend, or a scheduler that is missing or of no use.
+            InputError: an unknown backend, a scheduler that is missing or of no use, or no place for results.
         """
         if self.name not in BACKENDS:
             raise unknown_name("backend", self.name, BACKENDS)
@@ -78,6 +79,8 @@ class Backend:
         if self.jobs == 0:
             raise InputError("--jobs: expected a number of processes, or -1 for one per core, found 0")
         whole("--jobs", self.jobs, -1, MOST_JOBS)
+        if self.results is not None and not user_path("--results", self.results).parent.is_dir():
+            raise InputError(f"--results {self.results}: expected a file in a folder that there is")
 
 
 LOCAL = Backend()
