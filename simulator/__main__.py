@@ -1,4 +1,4 @@
-"""``python -m simulator``: the ``mtpsim`` command. With ``-P``, nothing is imported from the current folder."""
+"""``python -m simulator``: the command line. With ``-P``, nothing is imported from the current folder."""
 
 import sys
 

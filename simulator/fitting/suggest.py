@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.bounds import whole
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.prediction.intervals import Z90, jacobian, noise_class
@@ -106,6 +107,8 @@ def suggest(
     if metric not in MEASURED:
         raise InputError(f"--metric {metric}: expected one of {', '.join(MEASURED)}")
     check_concurrencies([concurrency])
+    if top is not None:
+        whole("--top", top, 1)
     target.check_memory(concurrency)
     names, covariance = target.calibration.uncertainty()
     aim = _slopes(target, [concurrency], names)[metric][0]

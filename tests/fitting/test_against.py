@@ -218,8 +218,8 @@ def test_the_table_shows_published_and_predicted(
     monkeypatch.setenv("COLUMNS", "100")
     assert run(["compare", "--against", NAME, "--plot", str(tmp_path / "picture.svg")]) == 0
     text = capsys.readouterr().out
-    assert "2222 / 2208 -0.6 %" in text
-    assert "838 / 833" in text
+    assert "2222 / 2219 -0.1 %" in text
+    assert "838 / 837" in text
     assert "Off *" in text
     assert "Off at 84 tok/s/user: a tie of replica sizes" in text
     assert "swept MTP: TP2:4..128, TP4:4..16" in text
@@ -249,7 +249,7 @@ def test_the_picture_of_several_curves(tmp_path: Path) -> None:
 BAD = {
     "--against nope": "unknown published frontier 'nope' (known: inferencex-frontier-fp4-1k1k, inferencex-mi355x",
     "--against inferencex-mi355x-fp4-1k2k": f"did you mean '{NAME}'?",
-    "--against no/such.csv": "no/such.csv: No such file or directory; expected a CSV file",
+    "--against no/such.csv": "no/such.csv: cannot be read: No such file or directory",
     f"--against {shipped_measurements('sglang_mi355x_8k1k.csv')}": "a file of runs; expected points of a frontier",
     f"--against {NAME} --tp 2 --at 44": "the published rows say what runs; expected no --tp, --at beside it",
     f"--against {NAME} --sweep 2": "--sweep: expected TP:clients such as 2:4..256 or 4:4,8,16, found '2'",

@@ -414,7 +414,7 @@ def test_one_run_in_two_files(refused: Text, two_points: Path, tmp_path: Path) -
 
 COMMANDS = {
     "calibrate": "at least one measured CSV file",
-    "calibrate nothing.csv -o fit.yaml": "nothing.csv: No such file",
+    "calibrate nothing.csv -o fit.yaml": "nothing.csv: cannot be read: No such file",
     "calibrate ATOM": "expected -o FIT.yaml",
     "calibrate ATOM -o fit.txt": "-o fit.txt: expected a file that ends in .yaml",
     "calibrate ATOM -o no/where/fit.yaml": "-o no/where/fit.yaml: cannot be written",

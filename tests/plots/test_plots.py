@@ -247,9 +247,10 @@ def test_saves_png_svg_and_pdf(figure: Figure, tmp_path: Path) -> None:
 
 def test_saving_replaces(figure: Figure, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    path.write_text("old")
+    path.write_bytes(PNG + b"old")
     save(figure, str(path))
     assert path.read_bytes().startswith(PNG)
+    assert not path.read_bytes().endswith(b"old")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +285,7 @@ def test_unwritable_path(figure: Figure, tmp_path: Path, unwritable: Path) -> No
 
 def test_interruption_leaves_the_old_file(figure: Figure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
-    path.write_text("old")
+    path.write_bytes(PNG + b"old")
 
     def interrupt(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
@@ -292,7 +293,7 @@ def test_interruption_leaves_the_old_file(figure: Figure, tmp_path: Path, monkey
     monkeypatch.setattr(figure, "savefig", interrupt)
     with pytest.raises(KeyboardInterrupt):
         save(figure, path)
-    assert path.read_text() == "old"
+    assert path.read_bytes() == PNG + b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 

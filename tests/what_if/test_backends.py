@@ -142,7 +142,7 @@ def test_bad_input(tasks: list[Task], tmp_path: Path) -> None:
     other.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="expected a file of earlier results"):
         run_tasks(tasks[:1], replace(SERIAL, results=str(other)))
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="expected a file in a folder that there is"):
         run_tasks(tasks[:1], replace(SERIAL, results=str(tmp_path / "none" / "file")))
     with pytest.raises(InputError, match="--jobs"):
         Backend(jobs=0)
