@@ -98,7 +98,8 @@ def _folder(one: Input, outcome: Outcome) -> Iterator[Finding]:
 
 
 def _kept(before: bytes, after: bytes, files: Mapping[str, bytes]) -> bool:
-    """Whether a journal lost nothing: appended to; or a file of ours whose every whole line is somewhere still."""
+    """Whether a journal lost nothing: appended to; or a file of ours whose every whole line is somewhere still, line
+    endings aside."""
     if after.startswith(before):
         return True
     first = before.split(b"\n", 1)[0]
@@ -106,7 +107,7 @@ def _kept(before: bytes, after: bytes, files: Mapping[str, bytes]) -> bool:
     if not any(ours in first or ours.startswith(first) for ours in beginnings):
         return False
     everything = b"\n".join(files.values())
-    return all(line in everything for line in before.split(b"\n")[1:-1] if _whole(line))
+    return all(line.rstrip(b"\r") in everything for line in before.split(b"\n")[1:-1] if _whole(line))
 
 
 def _whole(line: bytes) -> bool:
