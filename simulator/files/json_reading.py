@@ -29,7 +29,7 @@ def parse_json_object(text: str, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as fault:
         raise InputError(f"{where}: not JSON: {fault.msg}") from None
     except RecursionError:
-        raise InputError(f"{where}: not JSON of ours: nested too deep") from None
+        raise InputError(f"{where}: nested too deep to be read") from None
     except ValueError as fault:
         raise InputError(f"{where}: {fault}") from None
     if not isinstance(found, dict):

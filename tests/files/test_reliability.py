@@ -3,6 +3,9 @@ that names the file, the line and the key."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from simulator.cost.calibration import load_calibration
 from simulator.errors import InputError
 from simulator.facts.reading import load_hardware
 from simulator.files.limits import limits
+from simulator.measurements import read_csv, write_csv
 
 DATA = Path(__file__).parent / "data" / "reliability"
 ANSWERS = {
@@ -27,7 +31,7 @@ ANSWERS = {
     "profiles engine yaml-306-f6-306.yaml": "line 7: workspace: tag tag:yaml.org,2002:bool; expected plain values",
     "profiles calibration yaml-642-f42-642.yaml": "line 111: covariance.matrix.6.8: a number of 41 digits",
     "simulate --trace trace-bigint.jsonl": "line 1: a number of 400 digits; expected at most 30",
-    "simulate --trace trace-deep.jsonl": "line 1: not JSON of ours: nested too deep",
+    "simulate --trace trace-deep.jsonl": "line 1: nested too deep to be read",
     "simulate --trace trace-digits.jsonl": "line 1: a number of 5,000 digits; expected at most 30",
 }
 
@@ -68,3 +72,38 @@ def test_nobody_gets_what_cannot_be_computed_with(tmp_path: Path) -> None:
         load_hardware(str(DATA / "h18.yaml"))
     with limits(implausible=True), pytest.raises(InputError, match="digits"):
         load_calibration(str(DATA / "yaml-642-f42-642.yaml"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "profiles hardware h9.yaml",
+        "profiles hardware h9.yaml --format csv",
+        "predict --concurrency 4 --method closed-form --hardware h9.yaml",
+        *(
+            f"{command} {name}.csv"
+            for command in ("validate", "evaluate --method closed-form", "evaluate --method closed-form --format csv")
+            for name in ("esc-source", "esc-engine", "esc-header", "inj")
+        ),
+    ],
+)
+def test_what_others_wrote_commands_neither_terminal_nor_spreadsheet(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(DATA)
+    assert run(line.split()) in ((2,) if "evaluate" in line and "esc-engine" in line else (0, 3, 4))
+    said = capsys.readouterr()
+    assert said.out or said.err
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", said.out + said.err)
+    if line.endswith("--format csv"):
+        cells = [cell for row in csv.reader(io.StringIO(said.out)) for cell in row]
+        assert [cell for cell in cells if cell.startswith(("=", "@"))] == []
+
+
+def test_formulas_of_measured_rows_are_written_as_text_and_read_back(tmp_path: Path) -> None:
+    rows = read_csv(DATA / "inj.csv").rows
+    write_csv(tmp_path / "rows.csv", rows)
+    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "@"))] == []
+    assert {row.source for row in read_csv(tmp_path / "rows.csv").rows} == {row.source for row in rows}
