@@ -16,6 +16,9 @@ from simulator.errors import MachineError
 from simulator.files.writing import MACHINE
 from simulator.results.printable import printable
 
+STANDARD = (1, 2)
+"""File descriptors of standard output and standard error."""
+
 
 class Closed(io.TextIOBase):
     """A standard output that was closed before the program began: nothing is lost in silence."""
@@ -88,12 +91,17 @@ def is_lost(fault: OSError) -> bool:
 
 
 def silence(stream: Any) -> None:
-    """Let what a stream still holds go nowhere, or the interpreter would complain at its end."""
+    """Let what a stream still holds go nowhere, or the interpreter would complain at its end.
+
+    A stream that a caller put in the place of standard output or error is left open.
+    """
     with contextlib.suppress(OSError, ValueError):
-        handle = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(handle, stream.fileno())
-        finally:
-            os.close(handle)
+        number = stream.fileno()
+        if number in STANDARD:
+            handle = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(handle, number)
+            finally:
+                os.close(handle)
     with contextlib.suppress(OSError, ValueError):
         stream.flush()
