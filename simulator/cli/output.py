@@ -10,6 +10,7 @@ from simulator.cli.streams import say
 from simulator.errors import InputError
 from simulator.files.kinds import HEAD, PICTURE, RESULT, SIGNATURE, TAIL, Glimpse
 from simulator.files.writing import check_place, special, write_file
+from simulator.results.printable import printable
 
 BROKEN = 3
 """Exit status when a promise is broken."""
@@ -50,7 +51,7 @@ def emit(text: str, output: str | None, option: str = "--output") -> None:
         say(text)
         return
     path = check_place(option, output, RESULT)
-    data = text.encode("utf-8")
+    data = printable(text).encode("utf-8")
     if not (special(path) or RESULT.ours(Glimpse(data[:HEAD], data[-TAIL:]))):
         data += f"\n{SIGNATURE}\n".encode()
     write_file(option, output, RESULT, data)

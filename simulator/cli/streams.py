@@ -54,7 +54,7 @@ def say(text: str) -> None:
         MachineError: it is full or closed.
         BrokenPipeError: its reader has gone.
     """
-    text = bold(printable(text if text.endswith("\n") else text + "\n"))
+    text = bold(_shown(text if text.endswith("\n") else text + "\n", sys.stdout))
     try:
         if isinstance(sys.stdout, Closed):
             sys.stdout.write(text)
@@ -74,9 +74,15 @@ def complain(text: str) -> None:
 def report(text: str) -> None:
     """The same as it is."""
     try:
-        click.echo(printable(text), err=True)
+        click.echo(_shown(text, sys.stderr), err=True)
     except (OSError, ValueError):
         silence(sys.stderr)
+
+
+def _shown(text: str, stream: Any) -> str:
+    """The text as a stream can show it: what its encoding lacks is spelt out."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def lost(fault: OSError) -> MachineError:

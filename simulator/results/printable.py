@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""C0 but tab and newline, DEL, C1, separators of lines and paragraphs, and marks that turn the direction of text."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""C0 but tab and newline, DEL, C1, separators of lines and paragraphs, marks that turn the direction of text, and
+halves of characters, which bytes of arguments that are no text become."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Beginnings of a cell that a spreadsheet computes, full-width ones too (OWASP, CSV injection)."""

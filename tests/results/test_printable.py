@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
+import subprocess
+import sys
 import unicodedata
 import xml.dom.minidom
 from dataclasses import replace
@@ -108,6 +111,30 @@ def test_arguments_and_names_of_files(tmp_path: Path, capsys: pytest.CaptureFixt
     ):
         assert run(line) == 2
         assert not CONTROL.search(capsys.readouterr().err)
+
+
+def test_bytes_of_arguments_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python hands them through as halves of characters, which no encoding has."""
+    for form in ("table", "json"):
+        run(["validate", str(rows_with(tmp_path, "notes", "")), "--model", "\udce4.yaml", "--format", form])
+        assert "\\udce4.yaml" in capsys.readouterr().out
+    run(
+        ["validate", str(rows_with(tmp_path, "notes", "")), "--model", "\udce4.yaml", "--output", str(tmp_path / "out")]
+    )
+    assert "\\udce4.yaml" in (tmp_path / "out").read_text(encoding="utf-8")
+
+
+def test_what_an_encoding_lacks_is_spelt_out() -> None:
+    code = "import sys; from simulator.cli import main; sys.argv = ['mtpsim', 'predict', '--concurrency', '4']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.isascii()
+    assert b"\\xb1" in done.stdout
+    assert done.stderr == b""
 
 
 def test_bold_type_is_the_only_command() -> None:
