@@ -169,7 +169,9 @@ def test_a_signal_ends_it_cleanly(backend: list[str], number: int, status: int, 
     told = (
         f"interrupted; {finished} of 152 finished configurations are kept in kept; the same command goes on from there"
     )
-    assert err == f"mtpsim: {told}\n"
+    # joblib's own processes may have the same signal, and say so before
+    assert err.splitlines()[-1] == f"mtpsim: {told}"
+    assert "--jobs" in backend or err == f"mtpsim: {told}\n"
     assert out == ""
     assert [p.name for p in tmp_path.iterdir()] == ["kept"]
 
