@@ -79,7 +79,7 @@ def calibrate(
         )
     session.write(target)
     emit(calibration_text(session.content), None)
-    say(f"written: {target}\n")
+    say(f"written: {target}")
 
 
 def _shipped(check: bool) -> None:

@@ -9,6 +9,7 @@ import click
 from simulator.cli.streams import say
 from simulator.errors import InputError
 from simulator.files.kinds import HEAD, PICTURE, RESULT, SIGNATURE, TAIL, Glimpse
+from simulator.files.paths import user_path
 from simulator.files.writing import check_place, special, write_file
 from simulator.results.printable import printable
 
@@ -50,8 +51,7 @@ def emit(text: str, output: str | None, option: str = "--output") -> None:
     if output is None:
         say(text)
         return
-    path = check_place(option, output, RESULT)
     data = printable(text).encode("utf-8")
-    if not (special(path) or RESULT.ours(Glimpse(data[:HEAD], data[-TAIL:]))):
+    if not (special(user_path(option, output)) or RESULT.ours(Glimpse(data[:HEAD], data[-TAIL:]))):
         data += f"\n{SIGNATURE}\n".encode()
     write_file(option, output, RESULT, data)

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from simulator.errors import InputError, MachineError
-from simulator.files.limits import within
 from simulator.files.lines import Format, Found, read_lines
 from simulator.files.locking import lock
 from simulator.files.paths import user_path
+from simulator.files.reading import read_bytes
 from simulator.files.telling import tell
 from simulator.files.writing import replace, unwritable
 
@@ -132,8 +132,7 @@ class Journal:
             self._fault = fault
         if self._handle is not None and (lock(self._handle) is False or self._moved(self._handle)):
             raise self._busy()
-        within("file-mb", self._path.stat().st_size / 1e6, f"{self._form.option} {self.place}")
-        data = self._path.read_bytes()
+        data = read_bytes(self._path, f"{self._form.option} {self.place}")
         found = read_lines(data, self._form, self.place)
         self.known = found.known
         if found.damaged:

@@ -29,7 +29,7 @@ from simulator.measurements.wrong_units import wrong_units
 from simulator.results.printable import plain_cell, printable
 
 BYTES_OF_ROW = 8500
-"""Memory that a row takes until it is validated, measured."""
+"""Memory that a row takes until it is validated: 100,000 took 0.85 GB."""
 
 MISSPELT = 0.85
 """Likeness (difflib) above which an unknown column is taken for a misspelt column of the schema."""

@@ -22,7 +22,7 @@ CONCURRENCIES = (4, 8, 16, 32, 64, 128, 256)
 """Concurrencies swept when none are named."""
 
 BYTES_OF_POINT = 5000
-"""Memory that a row takes with its intervals, measured."""
+"""Memory that a row takes with its intervals, an estimate."""
 
 
 def predict(

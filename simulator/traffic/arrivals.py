@@ -22,7 +22,7 @@ Tokens = NDArray[np.int64]
 
 
 BYTES_OF_REQUEST = 250
-"""Memory that a request of a fleet takes with its results, measured."""
+"""Memory that a request of a fleet takes with its results: a million took 0.25 GB."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ MOONCAKE_FIELDS = ("timestamp", "input_length", "output_length")
 PROFILE_COLUMNS = ("start_s", "requests_per_s")
 FAULTS_SHOWN = 5
 BYTES_OF_ROW = 400
-"""Memory that a row takes while it is read, measured."""
+"""Memory that a row takes while it is read, an estimate."""
 LONGEST = 2_000_000
 """Longest prompt or answer, tokens."""
 LATEST = 1e14

@@ -24,11 +24,9 @@ from simulator.what_if.acceptance import study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, with_length
 from simulator.what_if.grid import Progress, silent, trusted_grid
-from simulator.what_if.ranges import check_drafts, check_method, check_rates, span
+from simulator.what_if.ranges import BYTES_OF_POINT, check_drafts, check_method, check_rates, span
 
 Array = NDArray[Any]
-BYTES_OF_POINT = 2000
-"""Memory that a configuration takes with its results, measured."""
 CLIENTS = (4, 8, 16, 32, 64, 128, 256)
 RATES = tuple(span("--rates", 0.0, 1.0, 11))
 

@@ -23,6 +23,7 @@ from simulator.what_if.acceptance import INVALID, study_meta
 from simulator.what_if.factors import Factor, Values, factors_of
 from simulator.what_if.gain import THROUGHPUT, off_of
 from simulator.what_if.grid import CHUNK, Progress, silent
+from simulator.what_if.ranges import BYTES_OF_POINT
 from simulator.what_if.study import Study
 
 Array = NDArray[np.float64]
@@ -39,8 +40,6 @@ PARAMETERS = (
 """Parameters of the cost model that a study varies; the first is the latency of an all-reduce."""
 SAMPLES = 256
 """Sobol base samples N, a power of two; N (factors + 2) configurations are evaluated."""
-BYTES_OF_POINT = 2000
-"""Memory that a configuration takes until its answer is known, measured."""
 RUNS = 1
 """Independent runs of a point that goes by events: inputs move the answer by far more than their average would."""
 ANSWERS = {"gain": "gain over Off, a fraction", "throughput": "tok/s/GPU with MTP"}

@@ -19,11 +19,9 @@ from simulator.what_if.acceptance import fallen, study_meta
 from simulator.what_if.backends import LOCAL, Backend, events_grid
 from simulator.what_if.gain import THROUGHPUT, off_of, solve
 from simulator.what_if.grid import Progress, silent, trusted_grid
-from simulator.what_if.ranges import check_drafts, check_method
+from simulator.what_if.ranges import BYTES_OF_POINT, check_drafts, check_method
 from simulator.what_if.study import Study
 
-BYTES_OF_POINT = 2000
-"""Memory that a configuration takes with its results, measured."""
 DEFAULT_CONCURRENCIES = (4, 32, 128)
 
 
