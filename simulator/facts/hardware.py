@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from simulator.errors import brief
 from simulator.facts.formats import BITS_FAMILY, WIDER, Format
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Bytes, BytesPerSecond, Count, FlopsPerSecond, Spec, UsdPerHour, Watts
@@ -24,13 +25,27 @@ class PeakFlops(Spec):
 
 
 class ScaleUp(Spec):
-    """The scale-up network inside one node."""
+    """The scale-up network: the links inside one node, or one rack where they reach so far."""
 
     topology: Literal["full_mesh", "switch"] = Field(description="full_mesh: one link per pair; switch: shared port")
     bandwidth: Annotated[BytesPerSecond, Plausible(1, 10_000, "GB/s")] = Field(
         gt=0, description="one way, per link (full_mesh) or per GPU (switch)"
     )
     gpus: Annotated[Count, Plausible(1, 10_000, "count")] = Field(gt=0, description="GPUs in one scale-up domain")
+
+
+Architecture = Literal["ampere", "ada", "hopper", "blackwell", "blackwell_ultra", "cdna3", "cdna4", "cdna5"]
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+"""Lower-case name of a profile, or another name of it."""
+
+
+def _listed(raw: Any) -> Any:
+    """What YAML holds as a list, as a tuple."""
+    if not isinstance(raw, list | tuple):
+        raise ValueError(f"expected a list of names, found {brief(raw)}")
+    return tuple(raw)
+
 
 
 USUAL_PRICE = Plausible(0.05, 200, "USD/h")
@@ -47,16 +62,26 @@ class Price(Spec):
 class Hardware(Spec):
     """One accelerator and its scale-up network, from data sheets. Never holds a fitted efficiency."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="lower-case name used on the command line")
+    name: Name = Field(description="lower-case name used on the command line")
+    aliases: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="other names of a shipped accelerator, read without case, spaces and punctuation"
+    )
     vendor: Literal["amd", "nvidia"] = Field(description="decides what FP4 means: MXFP4 on AMD, NVFP4 on NVIDIA")
+    architecture: Architecture | None = Field(
+        default=None, description="generation of the chip: which other accelerators are its nearest kin"
+    )
     hbm_capacity: Annotated[Bytes, Plausible(8, 2_000, "GB")] = Field(gt=0, description="HBM per GPU")
     hbm_bandwidth: Annotated[BytesPerSecond, Plausible(0.1, 100, "TB/s")] = Field(
         gt=0, description="HBM peak bandwidth"
     )
     peak_flops: PeakFlops
     scale_up: ScaleUp
-    board_power: Annotated[Watts, Plausible(50, 10_000, "W")] = Field(gt=0, description="total board power (TBP/TDP)")
-    compute_units: Annotated[Count, Plausible(1, 10_000, "count")] = Field(gt=0, description="CUs or SMs")
+    board_power: Annotated[Watts | None, Plausible(50, 10_000, "W")] = Field(
+        default=None, gt=0, description="total board power (TBP/TDP)"
+    )
+    compute_units: Annotated[Count | None, Plausible(1, 10_000, "count")] = Field(
+        default=None, gt=0, description="CUs or SMs"
+    )
     all_in_power: Annotated[Watts | None, Plausible(50, 30_000, "W")] = Field(
         default=None, gt=0, description="per GPU, with host, network and cooling"
     )

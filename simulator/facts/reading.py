@@ -1,7 +1,7 @@
 """Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
 
 A name is looked up among the shipped profiles without case, spaces and punctuation, of hardware with the vendor
-too ("NVIDIA H200" is h200); anything that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as the
+too ("NVIDIA H200" is h200) and by the aliases in its profile; anything that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as the
 user's own file.
 """
 
@@ -84,10 +84,7 @@ def _shipped(kind: str, name: str) -> str | None:
     """
     if name.lower() in names(kind):
         return name.lower()
-    words = re.findall(r"[a-z0-9]+", name.lower())
-    plain: dict[str, list[str]] = {}
-    for one in names(kind):
-        plain.setdefault(re.sub(r"[^a-z0-9]", "", one), []).append(one)
+    words, plain = re.findall(r"[a-z0-9]+", name.lower()), _written(kind)
     for i in range(len(words) if kind == "hardware" else 1):
         before, found = words[:i], plain.get("".join(words[i:]), [])
         if any(c.isdigit() for word in before for c in word):
@@ -95,6 +92,16 @@ def _shipped(kind: str, name: str) -> str | None:
         if len(found) == 1 and not ({*before} & VENDORS - {load_hardware(found[0]).vendor} if before else ()):
             return found[0]
     return None
+
+
+@functools.cache
+def _written(kind: str) -> dict[str, list[str]]:
+    """Letters and digits of every name and alias -> the shipped profiles of which it is one."""
+    found: dict[str, list[str]] = {}
+    for one in names(kind):
+        for written in (one, *(load_hardware(one).aliases if kind == "hardware" else ())):
+            found.setdefault(re.sub(r"[^a-z0-9]", "", written), []).append(one)
+    return found
 
 
 def read_mapping(kind: str, name: str) -> dict[str, Any]:
