@@ -77,7 +77,7 @@ def profiles(kind: str | None = None, name: str | None = None) -> ResultTable:
     Example:
         >>> from simulator import profiles
         >>> profiles("hardware").column("name")[:2]
-        ['b200', 'b300']
+        ['a100', 'b200']
     """
     rows = entries(kind) if name is None else numbers(kind or "", name)
     if name is None and kind is not None and kind.lower() == PARAMETERS:

@@ -47,7 +47,6 @@ def _listed(raw: Any) -> Any:
     return tuple(raw)
 
 
-
 USUAL_PRICE = Plausible(0.05, 200, "USD/h")
 
 

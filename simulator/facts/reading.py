@@ -1,8 +1,8 @@
 """Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
 
 A name is looked up among the shipped profiles without case, spaces and punctuation, of hardware with the vendor
-too ("NVIDIA H200" is h200) and by the aliases in its profile; anything that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as the
-user's own file.
+too ("NVIDIA H200" is h200) and by the aliases of its profile; anything that ends in ``.yaml`` or ``.yml`` or contains
+a path separator is read as the user's own file.
 """
 
 from __future__ import annotations

@@ -246,7 +246,7 @@ def test_all_faults_of_a_file_at_once(refused: Refused, tmp_path: Path) -> None:
         ("vendor: amd", "vendor: amd\ncolour: red"),
         ("{value: 288, unit: GB,", "{value: 288, unit: GHz,"),
         ("{value: 1400, unit: W,", "{value: lots, unit: W,"),
-        ("compute_units:", "compute_unit:"),
+        ("hbm_bandwidth:", "hbm_bandwith:"),
     )
     for command in ("predict --hardware", "profiles hardware"):
         message = refused(command, path)
@@ -254,7 +254,7 @@ def test_all_faults_of_a_file_at_once(refused: Refused, tmp_path: Path) -> None:
         assert "colour: unknown key" in message
         assert "hbm_capacity: unit 'GHz' is not a unit of bytes; expected one of B, KB, MB, GB" in message
         assert "board_power: value must be a number, found 'lots'" in message
-        assert "compute_units: missing; it is required" in message
+        assert "hbm_bandwidth: missing; it is required" in message
 
 
 def test_files_that_are_no_profiles(refused: Refused, tmp_path: Path) -> None:

@@ -309,7 +309,10 @@ def test_explain_as_a_table_and_a_roofline(ask: Any, tmp_path: Path) -> None:
 def test_profiles_lists_everything(ask: Any) -> None:
     rows = json.loads(ask("profiles", "--format", "json"))["rows"]
     found = {kind: [r["name"] for r in rows if r["kind"] == kind] for kind in {r["kind"] for r in rows}}
-    assert found["hardware"] == ["b200", "b300", "h100", "h200", "mi300x", "mi325x", "mi350x", "mi355x"]
+    assert found["hardware"] == [
+        *("a100", "b200", "b300", "gb200", "gb300", "h100", "h100-pcie", "h200", "l40s"),
+        *("mi300x", "mi308x", "mi325x", "mi350x", "mi355x", "mi455x", "rtx-pro-6000"),
+    ]
     assert found["engine"] == ["atom", "sglang", "vllm"]
     assert "kernel-priors" in found["calibration"]
     assert all(row["summary"] for row in rows)

@@ -46,7 +46,10 @@ def quantities(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_what_is_shipped() -> None:
-    assert set(names("hardware")) == {"mi355x", "mi350x", "mi325x", "mi300x", "h100", "h200", "b200", "b300"}
+    assert set(names("hardware")) == {
+        *("mi300x", "mi308x", "mi325x", "mi350x", "mi355x", "mi455x"),
+        *("a100", "h100", "h100-pcie", "h200", "b200", "b300", "gb200", "gb300", "l40s", "rtx-pro-6000"),
+    }
     assert {"sglang", "atom", "vllm"} <= set(names("engine"))
     assert "qwen3.5-397b-a17b" in names("model")
     assert {"qwen3.5-397b-a17b-thinking", "qwen3.5-397b-a17b-nonthinking"} <= set(names("acceptance"))
@@ -92,6 +95,77 @@ def test_the_unknown_is_absent() -> None:
     assert load_hardware("mi350x").price is None
     assert load_hardware("mi350x").all_in_power is None
     assert all(load_hardware(name).peak("mxfp4") is None for name in ("mi300x", "mi325x", "h100", "h200"))
+    assert load_hardware("a100").peak("fp8") is None
+    assert load_hardware("mi455x").board_power is None
+    assert load_hardware("gb300").compute_units is None
+
+
+GIB = 2**30
+
+SHEETS = {
+    # data sheets: HBM bytes, TB/s, dense TFLOP/s in BF16, FP8 and FP4, GB/s one way per GPU, GPUs in the domain, W
+    "a100": (80 * GIB, 2.039, 312, None, None, 300, 8, 400),
+    "h100-pcie": (80 * GIB, 2.0, 756.5, 1513, None, 64, 8, 350),
+    "l40s": (45 * GIB, 0.864, 362, 733, None, 32, 8, 350),
+    "rtx-pro-6000": (95.6 * GIB, 1.792, 468, 936, 1871, 64, 8, 600),
+    "gb200": (185 * GIB, 8.0, 2500, 5000, 10_000, 900, 72, 1200),
+    "gb300": (277.5 * GIB, 8.0, 2500, 5000, 15_000, 900, 72, 1400),
+    "mi308x": (192e9, 5.3, 344, 688, None, 7 * 64, 8, 650),
+    "mi455x": (432e9, 19.6, 10_000, 20_000, 40_000, 3600, 72, None),
+}
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_figures_of_the_sheets(name: str) -> None:
+    found = load_hardware(name)
+    capacity, bandwidth, bf16, fp8, fp4, link, gpus, power = SHEETS[name]
+    assert found.hbm_capacity == pytest.approx(capacity)
+    assert found.hbm_bandwidth == pytest.approx(bandwidth * 1e12)
+    for fmt, peak in (("bf16", bf16), ("fp8", fp8), ("nvfp4", fp4)):
+        assert found.peak(fmt) == (None if peak is None else pytest.approx(peak * 1e12))
+    links = 1 if found.scale_up.topology == "switch" else gpus - 1
+    assert links * found.scale_up.bandwidth == pytest.approx(link * 1e9)
+    assert (found.scale_up.gpus, found.board_power) == (gpus, power)
+    assert (found.price, found.all_in_power) == (None, None)
+
+
+def test_mi308x_is_mi300x_with_80_of_304_compute_units() -> None:
+    part, whole = load_hardware("mi308x"), load_hardware("mi300x")
+    for fmt in ("bf16", "fp8"):
+        assert part.peak(fmt) == pytest.approx(whole.peak(fmt) * 80 / 304, rel=1e-3)
+
+
+GENERATIONS = {
+    "ampere": {"a100"},
+    "ada": {"l40s"},
+    "hopper": {"h100", "h100-pcie", "h200"},
+    "blackwell": {"b200", "gb200", "rtx-pro-6000"},
+    "blackwell_ultra": {"b300", "gb300"},
+    "cdna3": {"mi300x", "mi308x", "mi325x"},
+    "cdna4": {"mi350x", "mi355x"},
+    "cdna5": {"mi455x"},
+}
+
+
+def test_every_shipped_accelerator_has_its_generation() -> None:
+    found: dict[str | None, set[str]] = {}
+    for name in names("hardware"):
+        found.setdefault(load_hardware(name).architecture, set()).add(name)
+    assert found == GENERATIONS
+
+
+def test_a_file_without_generation_and_aliases_loads(tmp_path: Path) -> None:
+    raw = read_mapping("hardware", "h100")
+    del raw["architecture"], raw["aliases"]
+    found = load_hardware(write(tmp_path, raw))
+    assert (found.architecture, found.aliases) == (None, ())
+
+
+def test_no_two_accelerators_share_a_name() -> None:
+    written = [
+        re.sub(r"[^a-z0-9]", "", one) for name in names("hardware") for one in (name, *load_hardware(name).aliases)
+    ]
+    assert len(written) == len(set(written))
 
 
 def test_unit_of_the_file_decides(tmp_path: Path) -> None:
@@ -130,6 +204,9 @@ GOOD = {"value": 1, "source": "test"}
             {"value": 256.5, "unit": "count", "source": "test"},
             "compute_units: input should be a valid int",
         ),
+        ("architecture", "volta", "architecture: input should be 'ampere', 'ada', 'hopper'"),
+        ("aliases", "big one", "aliases: expected a list of names, found 'big one'"),
+        ("aliases", ["Big One"], "aliases.0: string should match pattern"),
         ("vendor", "intel", "vendor: input should be 'amd' or 'nvidia', found 'intel'"),
         ("scale_up", 7, "scale_up: "),
         ("name", ["mi355x"], "name: input should be a valid string"),
@@ -152,7 +229,7 @@ def test_missing_number(tmp_path: Path) -> None:
 
 def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     raw = read_mapping("hardware", "mi355x")
-    del raw["board_power"]
+    del raw["hbm_bandwidth"]
     raw["hbm_capacity"]["unit"] = "TB/s"
     raw["scale_up"]["topology"] = "ring"
     raw["colour"] = "red"
@@ -161,7 +238,7 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()[1:]
     keys = [re.fullmatch(r"  (?:line \d+: )?([a-z_.]+): .*", line) for line in lines]
     assert sorted(key[1] for key in keys if key) == [
-        "board_power", "colour", "hbm_capacity", "scale_up.topology",
+        "colour", "hbm_bandwidth", "hbm_capacity", "scale_up.topology",
     ]  # fmt: skip
 
 
@@ -276,8 +353,24 @@ def test_every_table_made_of_probabilities_is_accepted(probabilities: list[float
         ("AMD Instinct MI355X", "mi355x"),
         ("mi 355x", "mi355x"),
         ("MI355_X", "mi355x"),
+        ("NVIDIA A100-SXM4-80GB", "a100"),
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("H100 SXM", "h100"),
+        ("H100 PCIe", "h100-pcie"),
+        ("h100", "h100"),
+        ("L40S", "l40s"),
+        ("RTX PRO 6000", "rtx-pro-6000"),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "rtx-pro-6000"),
+        ("GB200", "gb200"),
+        ("GB200 NVL72", "gb200"),
+        ("NVIDIA GB300 NVL72", "gb300"),
+        ("AMD Instinct MI308X", "mi308x"),
+        ("AMD Instinct MI455X", "mi455x"),
+        ("NVIDIA A100-PCIE-40GB", None),
+        ("AMD A100-SXM4-80GB", None),
         ("AMD H200", None),
-        ("GB200", None),
+        ("GH200", None),
+        ("L40", None),
         ("RTX 4090 H100", None),
         ("NVIDIA", None),
         ("H200 NVL", None),

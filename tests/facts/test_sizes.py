@@ -325,8 +325,9 @@ def test_longer_or_deeper_never_fits_more(tokens: int, k: int) -> None:
 @pytest.mark.parametrize("hardware", names("hardware"))
 @pytest.mark.parametrize("tp", [1, 2, 4, 8])
 def test_fp8_deploys_everywhere(hardware: str, tp: int) -> None:
-    check_deployment(deploy(hardware=load_hardware(hardware), checkpoint="fp8", tp=tp))
-    check_deployment(deploy(hardware=load_hardware(hardware), checkpoint="fp8", tp=tp, ep=tp, dp=tp))
+    found = {"hardware": load_hardware(hardware), "checkpoint": "fp8", "tp": tp, "allow_dequant": True}
+    check_deployment(deploy(**found))
+    check_deployment(deploy(**found, ep=tp, dp=tp))
 
 
 @pytest.mark.parametrize(
@@ -344,6 +345,10 @@ def test_fp8_deploys_everywhere(hardware: str, tp: int) -> None:
         (
             {"hardware": load_hardware("mi300x")},
             "--allow-dequant keeps the weights stored in MXFP4 and computes in FP8",
+        ),
+        (
+            {"hardware": load_hardware("a100"), "checkpoint": "fp8"},
+            "--allow-dequant keeps the weights stored in FP8 and computes in BF16",
         ),
     ],
 )
