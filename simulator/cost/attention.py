@@ -24,9 +24,10 @@ def operators(layer: Attention, count: float, fmt: Format, rates: Rates) -> list
     kv_width = 2 * layer.kv_heads_per_gpu(tp) * layer.head_dim
     cached = layer.cache_bytes(d.kv_format, tp) / dp
     quantise = 1 if fmt != "bf16" else 0
+    family = f"attention.{rates.computed(d.kv_format)}"
     return [
         rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
-        rates.kernel("attention", "attention (KV cache)", count, {QK: 4.0 * width / dp}, {KV: cached, T: cached}),
+        rates.kernel(family, "attention (KV cache)", count, {QK: 4.0 * width / dp}, {KV: cached, T: cached}, d.kv_format),
         rates.gemm("attention out", count, width, hidden, fmt, share=1 / dp),
         rates.small("attention norm, rope, gate", (4 + quantise) * count, 4 * width * ACTIVATION_BYTES / dp),
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.loads import Load
-from simulator.cost.operator import Operator
+from simulator.cost.operator import Operator, T
 
 Bound = Literal["memory", "compute", "communication", "floor", "host"]
 BOUNDS: tuple[Bound, ...] = ("memory", "compute", "communication", "floor", "host")
@@ -132,7 +132,9 @@ def account(
     """
     loads = load.vector()
     peaks = [op.flops_rate for op in ideal] if ideal is not None else [None] * len(operators)
-    return shares([_cost(op, loads, group, peak) for op, peak in zip(operators, peaks, strict=True)])
+    tokens = float(loads[T])
+    runs = [(op, peak) for op, peak in zip(operators, peaks, strict=True) if op.runs(tokens)]
+    return shares([_cost(op, loads, group, peak) for op, peak in runs])
 
 
 def shares(costs: Sequence[OperatorCost]) -> list[OperatorCost]:

@@ -1,16 +1,19 @@
 """The calibration file: fitted parameters with errors, covariance, noise, scope and the data they came from.
 
-A calibration replaces some priors of ``parameters.yaml``; parameters that it does not name stay at their priors, with
-the prior's own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the acceptance
+A calibration replaces some priors of its accelerator, which it carries along; parameters that it does not name stay at
+these, with their own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the acceptance
 length AL at depth k has the coordinate ``logit((AL - 1) / k)`` under the name ``acceptance.length``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
 import math
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +23,11 @@ from pydantic import Field
 
 from simulator.cost.covariance import Fault, covariance_faults
 from simulator.cost.measured import Scope
-from simulator.cost.parameters import on_bounds, prior_covariance, registry, with_values
-from simulator.errors import InputError
+from simulator.cost.parameters import Known, on_bounds, prior_covariance, registry, with_values
+from simulator.cost.priors import kernel_priors, layered
+from simulator.errors import InputError, brief
 from simulator.facts.deployment import Deployment
+from simulator.facts.hardware import Hardware
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
 from simulator.facts.reading import is_path, names, raise_faults, read_mapping, validate
@@ -82,14 +87,29 @@ class Noise(Spec):
     ttft: NoiseOfLogs = Field(gt=0)
 
 
+class PriorValue(Spec):
+    """Where a parameter stood before the fit, and how surely: ``sd`` as in ``parameters.yaml``."""
+
+    value: Finite
+    sd: Spread = Field(gt=0)
+
+
+COST_MODEL = 2
+"""Version of the cost model: what a parameter's name and value mean. It grows when either changes."""
+
+
 class Calibration(Spec):
     """A calibration file, validated."""
 
     format: int = Field(ge=1, le=1)
+    cost_model: int = Field(default=1, description="version of the cost model that it was fitted with")
     name: str
     description: str = ""
     scope: Scope
     parameters: dict[str, FittedValue]
+    priors: dict[str, PriorValue] = Field(
+        default_factory=dict, description="of the accelerator, where they are not the generic ones"
+    )
     acceptance: FittedAcceptance | None = None
     covariance: Covariance
     noise: Noise
@@ -108,13 +128,32 @@ class Calibration(Spec):
         Raises:
             InputError: an unknown parameter or a value outside its bounds.
         """
-        return with_values({n: p.value for n, p in self.parameters.items()}, f"calibration {self.name}")
+        overrides = {n: p.value for n, p in self.parameters.items()}
+        return with_values(overrides, f"calibration {self.name}", self.known)
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """All parameters with the priors that the fit began with."""
+        return {
+            name: dataclasses.replace(p, value=self.priors[name].value, sd=self.priors[name].sd)
+            if name in self.priors
+            else p
+            for name, p in registry().items()
+        }
+
+    def of_hardware(self, hardware: Hardware) -> Calibration:
+        """The same where nothing was fitted, with the priors of an accelerator in place of the generic ones."""
+        if self.data or self.priors:
+            return self
+        found = layered(hardware)
+        scope = self.scope.model_copy(update={"kernels": list(found.kernels)})
+        return self.model_copy(update={"priors": prior_values(found.known), "scope": scope})
 
     def contradictions(self) -> list[Fault]:
         """What contradicts the table of parameters or itself, by where it stands."""
         faults: list[Fault] = []
         for name, fitted in self.parameters.items():
-            known = registry().get(name)
+            known = self.known.get(name)
             if known is None:
                 faults.append((("parameters", name), "no such parameter; mtpsim profiles parameters lists them"))
                 continue
@@ -147,7 +186,7 @@ class Calibration(Spec):
         if fitted:
             matrix[: len(fitted), : len(fitted)] = np.array(self.covariance.matrix)
         if others:
-            matrix[len(fitted) :, len(fitted) :] = prior_covariance(others)
+            matrix[len(fitted) :, len(fitted) :] = prior_covariance(others, self.known)
         return fitted + others, matrix
 
 
@@ -183,6 +222,10 @@ def load_calibration(name: str) -> Calibration:
 def _load(name: str, stamp: tuple[int, int, int] | None, implausible: bool) -> Calibration:
     raw = read_mapping("calibration", name)
     label = f"calibration {name}"
+    if "tables" in raw:
+        return _of_kernels(name, label, raw)
+    if raw.get("cost_model", 1) != COST_MODEL and raw.get("format") == 1:
+        raise InputError(_outdated(name, raw))
     calibration = validate(Calibration, raw, label)
     if (is_path(name) or calibration.data) and digest(raw) != calibration.hash:
         raise InputError(
@@ -193,6 +236,39 @@ def _load(name: str, stamp: tuple[int, int, int] | None, implausible: bool) -> C
         raise_faults(raw, calibration.contradictions(), label)
     calibration.values()
     return calibration
+
+
+def _outdated(name: str, raw: Mapping[str, Any]) -> str:
+    """Why a calibration of another version is not read, and how to fit it again."""
+    found = brief(raw.get("cost_model", 1))
+    sources = raw.get("data") if isinstance(raw.get("data"), list) else []
+    files = [str(s["file"]) for s in sources if isinstance(s, Mapping) and "file" in s]
+    select = next((str(s["select"]) for s in sources if isinstance(s, Mapping) and s.get("select")), None)
+    chosen = f" --select {shlex.quote(select)}" if select else ""
+    command = f"mtpsim calibrate {' '.join(map(shlex.quote, files)) or 'ROWS.csv'}{chosen} -o {shlex.quote(name)}"
+    return (
+        f"calibration {name}: cost_model: fitted with version {found} of the cost model, expected {COST_MODEL}: its "
+        f"parameters mean something else now. Fit it again: {command}"
+    )
+
+
+def _of_kernels(name: str, label: str, raw: dict[str, Any]) -> Calibration:
+    """A file of kernel priors (``mtpsim fit-kernels``) as a calibration to which no run was fitted."""
+    found = kernel_priors(raw, label)
+    base = load_calibration(PRIORS)
+    scope = base.scope.model_copy(update={"kernels": [found.hardware], "hardware": [found.hardware]})
+    known = layered(None, found).known
+    return base.model_copy(update={"name": found.name, "scope": scope, "priors": prior_values(known)})
+
+
+def prior_values(known: Known) -> dict[str, PriorValue]:
+    """What differs from the generic priors."""
+    generic = registry()
+    return {
+        name: PriorValue(value=p.value, sd=p.sd)
+        for name, p in known.items()
+        if (p.value, p.sd) != (generic[name].value, generic[name].sd)
+    }
 
 
 def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
@@ -229,4 +305,4 @@ def default_calibration(deployment: Deployment, isl: float | None = None) -> Cal
             errors = calibration.errors.get("leave_one_concurrency_out")
             held_out = errors.get("tpot", math.inf) if isinstance(errors, dict) else math.inf
             matching.append((away, held_out, name))
-    return load_calibration(min(matching)[-1] if matching else PRIORS)
+    return load_calibration(min(matching)[-1] if matching else PRIORS).of_hardware(deployment.hardware)

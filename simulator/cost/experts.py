@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from simulator.cost.operator import ONE, D, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
-from simulator.facts.formats import BITS_FAMILY, Format
+from simulator.facts.formats import Format
 from simulator.facts.layers import MoE
+
+NO_KERNEL_US = 0.05
+"""A preparation shorter than this is no kernel: the times of the fused kernel include top-k and sorting."""
 
 
 def operators(layer: MoE, count: float, fmt: Format, shared_fmt: Format, fused: bool, rates: Rates) -> list[Operator]:
@@ -20,12 +23,17 @@ def operators(layer: MoE, count: float, fmt: Format, shared_fmt: Format, fused: 
         rates: of the deployment.
     """
     hidden, tp = rates.deployment.model.hidden, rates.deployment.tp
-    ops = [
-        rates.gemm("moe router", count, hidden, layer.experts, "bf16"),
-        rates.small("moe sort and quantise", count, 2 * hidden * ACTIVATION_BYTES, latency="moe.prep_us"),
+    apart = rates.parameters["moe.prep_us"] > NO_KERNEL_US
+    ops = [rates.gemm("moe router", count, hidden, layer.experts, "bf16")]
+    if apart:
+        ops.append(rates.small("moe sort and quantise", count, 2 * hidden * ACTIVATION_BYTES, latency="moe.prep_us"))
+    kernels = (3 if fused else 6) - (not apart)
+    ops += [
         _routed(layer, count, fmt, fused, rates),
-        rates.small("moe top-k, gate, add", (3 if fused else 6) * count, 3 * hidden * ACTIVATION_BYTES),
+        rates.small("moe top-k, gate, add", kernels * count, 3 * hidden * ACTIVATION_BYTES),
     ]
+    if rates.deployment.ep > 1:
+        ops.append(rates.small("moe expert parallelism", count, 0.0, latency="moe.ep_latency_us"))
     if layer.shared_intermediate and not fused:
         width = layer.shared_intermediate / tp
         ops += [
@@ -36,28 +44,16 @@ def operators(layer: MoE, count: float, fmt: Format, shared_fmt: Format, fused: 
 
 
 def _routed(layer: MoE, count: float, fmt: Format, fused: bool, rates: Rates) -> Operator:
-    """The fused kernel of gate, up and down projection of all experts that the tokens of a pass chose.
-
-    With expert parallelism the busiest GPU has ``moe.ep_imbalance`` times the mean work. Tuning differs by the stored
-    format, so latency, least time and bandwidth go by that; compute by the format computed in, with half its efficiency
-    at ``moe.half_width`` columns of an expert per GPU.
-    """
-    d, p = rates.deployment, rates.parameters
-    stored, computed = BITS_FAMILY[fmt], BITS_FAMILY[d.hardware.compute_format(fmt)]
-    columns, half = layer.intermediate / (d.tp / d.ep), p["moe.half_width"]
-    imbalance = p["moe.ep_imbalance"] if d.ep > 1 else 1.0
+    """The fused kernel of the routed experts; with expert parallelism that of the busiest GPU."""
+    d = rates.deployment
+    busiest = rates.imbalance(d.ep)
     parameters = layer.expert_parameters(d.model.hidden)
     expert_bytes = layer.expert_bytes(d.model.hidden, fmt) / d.tp
-    active = layer.top_k + (layer.shared_intermediate / layer.intermediate if fused else 0.0)
-    always = expert_bytes * layer.shared_intermediate / layer.intermediate if fused else 0.0
-    return Operator(
-        name="moe routed experts",
-        resource="HBM",
-        count=count,
-        floor=rates.seconds(f"moe.{stored}.floor_us"),
-        latency=rates.seconds(f"moe.{stored}.latency_us"),
-        flops_rate=rates.flops(fmt, f"moe.{computed}.compute_eff") * columns / (columns + half),
-        byte_rate=rates.bandwidth(f"moe.{stored}.bandwidth_eff"),
-        flops={T: 2.0 * parameters * active / d.tp * imbalance},
-        bytes={D: expert_bytes * imbalance, ONE: always},
+    shared = layer.shared_intermediate / layer.intermediate if fused else 0.0
+    return rates.routed(
+        count,
+        fmt,
+        layer.intermediate / (d.tp / d.ep),
+        flops={T: 2.0 * parameters * (layer.top_k + shared) / d.tp * busiest},
+        moved={D: expert_bytes * busiest, ONE: expert_bytes * shared},
     )

@@ -16,7 +16,7 @@ from simulator.facts.weights import share_per_gpu
 
 def target_operators(deployment: Deployment, parameters: Mapping[str, float]) -> list[Operator]:
     """Operators of one forward pass of the target model; ``parameters`` are values of all, by name."""
-    m, w, rates = deployment.model, deployment.weights, Rates(deployment, parameters)
+    m, w, rates = deployment.model, deployment.weights, Rates.of(deployment, parameters)
     ops = attention.operators(m.attention, m.full_layers, w.attention, rates)
     if m.gdn is not None:
         ops += delta_net.operators(m.gdn, m.gdn_layers, w.gdn, rates)
@@ -33,7 +33,7 @@ def draft_operators(deployment: Deployment, parameters: Mapping[str, float]) -> 
     The projection computes each attention rank's own tokens. A draft whose experts have another format than the
     target's has no fused shared expert.
     """
-    m, w, rates = deployment.model, deployment.weights, Rates(deployment, parameters)
+    m, w, rates = deployment.model, deployment.weights, Rates.of(deployment, parameters)
     count, formats = m.mtp_layers, group_formats(w)
     width = m.hidden * share_per_gpu(deployment, "draft_fc")
     experts_fmt, shared_fmt = formats["draft_experts"], formats["draft_shared_expert"]

@@ -19,6 +19,7 @@ fitted better by it (``benchmarks/fit_kernels.py`` prints both).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ ONE, T, QK, L, KV, ST, D = range(7)
 
 
 LOADS = 7
+COLUMNS = 2 + LOADS + 2
+"""Of a table: count, floor, the loads, and the tokens of a pass from which and up to which the row counts."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Operator:
     """One kind of kernel in a pass, per GPU.
 
     ``flops`` and ``bytes`` map a load to the FLOPs and bytes per unit of it (bytes are messages for communication).
-    ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included.
+    ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included. It runs in passes of
+    at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size.
     """
 
     name: str
@@ -48,10 +52,20 @@ class Operator:
     floor: float = 0.0
     flops: Mapping[int, float] = field(default_factory=dict)
     bytes: Mapping[int, float] = field(default_factory=dict)
+    least: float = 0.0
+    most: float = math.inf
+
+    def runs(self, tokens: float) -> bool:
+        """Whether a pass over so many tokens has it."""
+        return self.least <= tokens < self.most
+
+    def seconds(self, loads: NDArray[np.float64]) -> float:
+        """Seconds of one call under the loads of a pass, shape (LOADS,)."""
+        return max(self.floor, float(np.dot(self.row()[2 : 2 + LOADS], loads)))
 
     def row(self) -> list[float]:
-        """Seconds per call: ``[count, floor, seconds per load...]``, 2 + LOADS numbers."""
-        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1)
+        """Seconds per call: ``[count, floor, seconds per load..., least, most]``, :data:`COLUMNS` numbers."""
+        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + [self.least, self.most]
         for load, amount in self.flops.items():
             out[2 + load] += amount / self.flops_rate
         for load, amount in self.bytes.items():
@@ -60,15 +74,18 @@ class Operator:
 
 
 def table(operators: list[Operator]) -> NDArray[np.float64]:
-    """Operators as rows for the kernels. Operators without a floor are linear, so they are summed into one row.
+    """Operators as rows for the kernels. Operators without a floor are linear, so those that run in the same passes are
+    summed into one row, the first that of all passes.
 
     Returns:
-        Array of shape (rows, 2 + LOADS), seconds.
+        Array of shape (rows, COLUMNS): seconds and tokens.
     """
     rows = [op.row() for op in operators]
-    linear = [1.0, 0.0] + [0.0] * LOADS
+    linear = {(0.0, math.inf): [1.0, 0.0] + [0.0] * LOADS + [0.0, math.inf]}
     for row in rows:
         if row[1] == 0.0:
+            window = (row[-2], row[-1])
+            total = linear.setdefault(window, [1.0, 0.0] + [0.0] * LOADS + [*window])
             for i in range(2, 2 + LOADS):
-                linear[i] += row[0] * row[i]
-    return np.array([linear] + [row for row in rows if row[1] > 0.0])
+                total[i] += row[0] * row[i]
+    return np.array([*linear.values()] + [row for row in rows if row[1] > 0.0])

@@ -1,6 +1,8 @@
 """The table of fitted parameters: prior, bounds, unit, meaning and source, declared once in ``parameters.yaml``.
 
-A prior is where a calibration starts from; a calibration replaces some values and leaves the rest at their priors.
+A prior is where a calibration starts from; a calibration replaces some values and leaves the rest at their priors. The
+table's own priors are generic; those of an accelerator are a table of the same parameters with other values and spreads
+(:mod:`simulator.cost.priors`), which functions here take as ``known``.
 """
 
 from __future__ import annotations
@@ -103,9 +105,13 @@ def _logit(share: float) -> float:
     return math.log(inside / (1.0 - inside))
 
 
+Known = Mapping[str, Parameter]
+"""Parameters by name, with the priors of some hardware."""
+
+
 @functools.cache
 def registry() -> dict[str, Parameter]:
-    """All parameters by name, in the order of the file."""
+    """All parameters by name with their generic priors, in the order of the file."""
     raw = parse_mapping(resources.files("simulator").joinpath("cost", "parameters.yaml"), "parameters.yaml")
     return {name: Parameter(name=name, **fields) for name, fields in raw.items()}
 
@@ -113,9 +119,10 @@ def registry() -> dict[str, Parameter]:
 FAMILY_CORRELATION = 0.8
 
 
-def prior_covariance(names: Sequence[str]) -> NDArray[np.float64]:
+def prior_covariance(names: Sequence[str], known: Known | None = None) -> NDArray[np.float64]:
     """Prior covariance of parameters in internal coordinates, shape (len(names), len(names))."""
-    chosen = [registry()[n] for n in names]
+    known = registry() if known is None else known
+    chosen = [known[n] for n in names]
     same = np.array([[a.family != "" and a.family == b.family for b in chosen] for a in chosen])
     correlation = np.where(same, FAMILY_CORRELATION, 0.0)
     np.fill_diagonal(correlation, 1.0)
@@ -125,21 +132,27 @@ def prior_covariance(names: Sequence[str]) -> NDArray[np.float64]:
 
 @functools.cache
 def priors() -> Mapping[str, float]:
-    """The prior value of every parameter."""
-    return {name: float(p.value) for name, p in registry().items()}
+    """The generic prior value of every parameter."""
+    return values_of(registry())
 
 
-def with_values(overrides: Mapping[str, Any], label: str) -> dict[str, float]:
+def values_of(known: Known) -> dict[str, float]:
+    """The prior value of every parameter of a table."""
+    return {name: float(p.value) for name, p in known.items()}
+
+
+def with_values(overrides: Mapping[str, Any], label: str, table: Known | None = None) -> dict[str, float]:
     """Priors with some values replaced.
 
     Raises:
         InputError: an unknown parameter, or a value outside its bounds.
     """
-    values = dict(priors())
+    table = registry() if table is None else table
+    values = values_of(table)
     for name, value in overrides.items():
         if name not in values:
             raise unknown_name(f"parameter in {label}", name, values)
-        known = registry()[name]
+        known = table[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not known.low <= value <= known.high:
             raise InputError(
                 f"{label}: {name}: expected a number in [{known.low}, {known.high}] {known.unit}, found {value!r}"

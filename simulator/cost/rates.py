@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.cost.operator import ONE, Operator, T
 from simulator.facts.deployment import Deployment
-from simulator.facts.formats import BYTES_PER_PARAM, Format
-from simulator.units import MICRO
+from simulator.facts.formats import BITS_FAMILY, BYTES_PER_PARAM, Format
+from simulator.facts.hardware import Hardware
+from simulator.units import MICRO, NANO
 
 ACTIVATION_BYTES = BYTES_PER_PARAM["bf16"]
 """Per element of what passes between kernels and between GPUs: BF16 in every checkpoint."""
 
 
 @dataclass(frozen=True)
-class Rates:
-    """A deployment and the parameters that say what its kernels achieve.
+class KernelRates:
+    """An accelerator and the parameters that say what its kernels achieve.
 
-    A kernel belongs to a family, such as ``dense`` or ``gdn``, that names its parameters: ``dense.latency_us``,
-    ``dense.bandwidth_eff`` and, for matrix products, ``dense.compute_eff``.
+    A kernel belongs to a family, such as ``dense.fp8`` or ``gdn``, that names its parameters: ``gdn.latency_us``,
+    ``gdn.bandwidth_eff`` and, for matrix products, ``gdn.compute_eff``.
 
     Attributes:
-        deployment: one replica.
+        hardware: one accelerator and its scale-up network.
         parameters: values of all parameters of ``parameters.yaml``, in their units.
     """
 
-    deployment: Deployment
+    hardware: Hardware
     parameters: Mapping[str, float]
 
     def seconds(self, name: str) -> float:
@@ -40,16 +41,22 @@ class Rates:
 
     def flops(self, fmt: Format, efficiency: str) -> float:
         """FLOP/s with weights stored in ``fmt``; ``efficiency`` is the name of the parameter."""
-        return self.deployment.hardware.compute_peak(fmt) * self.parameters[efficiency]
+        return self.hardware.compute_peak(fmt) * self.parameters[efficiency]
 
     def bandwidth(self, efficiency: str) -> float:
         """HBM byte/s; ``efficiency`` is the name of the parameter."""
-        return self.deployment.hardware.hbm_bandwidth * self.parameters[efficiency]
+        return self.hardware.hbm_bandwidth * self.parameters[efficiency]
 
     def kernel(
-        self, family: str, name: str, count: float, flops: Mapping[int, float], moved: Mapping[int, float]
+        self,
+        family: str,
+        name: str,
+        count: float,
+        flops: Mapping[int, float],
+        moved: Mapping[int, float],
+        fmt: Format = "bf16",
     ) -> Operator:
-        """A kernel that computes in BF16 and reads or writes HBM.
+        """A kernel that computes in one format and reads or writes HBM.
 
         Args:
             family: of its parameters.
@@ -57,13 +64,14 @@ class Rates:
             count: calls in a pass.
             flops: FLOPs of one call per unit of a load.
             moved: HBM bytes of one call per unit of a load.
+            fmt: computed in.
         """
         return Operator(
             name=name,
             resource="HBM",
             count=count,
             latency=self.seconds(f"{family}.latency_us"),
-            flops_rate=self.flops("bf16", f"{family}.compute_eff"),
+            flops_rate=self.flops(fmt, f"{family}.compute_eff"),
             byte_rate=self.bandwidth(f"{family}.bandwidth_eff"),
             flops=flops,
             bytes=moved,
@@ -85,13 +93,14 @@ class Rates:
         """
         weights = k * n
         activations = (k + n) * ACTIVATION_BYTES * share
+        family = f"dense.{self.computed(fmt)}"
         return Operator(
             name=name,
             resource="HBM",
             count=count,
-            latency=self.seconds("dense.latency_us"),
-            flops_rate=self.flops(fmt, "dense.compute_eff"),
-            byte_rate=self.bandwidth("dense.bandwidth_eff"),
+            latency=self.seconds(f"{family}.latency_us") + k * self.parameters[f"{family}.depth_ns"] * NANO,
+            flops_rate=self.flops(fmt, f"{family}.compute_eff"),
+            byte_rate=self.bandwidth(f"{family}.bandwidth_eff"),
             flops={per: 2.0 * weights * share},
             bytes={ONE: weights * BYTES_PER_PARAM[fmt], per: activations},
         )
@@ -103,10 +112,54 @@ class Rates:
             resource="HBM",
             count=count,
             latency=self.seconds(latency),
-            flops_rate=self.deployment.hardware.peak_flops.bf16,
+            flops_rate=self.hardware.peak_flops.bf16,
             byte_rate=self.bandwidth("small.bandwidth_eff"),
             bytes={T: bytes_per_token},
         )
+
+    def routed(
+        self,
+        count: float,
+        fmt: Format,
+        columns: float,
+        flops: Mapping[int, float],
+        moved: Mapping[int, float],
+    ) -> Operator:
+        """The fused kernel of gate, up and down projection of the experts that the tokens of a pass chose.
+
+        Latency, least time and bandwidth go by the format that the experts are stored in, compute by the one they are
+        computed in. Both rates fall with narrow shards: to half at ``narrow_width`` and ``half_width`` columns.
+
+        Args:
+            count: calls in a pass.
+            fmt: of the experts.
+            columns: of one expert on this GPU.
+            flops: FLOPs of one call per unit of a load.
+            moved: HBM bytes of one call per unit of a load.
+        """
+        stored, computed = f"moe.{BITS_FAMILY[fmt]}", f"moe.{self.computed(fmt)}"
+        narrow, half = self.parameters[f"{stored}.narrow_width"], self.parameters[f"{computed}.half_width"]
+        return Operator(
+            name="moe routed experts",
+            resource="HBM",
+            count=count,
+            floor=self.seconds(f"{stored}.floor_us"),
+            latency=self.seconds(f"{stored}.latency_us"),
+            flops_rate=self.flops(fmt, f"{computed}.compute_eff") * columns / (columns + half),
+            byte_rate=self.bandwidth(f"{stored}.bandwidth_eff") * columns / (columns + narrow),
+            flops=flops,
+            bytes=moved,
+        )
+
+    def imbalance(self, groups: int) -> float:
+        """Load of the busiest of so many expert-parallel groups over the mean."""
+        if groups == 1:
+            return 1.0
+        return 1.0 + (self.parameters["moe.ep_imbalance"] - 1.0) * math.log2(groups)
+
+    def computed(self, fmt: Format) -> str:
+        """The family of the format that weights stored in ``fmt`` are computed in: bf16, fp8 or fp4."""
+        return BITS_FAMILY[self.hardware.compute_format(fmt)]
 
     def collective(self, name: str, count: float, message: Mapping[int, float], gpus: int, passes: int) -> Operator:
         """A collective over ``gpus`` ranks of a ``message`` (bytes of the whole tensor per unit of a load).
@@ -115,21 +168,47 @@ class Rates:
         Switch: each rank sends S (n-1)/n through its port, once per pass. An all-reduce is two passes.
         Source: Thakur, Rabenseifner and Gropp, IJHPCA 2005.
         """
-        network = self.deployment.hardware.scale_up
+        network = self.hardware.scale_up
         share = 1.0 / gpus if network.topology == "full_mesh" else (gpus - 1.0) / gpus
-        latency = self.parameters["comm.latency_us"] + self.parameters["comm.doubling_us"] * math.log2(gpus)
+        latency = self.parameters["comm.latency_us"] + self.parameters["comm.doubling_us"] * math.log2(gpus / 2)
         return Operator(
             name=name,
             resource="links",
             count=count,
             latency=latency * MICRO,
-            flops_rate=self.deployment.hardware.peak_flops.bf16,
+            flops_rate=self.hardware.peak_flops.bf16,
             byte_rate=network.bandwidth * self.parameters["comm.bandwidth_eff"],
             bytes={load: passes * amount * share for load, amount in message.items()},
         )
 
+    def packing(self, name: str, count: float, message: Mapping[int, float]) -> Operator:
+        """Packing a ``message`` (bytes of the whole BF16 tensor per unit of a load) for a quantised collective, and
+        unpacking it, in bytes of that tensor at ``comm.codec_eff`` of the HBM bandwidth."""
+        return Operator(
+            name=name,
+            resource="HBM",
+            count=count,
+            latency=0.0,
+            flops_rate=self.hardware.peak_flops.bf16,
+            byte_rate=self.bandwidth("comm.codec_eff"),
+            bytes=message,
+        )
+
+
+@dataclass(frozen=True)
+class Rates(KernelRates):
+    """What the kernels and links of one replica achieve."""
+
+    deployment: Deployment
+
+    @classmethod
+    def of(cls, deployment: Deployment, parameters: Mapping[str, float]) -> Rates:
+        """The rates of a deployment under one set of parameters."""
+        return cls(deployment.hardware, parameters, deployment)
+
 
 def lossless(parameters: Mapping[str, float]) -> dict[str, float]:
     """The same parameters with every efficiency 1 at any width, so that achieved rates are the hardware's peaks."""
-    efficiencies = [name for name in parameters if name.endswith(("compute_eff", "bandwidth_eff"))]
-    return dict(parameters) | dict.fromkeys(efficiencies, 1.0) | {"moe.half_width": 0.0}
+    efficiencies = [name for name in parameters if name.endswith("_eff")]
+    widths = [name for name in parameters if name.endswith("_width")]
+    return dict(parameters) | dict.fromkeys(efficiencies, 1.0) | dict.fromkeys(widths, 0.0)

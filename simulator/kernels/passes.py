@@ -71,6 +71,8 @@ def work_time(
     """
     total = 0.0
     for i in range(table.shape[0]):
+        if tokens < table[i, 9] or tokens >= table[i, 10]:
+            continue
         t = (
             table[i, 2]
             + tokens * table[i, 3]

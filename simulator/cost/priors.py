@@ -1,0 +1,187 @@
+"""Priors in layers: generic, then the nearest accelerators of the vendor, then the accelerator's own kernel tables.
+
+A file in ``kernel_priors/`` holds what ``mtpsim fit-kernels`` made of the kernel tables of one accelerator. What its
+tables do not show comes from the accelerators of the same vendor, the nearest generation first, with a spread as wide
+as accelerators of one vendor differ; what no table shows stays generic.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from simulator.cost.parameters import Known, registry
+from simulator.facts.hardware import GENERATIONS, Hardware
+from simulator.facts.plausible import Plausible
+from simulator.facts.quantities import Finite, Spec, Whole
+from simulator.facts.reading import load_hardware, parse_mapping, raise_faults, validate
+from simulator.files.limits import current
+
+Spread = Annotated[Finite, Plausible(1e-4, 100)]
+Rows = Annotated[Whole, Plausible(1, 10_000_000)]
+
+
+class KernelPrior(Spec):
+    """One parameter as the kernel tables of an accelerator have it."""
+
+    value: Finite
+    unit: str
+    sd: Spread = Field(gt=0, description="standard deviation, of the logarithm where the parameter's scale is log")
+    rows: Rows = Field(ge=1, description="of the tables that it comes from")
+    source: str = Field(description="which rows")
+
+
+class Table(Spec):
+    """A kernel table that the priors come from."""
+
+    file: str
+    sha256: str
+    rows: Rows = Field(ge=1, description="that were used")
+
+
+class ClassFit(Spec):
+    """How well the cost model describes one class of kernels."""
+
+    operator: str
+    format: str
+    rows: Rows = Field(ge=1)
+    rms: Annotated[Finite, Plausible(0, 10)] = Field(ge=0, description="root mean square of log(model / measured)")
+    bias: Annotated[Finite, Plausible(-10, 10)] = Field(description="mean of log(model / measured)")
+
+
+class KernelPriors(Spec):
+    """What the kernel tables of one accelerator say of the parameters."""
+
+    name: str
+    hardware: str
+    tables: list[Table]
+    fits: list[ClassFit]
+    parameters: dict[str, KernelPrior]
+
+    def faults(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """What contradicts the table of parameters, by where it stands."""
+        out: list[tuple[tuple[str | int, ...], str]] = []
+        for name, prior in self.parameters.items():
+            known = registry().get(name)
+            if known is None:
+                out.append((("parameters", name), "no such parameter; mtpsim profiles parameters lists them"))
+            elif not known.low <= prior.value <= known.high:
+                text = f"expected a number in [{known.low:g}, {known.high:g}] {known.unit}, found {prior.value:g}"
+                out.append((("parameters", name, "value"), text))
+            elif prior.unit != known.unit:
+                out.append((("parameters", name, "unit"), f"expected {known.unit}, found {prior.unit!r}"))
+        return out
+
+
+def kernel_priors(raw: dict[str, Any], label: str) -> KernelPriors:
+    """A file's content as kernel priors.
+
+    Raises:
+        InputError: lists every fault with its line.
+    """
+    found = validate(KernelPriors, raw, label)
+    raise_faults(raw, found.faults(), label)
+    return found
+
+
+@functools.cache
+def shipped() -> dict[str, KernelPriors]:
+    """The kernel priors that ship, by the name of their accelerator."""
+    folder = resources.files("simulator").joinpath("cost", "kernel_priors")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    found = [kernel_priors(parse_mapping(f, f"kernel priors {f.name}"), f"kernel priors {f.name}") for f in files]
+    return {one.hardware: one for one in found}
+
+
+@dataclass(frozen=True)
+class Layered:
+    """The parameters with the priors of one accelerator.
+
+    Attributes:
+        known: all parameters by name; ``source`` says where value and spread come from.
+        layers: per parameter ``accelerator``, ``vendor`` or ``generic``.
+        kernels: accelerators whose kernel times are in it, its own alone if it has tables.
+    """
+
+    known: Known
+    layers: dict[str, str]
+    kernels: tuple[str, ...]
+
+
+LEAST_BETWEEN = 0.15
+"""Two accelerators of a vendor differ in a parameter by at least this (log), however near those with tables lie."""
+ONE_ALONE = 0.3
+"""The same where only one accelerator of the vendor has tables of it."""
+
+
+def layered(hardware: Hardware | None, own: KernelPriors | None = None) -> Layered:
+    """Priors of an accelerator. Of shipped accelerators they are computed once.
+
+    Args:
+        hardware: the accelerator; None: that of ``own``.
+        own: its kernel priors; None: those that ship for it, if any.
+    """
+    if hardware is None:
+        assert own is not None
+        hardware = load_hardware(own.hardware)
+    return _layered(hardware, own, current().implausible)
+
+
+@functools.lru_cache(maxsize=64)
+def _layered(hardware: Hardware, own: KernelPriors | None, implausible: bool) -> Layered:
+    own = own or shipped().get(hardware.name)
+    donors = relatives(hardware)
+    known: dict[str, Any] = {}
+    layers: dict[str, str] = {}
+    used: dict[str, None] = {}
+    for name, generic in registry().items():
+        giver = next((donor for donor in donors if name in donor.parameters), None)
+        if own is not None and name in own.parameters:
+            prior = own.parameters[name]
+            known[name] = dataclasses.replace(generic, value=prior.value, sd=prior.sd, source=prior.source)
+            layers[name] = "accelerator"
+        elif giver is not None:
+            prior = giver.parameters[name]
+            sd = math.hypot(prior.sd, between(name, donors))
+            source = f"as {giver.hardware}, wider: {prior.source}"
+            known[name] = dataclasses.replace(generic, value=prior.value, sd=sd, source=source)
+            layers[name] = "vendor"
+            used[giver.hardware] = None
+        else:
+            known[name], layers[name] = generic, "generic"
+    return Layered(known, layers, (own.hardware,) if own is not None else tuple(used))
+
+
+def relatives(hardware: Hardware) -> list[KernelPriors]:
+    """Kernel priors of other accelerators of the vendor, the nearest first: by generation, then by HBM bandwidth."""
+    found = []
+    for name, priors in shipped().items():
+        other = load_hardware(name)
+        if other.vendor == hardware.vendor and name != hardware.name:
+            apart = _generations(hardware, other)
+            bandwidth = abs(math.log(other.hbm_bandwidth / hardware.hbm_bandwidth))
+            found.append((apart, bandwidth, name, priors))
+    return [one[-1] for one in sorted(found, key=lambda one: one[:3])]
+
+
+def _generations(one: Hardware, other: Hardware) -> int:
+    order = GENERATIONS[one.vendor]
+    if one.architecture is None or other.architecture is None:
+        return 0
+    return abs(order.index(one.architecture) - order.index(other.architecture))
+
+
+def between(name: str, priors: Sequence[KernelPriors]) -> float:
+    """Standard deviation of a parameter (log) between the accelerators that have it, at least :data:`LEAST_BETWEEN`."""
+    values = [one.parameters[name].value for one in priors if name in one.parameters]
+    if len(values) < 2:
+        return ONE_ALONE
+    return max(LEAST_BETWEEN, float(np.std(np.log(values), ddof=1)))
