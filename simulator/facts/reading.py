@@ -23,6 +23,7 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
 from simulator.facts.plausible import implausible
 from simulator.facts.quantities import Spec
+from simulator.facts.recipe import Recipe
 from simulator.files.limits import current
 from simulator.files.paths import user_path
 from simulator.files.yaml_reading import SHOWN, line_of, read_yaml, shown_key
@@ -35,6 +36,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "hardware": ("hardware_profiles", ""),
     "model": ("simulator", "facts/models"),
     "engine": ("simulator", "facts/engines"),
+    "recipe": ("simulator", "facts/recipes"),
     "calibration": ("simulator", "fitting/calibrations"),
     "acceptance": ("simulator", "speculation/profiles"),
 }
@@ -87,7 +89,9 @@ def _shipped(kind: str, name: str) -> str | None:
     words = re.findall(r"[a-z0-9]+", name.lower())
     plain: dict[str, list[str]] = {}
     for one in names(kind):
-        plain.setdefault(re.sub(r"[^a-z0-9]", "", one), []).append(one)
+        aliases = load_engine(one).aliases if kind == "engine" else []
+        for known in {re.sub(r"[^a-z0-9]", "", called.lower()) for called in (one, *aliases)}:
+            plain.setdefault(known, []).append(one)
     for i in range(len(words) if kind == "hardware" else 1):
         before, found = words[:i], plain.get("".join(words[i:]), [])
         if any(c.isdigit() for word in before for c in word):
@@ -180,3 +184,8 @@ def load_model(name: str) -> Model:
 def load_engine(name: str) -> Engine:
     """Engine profile by name or path."""
     return validate(Engine, read_mapping("engine", name), f"engine profile {name}")
+
+
+def load_recipe(name: str) -> Recipe:
+    """Recipe by name or path."""
+    return validate(Recipe, read_mapping("recipe", name), f"recipe profile {name}")

@@ -94,6 +94,14 @@ def pass_time(
 
 
 @compiled
+def poll_of(c: Constants, clients: float) -> float:
+    """Steps between two looks for new requests of a replica launched for so many clients."""
+    if c.many > 0.0 and clients >= c.many:
+        return c.poll_many
+    return c.poll
+
+
+@compiled
 def riders(c: Constants, decoding: float) -> float:
     """How many of the requests decoding ride along with a prefill pass: all under a shared budget, else none."""
     if c.shared > 0.0:

@@ -150,7 +150,7 @@ def _evaluate(
 ) -> dict[str, Array]:
     """Metrics of the closed form, each of shape (settings, concurrencies)."""
     replicas = [replica for replica, _spec in settings]
-    cap = max(1, scenario.max_concurrency)
+    cap = max(1, scenario.slots)
     by_spec = {
         spec: closed_form_loads(scenario.workload, spec, np.array(concurrencies), cap)
         for spec in {spec for _plan, spec in settings}

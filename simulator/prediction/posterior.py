@@ -135,7 +135,7 @@ def drawn_logs(
 def _cases(
     scenario: Scenario, concurrency: int, replicas: Sequence[Replica], specs: Sequence[Speculation], seed: int
 ) -> list[Case]:
-    workload, cap = scenario.workload, max(1, scenario.max_concurrency)
+    workload, cap = scenario.workload, max(1, scenario.slots)
     runs = max(1, -(-REQUESTS_PER_DRAW // (concurrency * workload.requests_per_client)))
     means = {spec: round_moments(workload.mean_osl, spec).mean for spec in {scenario.speculation, *specs}}
     base = means[scenario.speculation]
@@ -158,7 +158,7 @@ def _cases(
 def _closed(
     scenario: Scenario, concurrency: int, replicas: Sequence[Replica], specs: Sequence[Speculation]
 ) -> dict[str, Array]:
-    cap = max(1, scenario.max_concurrency)
+    cap = max(1, scenario.slots)
     loads = np.array([closed_form_load(scenario.workload, spec, concurrency, cap) for spec in specs])
     gpus = np.full(len(replicas), float(scenario.deployment.tp))
     return closed_form_metrics(list(replicas), np.arange(len(replicas)), loads, gpus)

@@ -26,6 +26,15 @@ class Replica:
     draft: Array
     constants: kn.Constants
 
+    def launched_for(self, clients: int) -> kn.Constants:
+        """The constants of a server that was launched for so many closed-loop clients.
+
+        Open traffic has no number of clients: it is served with the polling for few, as ``constants`` stand.
+        """
+        c = self.constants.copy()
+        c.poll, c.poll_many, c.many = kn.poll_of(c, float(clients)), 0.0, 0.0
+        return c
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -78,5 +87,8 @@ def build_replica(
     c.launch = parameters["host.launch_us"] * MICRO * tables.launches
     c.stream = parameters["frontend.stream_ms"] * MILLI
     c.lookahead = float(deployment.engine.lookahead)
-    c.poll = deployment.engine.poll_steps
+    engine = deployment.engine
+    c.poll = engine.poll_steps
+    if engine.poll_steps_many is not None and engine.many_clients is not None:
+        c.poll_many, c.many = engine.poll_steps_many, engine.many_clients
     return Replica(tables.target, tables.draft, c)
