@@ -10,9 +10,10 @@ from simulator.facts.formats import Format
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Bytes, Fraction, Spec, Whole
 
-ChunkTokens = Annotated[Whole, Plausible(16, 10_000_000)]
-PollSteps = Annotated[Whole, Plausible(1, 10_000)]
-Requests = Annotated[Whole, Plausible(1, 1_000_000)]
+CHUNKS, STEPS, REQUESTS = Plausible(16, 10_000_000), Plausible(1, 10_000), Plausible(1, 1_000_000)
+ChunkTokens = Annotated[Whole, CHUNKS]
+PollSteps = Annotated[Whole, STEPS]
+Requests = Annotated[Whole, REQUESTS]
 Transfers = Annotated[Whole, Plausible(1, 100)]
 WireFormat = Literal["bf16", "int8", "int6", "int4"]
 StateFormat = Literal["bf16", "fp32"]
@@ -65,11 +66,13 @@ class Engine(Spec):
     split_prompts: bool = Field(description="a prefill batch may end inside a prompt")
     lookahead: bool = Field(description="the next step is queued before the running one ends, so arrivals wait for it")
     poll_steps: PollSteps = Field(default=1, gt=0, description="decode steps between two looks for new requests")
-    poll_steps_many: PollSteps | None = Field(
+    poll_steps_many: Annotated[PollSteps | None, STEPS] = Field(
         default=None, gt=0, description="the same, of a server launched for many clients"
     )
-    many_clients: Requests | None = Field(default=None, gt=0, description="from how many clients on that is")
-    max_running: Requests | None = Field(
+    many_clients: Annotated[Requests | None, REQUESTS] = Field(
+        default=None, gt=0, description="from how many clients on that is"
+    )
+    max_running: Annotated[Requests | None, REQUESTS] = Field(
         default=None, gt=0, description="most requests that run at once; absent: as many as clients"
     )
     memory_fraction: Annotated[Fraction, Plausible(0.3, 1, "fraction")] = Field(

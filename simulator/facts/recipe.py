@@ -14,7 +14,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from simulator.facts.engine import ChunkTokens, Engine, PollSteps, Requests, StateFormat, WireFormat
+from simulator.facts.engine import (
+    CHUNKS,
+    REQUESTS,
+    STEPS,
+    ChunkTokens,
+    Engine,
+    PollSteps,
+    Requests,
+    StateFormat,
+    WireFormat,
+)
 from simulator.facts.formats import Format
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Fraction, Spec
@@ -68,16 +78,26 @@ class Address(Spec):
 class Settings(Spec):
     """What a recipe changes of its engine; what is absent stays as the engine has it."""
 
-    chunk_tokens: ChunkTokens | None = Field(default=None, gt=0, description="prefill tokens per step")
-    poll_steps: PollSteps | None = Field(default=None, gt=0, description="decode steps between looks for requests")
-    poll_steps_many: PollSteps | None = Field(default=None, gt=0, description="the same, launched for many clients")
-    many_clients: Requests | None = Field(default=None, gt=0, description="from how many clients on that is")
+    chunk_tokens: Annotated[ChunkTokens | None, CHUNKS] = Field(
+        default=None, gt=0, description="prefill tokens per step"
+    )
+    poll_steps: Annotated[PollSteps | None, STEPS] = Field(
+        default=None, gt=0, description="decode steps between looks for requests"
+    )
+    poll_steps_many: Annotated[PollSteps | None, STEPS] = Field(
+        default=None, gt=0, description="the same, launched for many clients"
+    )
+    many_clients: Annotated[Requests | None, REQUESTS] = Field(
+        default=None, gt=0, description="from how many clients on that is"
+    )
     memory_fraction: Annotated[Fraction | None, Plausible(0.3, 1, "fraction")] = Field(
         default=None, gt=0, le=1, description="of HBM for weights and caches"
     )
     kv_dtype: Format | None = Field(default=None, description="KV-cache format")
     state_dtype: StateFormat | None = Field(default=None, description="recurrent-state format")
-    max_running: Requests | None = Field(default=None, gt=0, description="most requests that run at once")
+    max_running: Annotated[Requests | None, REQUESTS] = Field(
+        default=None, gt=0, description="most requests that run at once"
+    )
     fused_shared_expert: bool | None = Field(default=None, description="shared expert in the MoE kernel")
     lookahead: bool | None = Field(default=None, description="the next step is queued before the running one ends")
     draft_overlap: bool | None = Field(default=None, description="drafts prepared while the device works (spec v2)")

@@ -16,9 +16,10 @@ from simulator.units import KILO
 def prediction_text(table: ResultTable, piped: bool = False) -> str:
     """Title, table and the inputs that matter."""
     page, rows, meta = Page.of(piped), table.rows, table.meta
+    compared = [("recipe", "recipe", "")] if "recipe_changes" in meta else []
     several = [
-        Column(head, unit, [f"{row[name]}" for row in rows])
-        for name, head, unit in (("recipe", "recipe", ""), ("tp", "TP", "GPUs"), ("spec_tokens", "MTP", "depth"))
+        Column(head, unit, [f"{row[name]}" for row in rows], left=name == "recipe")
+        for name, head, unit in (*compared, ("tp", "TP", "GPUs"), ("spec_tokens", "MTP", "depth"))
         if len({row[name] for row in rows}) > 1
     ]
 
