@@ -53,9 +53,10 @@ class Deployment(Spec):
 
     @property
     def fused_draft_expert(self) -> bool:
-        """The same of the MTP layers."""
-        formats = group_formats(self.weights)
-        return self.engine.fused_shared_expert and formats["draft_shared_expert"] == formats["draft_experts"]
+        """The same of the MTP layers, where their experts have the format of the target's: one kernel serves both."""
+        formats, routed = group_formats(self.weights), self.weights.routed_experts
+        same = formats["draft_shared_expert"] == formats["draft_experts"] == routed
+        return self.fused_shared_expert and same
 
     def state_transfers(self, k: int) -> float:
         """Recurrent-state reads and writes per request and round at depth k; 0 for a model without such a state."""

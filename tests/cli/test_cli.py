@@ -310,13 +310,13 @@ def test_profiles_lists_everything(ask: Any) -> None:
     rows = json.loads(ask("profiles", "--format", "json"))["rows"]
     found = {kind: [r["name"] for r in rows if r["kind"] == kind] for kind in {r["kind"] for r in rows}}
     assert found["hardware"] == ["b200", "b300", "h100", "h200", "mi300x", "mi325x", "mi350x", "mi355x"]
-    assert found["engine"] == ["atom", "sglang", "vllm"]
+    assert found["engine"] == ["atom", "sglang", "trtllm", "vllm"]
     assert "kernel-priors" in found["calibration"]
     assert all(row["summary"] for row in rows)
 
 
 def test_profiles_shows_every_number_with_unit_and_source(ask: Any) -> None:
-    for kind in ("hardware", "model", "engine", "acceptance"):
+    for kind in ("hardware", "model", "engine", "recipe", "acceptance"):
         for entry in json.loads(ask("profiles", kind, "--format", "json"))["rows"]:
             for row in json.loads(ask("profiles", kind, entry["name"], "--format", "json"))["rows"]:
                 if isinstance(row["value"], int | float) and not isinstance(row["value"], bool):

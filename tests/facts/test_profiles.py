@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.facts.reading import load_engine, load_hardware, load_model, names, read_mapping
+from simulator.facts.reading import load_engine, load_hardware, load_model, load_recipe, names, read_mapping
 from simulator.serving.scenario import make_scenario
 from simulator.speculation.published import length_faults, load_acceptance
 
@@ -23,6 +23,7 @@ LOADERS: dict[str, Callable[[str], Any]] = {
     "hardware": load_hardware,
     "model": load_model,
     "engine": load_engine,
+    "recipe": load_recipe,
     "acceptance": load_acceptance,
 }
 SHIPPED = [(kind, name) for kind in LOADERS for name in names(kind)]
@@ -47,7 +48,7 @@ def quantities(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_what_is_shipped() -> None:
     assert set(names("hardware")) == {"mi355x", "mi350x", "mi325x", "mi300x", "h100", "h200", "b200", "b300"}
-    assert {"sglang", "atom", "vllm"} <= set(names("engine"))
+    assert {"sglang", "atom", "vllm", "trtllm"} <= set(names("engine"))
     assert "qwen3.5-397b-a17b" in names("model")
     assert {"qwen3.5-397b-a17b-thinking", "qwen3.5-397b-a17b-nonthinking"} <= set(names("acceptance"))
 
