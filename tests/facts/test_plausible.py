@@ -18,6 +18,7 @@ from simulator.facts.model import Model
 from simulator.facts.plausible import Plausible, implausible
 from simulator.facts.quantities import MOST
 from simulator.facts.reading import load_engine, load_hardware, load_model, load_recipe, names, read_mapping
+from simulator.facts.recipe import Recipe
 from simulator.files.limits import limits
 from simulator.speculation.published import AcceptanceProfile, load_acceptance
 
@@ -56,7 +57,7 @@ def fields(spec: type[BaseModel]) -> Iterator[tuple[str, Any]]:
                 yield from fields(kind)
 
 
-@pytest.mark.parametrize("spec", [Hardware, Model, Engine, AcceptanceProfile, Calibration])
+@pytest.mark.parametrize("spec", [Hardware, Model, Engine, Recipe, AcceptanceProfile, Calibration])
 def test_every_number_declares_its_range(spec: type[BaseModel]) -> None:
     bare = [
         name
