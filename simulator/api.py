@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from simulator.catalogue import profiles
     from simulator.cost.calibration import Calibration, load_calibration
     from simulator.errors import InputError, MachineError
-    from simulator.facts.reading import load_engine, load_hardware, load_model
+    from simulator.facts.launch import resolve_recipe
+    from simulator.facts.reading import load_engine, load_hardware, load_model, load_recipe
     from simulator.files.limits import limits
     from simulator.fitting.against import Against, compare_against
     from simulator.fitting.calibrate import Session, calibrate
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from simulator.prediction.compare import Matched, compare
     from simulator.prediction.explain import Explanation, explain
     from simulator.prediction.parts import Parts
+    from simulator.prediction.recipe_changes import recipe_changes
     from simulator.prediction.several import predict
     from simulator.prediction.simulate import Simulation, simulate
     from simulator.results.table import Result, ResultTable
@@ -80,12 +82,15 @@ __all__ = [
     "load_engine",
     "load_hardware",
     "load_model",
+    "load_recipe",
     "make_scenario",
     "measured_points",
     "plan",
     "predict",
     "profiles",
     "read_measurements",
+    "recipe_changes",
+    "resolve_recipe",
     "shipped_measurements",
     "simulate",
     "suggest",
@@ -101,7 +106,8 @@ HOMES = {
     "simulator.catalogue": ("profiles",),
     "simulator.cost.calibration": ("Calibration", "load_calibration"),
     "simulator.errors": ("InputError", "MachineError"),
-    "simulator.facts.reading": ("load_engine", "load_hardware", "load_model"),
+    "simulator.facts.launch": ("resolve_recipe",),
+    "simulator.facts.reading": ("load_engine", "load_hardware", "load_model", "load_recipe"),
     "simulator.files.limits": ("limits",),
     "simulator.fitting.against": ("Against", "compare_against"),
     "simulator.fitting.calibrate": ("Session", "calibrate"),
@@ -114,6 +120,7 @@ HOMES = {
     "simulator.prediction.compare": ("Matched", "compare"),
     "simulator.prediction.explain": ("Explanation", "explain"),
     "simulator.prediction.parts": ("Parts",),
+    "simulator.prediction.recipe_changes": ("recipe_changes",),
     "simulator.prediction.several": ("predict",),
     "simulator.prediction.simulate": ("Simulation", "simulate"),
     "simulator.results.table": ("Result", "ResultTable"),

@@ -14,7 +14,8 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.facts.model import Model
 from simulator.facts.quantities import Spec
-from simulator.facts.reading import ROOMS, load_engine, load_hardware, load_model, names, read_mapping
+from simulator.facts.reading import ROOMS, load_engine, load_hardware, load_model, load_recipe, names, read_mapping
+from simulator.facts.recipe import Recipe
 from simulator.facts.weights import active_parameters, draft_parameters, total_checkpoint_bytes, total_parameters
 from simulator.results.table import ResultTable
 from simulator.speculation.published import AcceptanceProfile, load_acceptance, text_name
@@ -28,6 +29,9 @@ PARAMETERS = "parameters"
 UNITS_OF_PLAIN_NUMBERS = {
     "chunk_tokens": "tokens",
     "poll_steps": "steps",
+    "poll_steps_many": "steps",
+    "many_clients": "clients",
+    "max_running": "requests",
     "hidden": "channels",
     "layers": "layers",
     "mtp_layers": "layers",
@@ -58,6 +62,7 @@ LOADERS: dict[str, Callable[[str], Spec]] = {
     "hardware": load_hardware,
     "model": load_model,
     "engine": load_engine,
+    "recipe": load_recipe,
     "acceptance": load_acceptance,
     "calibration": load_calibration,
 }
@@ -68,7 +73,8 @@ def profiles(kind: str | None = None, name: str | None = None) -> ResultTable:
     """All shipped profiles, those of one kind, or every number of one with its unit and source.
 
     Args:
-        kind: ``hardware``, ``model``, ``engine``, ``acceptance``, ``calibration`` or ``parameters``.
+        kind: ``hardware``, ``model``, ``engine``, ``recipe``, ``acceptance``, ``calibration`` or ``parameters``; the
+            plural is the same.
         name: of one profile, or the path of your own file, which is checked.
 
     Raises:
@@ -80,7 +86,7 @@ def profiles(kind: str | None = None, name: str | None = None) -> ResultTable:
         ['a100', 'b200']
     """
     rows = entries(kind) if name is None else numbers(kind or "", name)
-    if name is None and kind is not None and kind.lower() == PARAMETERS:
+    if name is None and kind is not None and _known(kind) == PARAMETERS:
         rows = parameters()
     return ResultTable({"kind": kind, "name": name}, tuple(rows))
 
@@ -93,10 +99,11 @@ def entries(kind: str | None = None) -> list[Row]:
     """
     kinds = [*LOADERS, PARAMETERS] if kind is None else [_known(kind)]
     rows = [
-        {"kind": one, "name": name, "summary": summary(LOADERS[one](name))}
+        {"kind": one, "name": name, "summary": summary(spec)} | (_launch(spec) if kind else {})
         for one in kinds
         if one in LOADERS
         for name in names(one)
+        for spec in [LOADERS[one](name)]
     ]
     if PARAMETERS in kinds:
         text = f"prior, bounds and source of the {len(registry())} parameters of the cost model"
@@ -123,6 +130,10 @@ def numbers(kind: str, name: str) -> list[Row]:
         return rows
     spec = LOADERS[kind](name)
     rows = list(_flatten(read_mapping(kind, name), type(spec)))
+    if isinstance(spec, Recipe):
+        flags = [row for row in rows if row["field"] == "launch"]
+        rows = [row for row in rows if row not in flags]
+        rows += [{**row, "value": flag} for row in flags for flag in spec.launch]
     return rows + [_row(field, *found) for field, found in _derived(spec).items()]
 
 
@@ -137,6 +148,8 @@ def summary(spec: Spec) -> str:
             return f"{size}; checkpoints {', '.join(spec.checkpoints)}"
         case Engine():
             return f"{spec.policy}, chunks of {spec.chunk_tokens} tokens, {spec.kv_dtype} KV cache"
+        case Recipe():
+            return f"{address_text(spec)}: {settings_text(spec)}"
         case AcceptanceProfile():
             lengths = spec.acceptance_length
             found = f"{lengths[1]:g} to {lengths[len(lengths)]:g} tokens/round"
@@ -148,10 +161,44 @@ def summary(spec: Spec) -> str:
             return ""
 
 
+def address_text(recipe: Recipe) -> str:
+    """Which runs a recipe is for, in words."""
+    a = recipe.address
+    vendors = [f"other {a.vendor.upper()}" if a.hardware else a.vendor.upper()] if a.vendor else []
+    parts = [a.engine]
+    if a.hardware or vendors:
+        parts.append(f"on {' and '.join(filter(None, (', '.join(a.hardware), *vendors)))}")
+    parts += [", ".join(a.precision)] if a.precision else []
+    parts += [{"on": "with MTP", "off": "without MTP"}[a.mtp]] if a.mtp != "any" else []
+    parts += [f"from {a.since}"] if a.since else []
+    parts += [f"or image {', '.join(a.images)}"] if a.images else []
+    return " ".join(parts) + ("" if recipe.by_rule else " (only if named)")
+
+
+def settings_text(recipe: Recipe) -> str:
+    """What a recipe sets, in words."""
+    stated = recipe.settings.stated()
+    return ", ".join(f"{key} {_plain(value)}" for key, value in stated.items()) or "the engine's own settings"
+
+
+def _plain(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _launch(spec: Spec) -> Row:
+    """What the list says of a recipe beside its summary."""
+    if not isinstance(spec, Recipe):
+        return {}
+    return {"address": address_text(spec), "settings": settings_text(spec), "launch": " ".join(spec.launch)}
+
+
 def _known(kind: str) -> str:
-    if kind.lower() not in (*LOADERS, PARAMETERS):
-        raise unknown_name("kind of profile", kind, [*LOADERS, PARAMETERS])
-    return kind.lower()
+    """The kind meant by a word, singular or plural."""
+    kinds = [*LOADERS, PARAMETERS]
+    found = [one for one in kinds if kind.lower() in (one, f"{one}s")]
+    if not found:
+        raise unknown_name("kind of profile", kind, kinds)
+    return found[0]
 
 
 def _row(field: str, value: Any, unit: str = "", meaning: str = "", source: str = "", note: str = "") -> Row:

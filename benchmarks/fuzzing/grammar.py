@@ -122,6 +122,23 @@ def limit(rng: random.Random) -> str:
     return rng.choice(names) + rng.choice(["=", "=", "=", "", " ", "=="]) + value
 
 
+def setting(rng: random.Random) -> str:
+    """A setting of a recipe."""
+    keys = [
+        "chunk_tokens",
+        "poll_steps",
+        "many_clients",
+        "memory_fraction",
+        "kv_dtype",
+        "max_running",
+        "lookahead",
+        "x",
+        "",
+    ]
+    value = rng.choice([whole(rng), real(rng), "true", "off", "fp8", "fp32", "int8", "", nasty.text(rng)])
+    return rng.choice(keys) + rng.choice(["=", "=", "=", "", "=="]) + value
+
+
 def lengths(rng: random.Random) -> str:
     """A distribution of lengths."""
     kind = rng.choice(["fixed", "uniform", "lognormal", "empirical", "normal", ""])
@@ -149,9 +166,10 @@ _DRAWN: tuple[tuple[Draw, str], ...] = (
     (promise, "METRIC-pP=LIMIT"),
     (limit, "NAME=N"),
     (lengths, "KIND"),
+    (setting, "KEY=VALUE"),
     (name, "NAME|FILE NAME FORMAT FILE FILE.csv NAME|FILE.csv"),
     (name, "bf16|fp8|fp4 des|closed-form decode|prefill|both each|derived"),
-    (listed(name), "NAME,.. P,.."),
+    (listed(name), "NAME,.. P,.. A,B"),
     (output, "FILE.png|svg|pdf FIT.yaml"),
 )
 

@@ -23,6 +23,7 @@ from simulator.traffic.sweeps import Counts, Grid
 OF_THE_ROWS = (
     *("hardware", "model", "precision", "tp", "ep", "dp", "isl", "osl", "mtp", "acceptance_length", "acceptance_rate"),
     *("acceptance", "acceptance_profile", "kv_dtype", "allow_dequant", "requests_per_client", "range_ratio"),
+    *("recipe", "recipe_set"),
     *("concurrency", "at"),
 )
 """Options that published rows answer themselves."""

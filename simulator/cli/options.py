@@ -46,6 +46,8 @@ class Inputs:
     allow_dequant: bool
     requests_per_client: int
     range_ratio: float
+    recipe: str | None
+    recipe_set: tuple[str, ...]
 
     def scenarios(self) -> list[Scenario]:
         """One scenario per TP and depth; the acceptance goes to the depths above 0.
@@ -181,6 +183,14 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
             default=0.8,
             show_default=True,
             help="Lengths are R x L to L, uniform; 1: fixed.",
+        ),
+        click.option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help="How the engine was launched (mtpsim profiles recipe); default: by hardware, precision and drafts.",
+        ),
+        click.option(
+            "--recipe-set", metavar="KEY=VALUE", multiple=True, help="One setting over the recipe's; repeatable."
         ),
     ]
 

@@ -21,12 +21,13 @@ from simulator.cli.output import check_outputs, emit
 def profiles(kind: str | None, name: str | None, form: str, output: str | None) -> None:
     """List all profiles, those of one KIND, or show every number of one with its unit and source.
 
-    KIND is hardware, model, engine, acceptance, calibration or parameters; NAME may be the path of your own file, which
-    is checked.
+    KIND is hardware, model, engine, recipe, acceptance, calibration or parameters; NAME may be the path of your own
+    file, which is checked.
 
     \b
     mtpsim profiles
     mtpsim profiles hardware mi355x
+    mtpsim profiles recipes
     mtpsim profiles engine my-engine.yaml
     """
     check_outputs(output, None)

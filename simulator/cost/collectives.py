@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from simulator.cost.operator import Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
+from simulator.facts.quick_reduce import WIRE_BITS, least_bytes
 
 
 def operators(count: float, rates: Rates) -> list[Operator]:
@@ -17,12 +21,27 @@ def operators(count: float, rates: Rates) -> list[Operator]:
     if d.tp == 1:
         return []
     if d.dp == 1:
-        return [rates.collective("all-reduce", 2 * count, {T: message}, d.tp, passes=2)]
+        return all_reduce("all-reduce", 2 * count, message, d.tp, rates)
     ops = [
         rates.collective("all-gather to experts", count, {T: message}, d.tp, passes=1),
         rates.collective("reduce-scatter from experts", count, {T: message}, d.tp, passes=1),
     ]
     if d.attention_tp > 1:
-        inner = {T: message / d.dp}
-        ops.append(rates.collective("all-reduce in attention group", count, inner, d.attention_tp, passes=2))
+        ops += all_reduce("all-reduce in attention group", count, message / d.dp, d.attention_tp, rates)
     return ops
+
+
+def all_reduce(name: str, count: float, message: float, gpus: int, rates: Rates) -> list[Operator]:
+    """All-reduces of ``message`` bytes per token, quantised on the wire in the passes whose message is large enough.
+
+    Source: ROCm quick reduce (github.com/sgl-project/sglang/pull/6619).
+    """
+    engine = rates.deployment.engine
+    plain = rates.collective(name, count, {T: message}, gpus, passes=2)
+    least = least_bytes(engine.all_reduce_library, gpus, engine.all_reduce_format) / message
+    if math.isinf(least):
+        return [plain]
+    wire = {T: message * WIRE_BITS[engine.all_reduce_format] / WIRE_BITS["bf16"]}
+    quantised = rates.collective(f"{name}, quantised", count, wire, gpus, passes=2)
+    packing = rates.packing(f"{name}, packing", count, {T: message})
+    return [replace(plain, most=least), replace(quantised, least=least), replace(packing, least=least)]

@@ -14,18 +14,15 @@ CHUNK = 64
 def operators(layer: GatedDeltaNet, count: float, fmt: Format, rates: Rates) -> list[Operator]:
     """Operators of ``count`` layers with projections stored in ``fmt``.
 
-    Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks. Per token and value head
-    the chunked delta rule makes three products with the state (what to erase, the update, the read-out), 6 d_k d_v
-    FLOPs, and products inside the chunk of C tokens, C (3 d_k + 2 d_v) FLOPs as half of each is masked.
-    Source: Yang et al., Parallelizing Linear Transformers with the Delta Rule, arXiv 2406.06484.
+    Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks.
     """
     d = rates.deployment
     hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
     keys, values = layer.keys / tp, layer.values / tp
     heads = layer.value_heads / tp
-    flops = heads * (6.0 * layer.key_dim * layer.value_dim + CHUNK * (3.0 * layer.key_dim + 2.0 * layer.value_dim))
+    flops = prefill_flops(layer) / tp
     state = layer.state_bytes(d.engine.state_dtype) / tp
-    moved = {ST: state / dp, T: (2 * keys + 2 * values) * ACTIVATION_BYTES / dp}
+    moved = {ST: state / dp, T: moved_per_token(layer) / tp / dp}
     small_bytes = 3 * (keys + values) * ACTIVATION_BYTES / dp
     quantise = 1 if fmt != "bf16" else 0
     return [
@@ -35,3 +32,19 @@ def operators(layer: GatedDeltaNet, count: float, fmt: Format, rates: Rates) -> 
         rates.gemm("gdn out", count, values, hidden, fmt, share=1 / dp),
         rates.small("gdn convolution, norm, gate", (3 + quantise) * count, small_bytes),
     ]
+
+
+def prefill_flops(layer: GatedDeltaNet) -> float:
+    """FLOPs of the chunked delta rule per token, all heads.
+
+    Per value head three products with the state (what to erase, the update, the read-out), 6 d_k d_v FLOPs, and
+    products inside the chunk of C tokens, C (3 d_k + 2 d_v) FLOPs as half of each is masked.
+    Source: Yang et al., Parallelizing Linear Transformers with the Delta Rule, arXiv 2406.06484.
+    """
+    own = 6.0 * layer.key_dim * layer.value_dim
+    return layer.value_heads * (own + CHUNK * (3.0 * layer.key_dim + 2.0 * layer.value_dim))
+
+
+def moved_per_token(layer: GatedDeltaNet) -> float:
+    """HBM bytes of the delta rule per token beside the state, all heads: queries, keys, values and outputs."""
+    return (2.0 * layer.keys + 2.0 * layer.values) * ACTIVATION_BYTES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from simulator.bounds import number
 from simulator.cost.account import Account
@@ -57,6 +57,8 @@ def explain_round(
         for name, one in loads.items():
             rows += account(draft, one, name, ideal)
         host += parameters["host.draft_us"] * (singles + extends)
+        if not deployment.engine.draft_graphs:
+            host += _launching(draft, rows, loads, parameters)
     target, ideal = _operators(deployment, parameters, draft=False)
     last = "verify" if k else "decode"
     rows += account(target, load, last, ideal)
@@ -101,16 +103,28 @@ def explain_prefill(
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     loads = {"prefill": load}
     rows = account(target, load, "prefill", ideal)
-    launches = sum(op.count for op in target)
+    launches = sum(op.count for op in target if op.runs(load.tokens))
     if speculation.tokens:
         draft, ideal = _operators(deployment, parameters, draft=True)
         loads["draft prefill"] = prefill_load(routing, prompts, prompt_tokens, cached_tokens)
         rows += account(draft, loads["draft prefill"], "draft prefill", ideal)
-        launches += sum(op.count for op in draft)
+        launches += sum(op.count for op in draft if op.runs(load.tokens))
     device = sum(row.seconds for row in rows)
     launching = parameters["host.launch_us"] * MICRO * launches
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
     return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth, loads)
+
+
+def _launching(
+    draft: Sequence[Operator], rows: Sequence[OperatorCost], loads: Mapping[str, Load], parameters: Mapping[str, float]
+) -> float:
+    """Microseconds that launching the draft passes takes beyond the device's own time."""
+    total = 0.0
+    for name, load in loads.items():
+        launches = sum(op.count for op in draft if op.runs(load.tokens))
+        device = sum(row.seconds for row in rows if row.group == name)
+        total += max(0.0, parameters["host.launch_us"] * launches - device / MICRO)
+    return total
 
 
 def _operators(

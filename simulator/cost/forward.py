@@ -20,7 +20,7 @@ def target_operators(deployment: Deployment, parameters: Mapping[str, float]) ->
     ops = attention.operators(m.attention, m.full_layers, w.attention, rates)
     if m.gdn is not None:
         ops += delta_net.operators(m.gdn, m.gdn_layers, w.gdn, rates)
-    ops += experts.operators(m.moe, m.layers, w.routed_experts, w.shared_expert, w.fused_shared_expert, rates)
+    ops += experts.operators(m.moe, m.layers, w.routed_experts, w.shared_expert, deployment.fused_shared_expert, rates)
     ops += lm_head.operators(m.vocabulary, w.lm_head, rates)
     ops += collectives.operators(m.layers, rates)
     return ops
@@ -30,14 +30,13 @@ def draft_operators(deployment: Deployment, parameters: Mapping[str, float]) -> 
     """Operators of one forward pass of the MTP draft: a projection of two hidden vectors to one, full-attention layers
     with experts, and the target's lm_head.
 
-    The projection computes each attention rank's own tokens. A draft whose experts have another format than the
-    target's has no fused shared expert.
+    The projection computes each attention rank's own tokens.
     """
     m, w, rates = deployment.model, deployment.weights, Rates.of(deployment, parameters)
     count, formats = m.mtp_layers, group_formats(w)
     width = m.hidden * share_per_gpu(deployment, "draft_fc")
     experts_fmt, shared_fmt = formats["draft_experts"], formats["draft_shared_expert"]
-    fused = w.fused_shared_expert and experts_fmt == w.routed_experts
+    fused = deployment.fused_draft_expert
     ops = [rates.gemm("draft projection", count, 2 * m.hidden, width, formats["draft_fc"], share=1 / deployment.dp)]
     ops += attention.operators(m.attention, count, formats["draft_attention"], rates)
     ops += experts.operators(m.moe, count, experts_fmt, shared_fmt, fused, rates)

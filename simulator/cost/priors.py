@@ -132,12 +132,15 @@ def layered(hardware: Hardware | None, own: KernelPriors | None = None) -> Layer
     if hardware is None:
         assert own is not None
         hardware = load_hardware(own.hardware)
-    return _layered(hardware, own, current().implausible)
+    return _layered_shipped(hardware, current().implausible) if own is None else _layered(hardware, own)
 
 
 @functools.lru_cache(maxsize=64)
-def _layered(hardware: Hardware, own: KernelPriors | None, implausible: bool) -> Layered:
-    own = own or shipped().get(hardware.name)
+def _layered_shipped(hardware: Hardware, implausible: bool) -> Layered:
+    return _layered(hardware, shipped().get(hardware.name))
+
+
+def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
     donors = relatives(hardware)
     known: dict[str, Any] = {}
     layers: dict[str, str] = {}

@@ -11,6 +11,7 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.layers import undivided
 from simulator.facts.model import Checkpoint, Model, group_formats
 from simulator.facts.quantities import Spec
+from simulator.facts.recipe import Launch
 
 
 class Deployment(Spec):
@@ -25,6 +26,7 @@ class Deployment(Spec):
     dp: int = Field(default=1, gt=0, description="attention data-parallel ranks inside the replica")
     kv_dtype: Format | None = None
     allow_dequant: bool = Field(default=False, description="compute in the next wider format the hardware has")
+    launch: Launch = Field(default=Launch(), description="which recipe gave the engine its settings")
 
     @property
     def weights(self) -> Checkpoint:
@@ -40,6 +42,21 @@ class Deployment(Spec):
     def attention_tp(self) -> int:
         """GPUs over which one attention rank is sharded: tp / dp."""
         return self.tp // self.dp
+
+    @property
+    def fused_shared_expert(self) -> bool:
+        """Whether the shared expert of the target runs in the kernel of the routed experts.
+
+        The engine can, and both have the same format.
+        """
+        return self.engine.fused_shared_expert and self.weights.shared_expert == self.weights.routed_experts
+
+    @property
+    def fused_draft_expert(self) -> bool:
+        """The same of the MTP layers, where their experts have the format of the target's: one kernel serves both."""
+        formats, routed = group_formats(self.weights), self.weights.routed_experts
+        same = formats["draft_shared_expert"] == formats["draft_experts"] == routed
+        return self.fused_shared_expert and same
 
     def state_transfers(self, k: int) -> float:
         """Recurrent-state reads and writes per request and round at depth k; 0 for a model without such a state."""

@@ -36,6 +36,12 @@ class ScaleUp(Spec):
 
 Architecture = Literal["ampere", "ada", "hopper", "blackwell", "blackwell_ultra", "cdna3", "cdna4", "cdna5"]
 
+GENERATIONS: dict[str, tuple[Architecture, ...]] = {
+    "nvidia": ("ampere", "ada", "hopper", "blackwell", "blackwell_ultra"),
+    "amd": ("cdna3", "cdna4", "cdna5"),
+}
+"""Architectures of each vendor, the oldest first."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """Lower-case name of a profile, or another name of it."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
+from simulator.facts.engine import Engine
 from simulator.facts.model import Model
 from simulator.facts.weights import weight_bytes_per_gpu
 from simulator.units import GIGA
@@ -44,7 +45,11 @@ MOST_CONCURRENCY = 1_000_000
 
 @dataclass(frozen=True)
 class MemoryFit:
-    """What fills the memory of one GPU. Bytes per GPU; requests are counted over the whole replica."""
+    """What fills the memory of one GPU. Bytes per GPU; requests are counted over the whole replica.
+
+    ``kv_per_request``: of ``tokens`` tokens, which a running request holds or has reserved; ``kv_longest``: of the
+    longest request at its end, which has to fit alone (0: no longer than that).
+    """
 
     weights: float
     workspace: float
@@ -54,15 +59,28 @@ class MemoryFit:
     budget: float
     dp: int
     state_pool: float | None = None
+    cache_fraction: float = 1.0
+    tokens: float | None = None
+    kv_longest: float = 0.0
+
+    @property
+    def free(self) -> float:
+        """Bytes for caches and states."""
+        return max(0.0, self.budget - self.weights - self.workspace) * self.cache_fraction
 
     @property
     def max_concurrency(self) -> int:
-        """Largest number of running requests of the replica that fits; 0 if the weights alone do not."""
-        free = max(0.0, self.budget - self.weights - self.workspace)
+        """Largest number of running requests of the replica that fits; 0 if the weights alone, or with them the caches
+        of the longest request at its end, do not."""
+        free = self.free
         pools = [(free, self.kv_per_request + self.state_per_request)]
+        longest = self.kv_longest + self.state_per_request
         if self.state_pool is not None and self.state_per_request > 0:
             states = self.state_pool * free
             pools = [(states, self.state_per_request), (free - states, self.kv_per_request)]
+            longest = self.kv_longest
+        if longest > pools[-1][0]:
+            return 0
         requests = min((size / each for size, each in pools if each > 0), default=MOST_CONCURRENCY if free else 0)
         return self.dp * math.floor(min(requests, MOST_CONCURRENCY))
 
@@ -82,24 +100,44 @@ class MemoryFit:
         verdict = "it fits" if self.fits(concurrency) else "it does not fit"
         largest = self.max_concurrency
         limit = f"the largest concurrency that fits is {largest}" if largest else "not even one request fits"
-        free = self.budget - self.weights - self.workspace
-        pools = ""
+        free, pools = self.free, ""
+        if self.cache_fraction < 1:
+            pools += f"; caches may take {100 * self.cache_fraction:.0f} % of what is left, {free / GIGA:.2f} GB"
         if self.state_pool is not None and self.state_per_request > 0 and free > 0:
-            pools = (
+            pools += (
                 f"; of the {free / GIGA:.2f} GB beside the weights {100 * self.state_pool:.0f} % are kept for states, "
                 "the rest for the KV cache"
             )
+        length = "" if self.tokens is None else f" of {self.tokens:,.0f} tokens"
         return (
             f"Per GPU: weights {self.weights / GIGA:.2f} GB + workspace {self.workspace / GIGA:.2f} GB"
-            f" + {requests} requests{each} x (KV cache {self.kv_per_request / GIGA:.3f} GB"
+            f" + {requests} requests{each} x (KV cache{length} {self.kv_per_request / GIGA:.3f} GB"
             f" + recurrent state {self.state_per_request / GIGA:.3f} GB) = {self.used(concurrency) / GIGA:.2f} GB;"
             f" the budget is {self.budget / self.hbm:.2f} x {self.hbm / GIGA:g} GB = {self.budget / GIGA:.2f} GB"
             f"{pools}: {verdict}; {limit}."
         )
 
 
-def memory_fit(deployment: Deployment, tokens_per_request: float, spec_tokens: int) -> MemoryFit:
-    """Memory of one GPU when each running request holds ``tokens_per_request`` tokens and k = ``spec_tokens``.
+def reserved_tokens(engine: Engine, prompt: float, output: float, nominal: float) -> float:
+    """Tokens of cache that a running request takes in the mean.
+
+    Pages taken as it grows: its prompt and, in the mean over its run, half of its output. Else all it may need.
+
+    Args:
+        engine: says which.
+        prompt: mean input tokens.
+        output: mean output tokens.
+        nominal: input and output tokens that a request may need.
+    """
+    return prompt + 0.5 * output if engine.reserve == "held" else nominal
+
+
+def memory_fit(
+    deployment: Deployment, tokens_per_request: float, spec_tokens: int, longest: float | None = None
+) -> MemoryFit:
+    """Memory of one GPU when each running request takes ``tokens_per_request`` tokens and k = ``spec_tokens``.
+
+    ``longest``: tokens of the longest request at its end, which has to fit alone; None: the same.
 
     Raises:
         InputError: a length that is not positive, or speculation with a model that has no MTP layer.
@@ -120,4 +158,7 @@ def memory_fit(deployment: Deployment, tokens_per_request: float, spec_tokens: i
         budget=engine.memory_fraction * hardware.hbm_capacity,
         dp=deployment.dp,
         state_pool=engine.state_pool,
+        cache_fraction=engine.cache_fraction,
+        tokens=tokens_per_request,
+        kv_longest=(longest or tokens_per_request) * kv_bytes_per_token_per_gpu(deployment, spec_tokens),
     )

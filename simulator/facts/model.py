@@ -24,7 +24,9 @@ class Checkpoint(Spec):
     lm_head: Format
     draft_experts: Format
     draft_dense: Format
-    fused_shared_expert: bool = Field(default=False, description="shared expert computed in the MoE kernel")
+    fused_shared_expert: bool | None = Field(
+        default=None, description="no longer read: the engine or its recipe says whether the shared expert is fused"
+    )
     source: str
 
 

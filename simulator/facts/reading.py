@@ -23,6 +23,7 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
 from simulator.facts.plausible import implausible
 from simulator.facts.quantities import Spec
+from simulator.facts.recipe import Recipe
 from simulator.files.limits import current
 from simulator.files.paths import user_path
 from simulator.files.yaml_reading import SHOWN, line_of, read_yaml, shown_key
@@ -35,6 +36,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "hardware": ("hardware_profiles", ""),
     "model": ("simulator", "facts/models"),
     "engine": ("simulator", "facts/engines"),
+    "recipe": ("simulator", "facts/recipes"),
     "calibration": ("simulator", "fitting/calibrations"),
     "acceptance": ("simulator", "speculation/profiles"),
 }
@@ -70,14 +72,14 @@ def locate(kind: str, name: str) -> Traversable | Path:
         if not path.is_file():
             raise InputError(f"{kind} profile {name}: no such file")
         return path
-    known = _shipped(kind, name)
+    known = shipped_name(kind, name)
     if known is None:
         raise unknown_name(kind, name, names(kind))
     return room(kind).joinpath(f"{known}.yaml")
 
 
 @functools.cache
-def _shipped(kind: str, name: str) -> str | None:
+def shipped_name(kind: str, name: str) -> str | None:
     """The shipped profile meant by a name; None: none.
 
     Words without a digit before the name of hardware are those of a vendor or product line, but not of another vendor.
@@ -99,8 +101,10 @@ def _written(kind: str) -> dict[str, list[str]]:
     """Letters and digits of every name and alias -> the shipped profiles of which it is one."""
     found: dict[str, list[str]] = {}
     for one in names(kind):
-        for written in (one, *(load_hardware(one).aliases if kind == "hardware" else ())):
-            found.setdefault(re.sub(r"[^a-z0-9]", "", written), []).append(one)
+        aliased = load_hardware if kind == "hardware" else load_engine if kind == "engine" else None
+        called = (one, *(aliased(one).aliases if aliased else ()))
+        for written in {re.sub(r"[^a-z0-9]", "", name.lower()) for name in called}:
+            found.setdefault(written, []).append(one)
     return found
 
 
@@ -187,3 +191,8 @@ def load_model(name: str) -> Model:
 def load_engine(name: str) -> Engine:
     """Engine profile by name or path."""
     return validate(Engine, read_mapping("engine", name), f"engine profile {name}")
+
+
+def load_recipe(name: str) -> Recipe:
+    """Recipe by name or path."""
+    return validate(Recipe, read_mapping("recipe", name), f"recipe profile {name}")

@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from simulator.cost.calibration import ACCEPTANCE, Calibration, digest, length_coordinate, length_of_coordinate
-from simulator.cost.parameters import on_bounds, priors, registry
+from simulator.cost.calibration import (
+    ACCEPTANCE,
+    COST_MODEL,
+    Calibration,
+    digest,
+    length_coordinate,
+    length_of_coordinate,
+    prior_values,
+)
+from simulator.cost.parameters import on_bounds, values_of
 from simulator.errors import InputError
 from simulator.files.paths import user_path
 from simulator.fitting.curves import curves_of
@@ -158,7 +166,7 @@ def calibrate(
     cells = cells_of(points, model=model, allow_dequant=allow_dequant)
     if not cells and not sweeps:
         raise InputError("nothing to fit: no row states a throughput, TPOT or TTFT")
-    problem = Problem(cells, sweeps, start, priors())
+    problem = Problem(cells, sweeps, start, values_of(start.known))
     progress(f"fitting {len(problem.y)} values")
     found = fit_from_many_starts(problem) if sweeps else fit(problem)
     written = as_written(found)
@@ -180,9 +188,9 @@ def calibrate(
 def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: Configure) -> Prior:
     unknown = any(r.spec == "mtp" and r.acceptance_length is None for r in points)
     unknown |= any(s.base.spec_tokens > 0 and s.base.acceptance_length is None for s in sweeps)
-    if name is None:
-        return default_prior(unknown)
     first = configure(points[0]) if points else sweeps[0].base
+    if name is None:
+        return default_prior(unknown, first.deployment.hardware)
     calibration, _ = resolve_calibration(name, first.deployment)
     return prior_from(calibration, unknown)
 
@@ -229,7 +237,8 @@ def _without(
 ) -> Errors:
     train = [p for p in points if p.concurrency != concurrency]
     test = [p for p in points if p.concurrency == concurrency]
-    found = fit(Problem(cells_of(train, model=model, allow_dequant=allow_dequant), [], start, priors()))
+    cells = cells_of(train, model=model, allow_dequant=allow_dequant)
+    found = fit(Problem(cells, [], start, values_of(start.known)))
     configure = functools.partial(configuration, model=model, allow_dequant=allow_dequant)
     return dict(row_errors(test, predictor(found), configure))
 
@@ -257,10 +266,12 @@ def _content(
 ) -> dict[str, Any]:
     content: dict[str, Any] = {
         "format": 1,
+        "cost_model": COST_MODEL,
         "name": name,
         "description": description,
         "scope": scope,
         "parameters": _parameters(found),
+        "priors": {n: p.model_dump() for n, p in prior_values(found.problem.prior.known).items()},
         "covariance": {"names": list(found.problem.prior.names), "matrix": _rounded(found.covariance)},
         "noise": {k: round(v, 4) for k, v in noise.items()},
         "noise_source": noise_source,
@@ -290,7 +301,7 @@ def as_written(found: Fit) -> Fit:
             length = round(length_of_coordinate(float(x[i]), DEFAULT_DEPTH), LENGTH_DECIMALS)
             x[i] = length_coordinate(length, DEFAULT_DEPTH)
         else:
-            p = registry()[name]
+            p = found.problem.prior.known[name]
             x[i] = p.to_internal(_significant(p.from_internal(float(x[i]))))
     return replace(found, x=x)
 
@@ -301,7 +312,7 @@ def _parameters(found: Fit) -> dict[str, Any]:
     for i, name in enumerate(prior.names):
         if name == ACCEPTANCE:
             continue
-        p = registry()[name]
+        p = prior.known[name]
         value, before = p.from_internal(float(found.x[i])), p.from_internal(float(prior.mean[i]))
         out[name] = _entry(found, i, value, before, p.unit)
     return out

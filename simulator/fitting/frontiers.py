@@ -13,7 +13,7 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.measurements import FrontierPoint, implied_gpus
 from simulator.measurements.cells import Observation
-from simulator.measurements.configuration import Configuration
+from simulator.measurements.configuration import Configuration, recipe_of_run
 from simulator.prediction.frontier import Frontier, Rule, front_rule
 from simulator.traffic.sweeps import Grid, parse_grid
 from simulator.units import KILO
@@ -132,6 +132,7 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
             p.checkpoint,
             p.spec_tokens,
             p.acceptance_length,
+            p.recipe,
         )
         groups.setdefault(key, []).append(p)
     out = []
@@ -155,7 +156,10 @@ def sweeps_of(points: Sequence[FrontierPoint], engine: str, checkpoint: str | No
             spec_tokens=0 if p.spec == "off" else p.spec_tokens or 3,
             acceptance_length=p.acceptance_length,
             concurrency=1,
+            recipe=p.recipe,
         )
+        if p.recipe is None and (p.date or p.engine_version):
+            base = dataclasses.replace(base, recipe=recipe_of_run(base, p.date, p.engine_version))
         at, observations, metrics, gpus = [], [], [], []
         for m in members:
             for metric, sd in FRONTIER_NOISE.items():

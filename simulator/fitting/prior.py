@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinate
-from simulator.cost.parameters import prior_covariance, registry
+from simulator.cost.parameters import Known, prior_covariance
+from simulator.cost.priors import layered
+from simulator.facts.hardware import Hardware
 from simulator.measurements.configuration import DEFAULT_DEPTH
 
 Array = NDArray[np.float64]
@@ -22,25 +24,33 @@ IMAGE_SPREAD = 0.5
 
 @dataclass(frozen=True)
 class Prior:
-    """Mean and covariance in internal coordinates; the acceptance length is last when it is fitted."""
+    """Mean and covariance in internal coordinates; the acceptance length is last when it is fitted.
+
+    ``known``: all parameters with the priors that the coordinates are those of.
+    """
 
     names: tuple[str, ...]
     mean: Array
     covariance: Array
+    known: Known
 
 
-def default_prior(fit_acceptance: bool) -> Prior:
-    """The priors of the parameters that are fitted, and of the acceptance length."""
-    chosen = [p for p in registry().values() if p.fitted]
+def default_prior(fit_acceptance: bool, hardware: Hardware) -> Prior:
+    """The kernel priors of an accelerator, of the parameters that are fitted, and that of the acceptance length."""
+    return _prior(fit_acceptance, layered(hardware).known)
+
+
+def _prior(fit_acceptance: bool, known: Known) -> Prior:
+    chosen = [p for p in known.values() if p.fitted]
     names = [p.name for p in chosen]
     mean = [p.to_internal(p.value) for p in chosen]
-    covariance = prior_covariance(names)
+    covariance = prior_covariance(names, known)
     if fit_acceptance:
         names.append(ACCEPTANCE)
         mean.append(length_coordinate(ACCEPTANCE_PRIOR[0], DEFAULT_DEPTH))
         covariance = np.pad(covariance, (0, 1))
         covariance[-1, -1] = ACCEPTANCE_PRIOR[1] ** 2
-    return Prior(tuple(names), np.array(mean), covariance)
+    return Prior(tuple(names), np.array(mean), covariance, known)
 
 
 def prior_from(calibration: Calibration, fit_acceptance: bool) -> Prior:
@@ -48,10 +58,12 @@ def prior_from(calibration: Calibration, fit_acceptance: bool) -> Prior:
 
     The acceptance length keeps its own wide prior around the earlier value: it differs between runs.
     """
-    base = default_prior(fit_acceptance)
+    base = _prior(fit_acceptance, calibration.known)
+    if not calibration.data:
+        return base
     values = calibration.values()
-    known, covariance = calibration.uncertainty()
-    index = [known.index(n) if n in known else -1 for n in base.names]
+    uncertain, covariance = calibration.uncertainty()
+    index = [uncertain.index(n) if n in uncertain else -1 for n in base.names]
     mean = base.mean.copy()
     widened = base.covariance * IMAGE_SPREAD**2
     for i, name in enumerate(base.names):
@@ -60,8 +72,8 @@ def prior_from(calibration: Calibration, fit_acceptance: bool) -> Prior:
             if calibration.acceptance is not None:
                 mean[i] = length_coordinate(calibration.acceptance.length, calibration.acceptance.spec_tokens)
             continue
-        mean[i] = registry()[name].to_internal(values[name])
+        mean[i] = calibration.known[name].to_internal(values[name])
         for j, other in enumerate(base.names):
             if other != ACCEPTANCE:
                 widened[i, j] += covariance[index[i], index[j]]
-    return Prior(base.names, mean, widened)
+    return Prior(base.names, mean, widened, base.known)

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, length_of_coordinate
-from simulator.cost.parameters import registry
 from simulator.errors import InputError
-from simulator.facts.memory import memory_fit
 from simulator.fitting.frontiers import Sweep
 from simulator.fitting.prior import Prior
 from simulator.measurements.cells import Cell
@@ -57,7 +55,7 @@ class Problem:
             if name == ACCEPTANCE:
                 length = length_of_coordinate(float(coordinate), DEFAULT_DEPTH)
             else:
-                out[name] = registry()[name].from_internal(float(coordinate))
+                out[name] = self.prior.known[name].from_internal(float(coordinate))
         return out, length
 
     def predict(self, x: Array, exact: bool = True) -> Array:
@@ -148,7 +146,7 @@ class Evaluator:
         speculation = self.speculation(config)
         if key not in self.replicas:
             self.replicas[key] = build_replica(config.deployment, speculation, self.parameters)
-        cap = max(1, memory_fit(config.deployment, config.isl + config.osl, config.spec_tokens).max_concurrency)
+        cap = config.slots
         load = closed_form_load(config.workload, speculation, config.concurrency, cap)
         return self.replicas[key], load, speculation, cap
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cost.calibration import load_calibration
-from simulator.cost.parameters import registry
 from simulator.fitting.calibrate import Session, calibrate
 from simulator.measurements.files import shipped_measurements
 from simulator.results.progress import Progress, silent
@@ -81,7 +80,7 @@ def differences(content: Mapping[str, Any], name: str) -> list[str]:
     shipped = load_calibration(name)
     out = []
     for parameter, entry in content["parameters"].items():
-        known, p = shipped.parameters.get(parameter), registry()[parameter]
+        known, p = shipped.parameters.get(parameter), shipped.known[parameter]
         if known is None:
             out.append(f"{name}: {parameter}: missing in the shipped file")
         elif abs(p.to_internal(entry["value"]) - p.to_internal(known.value)) > DRIFT * max(known.stderr, 1e-3):

@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.optimize import minimize_scalar
 
-from simulator.cost.parameters import priors
+from simulator.cost.parameters import values_of
 from simulator.fitting.fit import Fit, fit
 from simulator.fitting.prior import default_prior
 from simulator.fitting.problem import Problem
@@ -47,7 +47,8 @@ class SplitResult:
 def fit_rows(rows: Rows) -> Fit:
     """Fit all fitted parameters, and an acceptance length if an MTP row leaves it open."""
     unknown = any(r.spec == "mtp" and r.acceptance_length is None for r in rows)
-    return fit(Problem(cells_of(rows), [], default_prior(unknown), priors()))
+    prior = default_prior(unknown, configuration(rows[0]).deployment.hardware)
+    return fit(Problem(cells_of(rows), [], prior, values_of(prior.known)))
 
 
 def best_length(base: Fit, rows: Rows) -> float:

@@ -164,5 +164,5 @@ def _candidates(target: Scenario, tp: Sequence[int], workloads: Sequence[tuple[i
                     else resolve_speculation(k, Acceptance(), deployment.model, target.calibration)
                 )
                 workload = resolve_workload(isl, osl, target.workload.range_ratio, target.workload.requests_per_client)
-                out.append(replace(target, deployment=deployment, workload=workload, speculation=speculation))
+                out.append(replace(target, deployment=deployment, workload=workload).drafting(speculation))
     return out

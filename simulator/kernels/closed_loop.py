@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from simulator.kernels.compiled import compiled
-from simulator.kernels.passes import decode_round, prompts_time, riders, routing_of, slope_of
+from simulator.kernels.passes import decode_round, poll_of, prompts_time, riders, routing_of, slope_of
 from simulator.kernels.records import Array, ClosedForm, Constants, Costs, Indices, Load, Records
 
 
@@ -82,7 +82,7 @@ def bulk_of(costs: Costs, load: Load, n: float, front: float, opening: float) ->
         batch = 1.0 + (n - 1.0) * min(1.0, rounds * tau / cycle)
         decode = decode_round(costs, batch, 0.0) + slope * batch * context
         rate = (n - 1.0) / cycle
-        look = c.poll * decode
+        look = poll_of(c, load.clients) * decode
         window = (decode * look + (tau - decode) * single) / tau
         ride = riders(c, batch)
         cached = ride * context
@@ -211,7 +211,7 @@ def closed_form_sweep(
 ) -> None:
     """The closed form over many configurations.
 
-    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 9); ``plans``: their constants, m
+    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 11); ``plans``: their constants, m
     records. ``which``: deployment of each configuration, shape (n,). ``loads``: the fields of :class:`Load`, shape
     (n, 7). ``out``: n records of :class:`ClosedForm`.
     """

@@ -96,6 +96,14 @@ def pass_time(
 
 
 @compiled
+def poll_of(c: Constants, clients: float) -> float:
+    """Steps between two looks for new requests of a replica launched for so many clients."""
+    if c.many > 0.0 and clients >= c.many:
+        return c.poll_many
+    return c.poll
+
+
+@compiled
 def riders(c: Constants, decoding: float) -> float:
     """How many of the requests decoding ride along with a prefill pass: all under a shared budget, else none."""
     if c.shared > 0.0:
@@ -117,9 +125,10 @@ def drafting(costs: Costs, distinct: float, batch: float, context: float) -> flo
     if c.single_drafts > 0.0:
         single = touched(costs, batch, batch)
         one = work_time(costs.draft, batch, single, context, batch, context, 0.0)
-        total += c.single_drafts * (c.host_draft + one)
+        total += c.single_drafts * (c.host_draft + max(c.draft_launch, one))
     if c.extend > 0.0:
-        total += c.host_draft + work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0)
+        extended = work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0)
+        total += c.host_draft + max(c.draft_launch, extended)
     return total
 
 
@@ -192,7 +201,7 @@ def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, cont
 
 @compiled
 def round_time(target: Array, draft: Array, c: Constants, batch: float, context: float) -> float:
-    """:func:`decode_round` of one replica: tables of shape (rows, 9) and its constants, see :class:`Costs`."""
+    """:func:`decode_round` of one replica: tables of shape (rows, 11) and its constants, see :class:`Costs`."""
     return decode_round(Costs(target, draft, c, routing_of(c)), batch, context)
 
 
@@ -208,5 +217,5 @@ def prefill_time(
     batch: float,
     context: float,
 ) -> float:
-    """:func:`prefill_pass` of one replica: tables of shape (rows, 9) and its constants, see :class:`Costs`."""
+    """:func:`prefill_pass` of one replica: tables of shape (rows, 11) and its constants, see :class:`Costs`."""
     return prefill_pass(Costs(target, draft, c, routing_of(c)), tokens, prompts, qk, kv, batch, context)

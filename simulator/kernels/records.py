@@ -94,6 +94,11 @@ class Constants(Record):
     """Seconds of the front end per request that it streams to."""
     poll: float
     """Steps between two looks for new requests."""
+    poll_many: float
+    """The same of a replica launched for many clients, and below from how many on that is; 0: for no number."""
+    many: float
+    draft_launch: float
+    """Least seconds of a draft pass: launching all its operators where no graph replays them."""
     remote_prefill: float
     """1 if prompts come prefilled from elsewhere."""
 

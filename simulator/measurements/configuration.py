@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.cost.calibration import Calibration
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.launch import NONE
+from simulator.facts.memory import memory_fit, reserved_tokens
 from simulator.facts.reading import is_path, load_model
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
@@ -31,7 +34,10 @@ KV_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "fp16": "b
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything of a run that decides its expected metrics. ``acceptance_length`` None: not stated, or off."""
+    """Everything of a run that decides its expected metrics. ``acceptance_length`` None: not stated, or off.
+
+    ``recipe``: name or path, ``none`` for the engine's own settings; None: the latest that the rule chooses.
+    """
 
     hardware: str
     model: str
@@ -49,6 +55,7 @@ class Configuration:
     concurrency: int
     requests_per_client: int = DEFAULT_REQUESTS
     allow_dequant: bool = False
+    recipe: str | None = None
 
     @property
     def workload(self) -> Workload:
@@ -62,7 +69,16 @@ class Configuration:
         Raises:
             InputError: unknown names, impossible parallelism or precision.
         """
-        return _deployment(*(getattr(self, name) for name in DEPLOYED))
+        return _deployment(self.spec_tokens > 0, *(getattr(self, name) for name in DEPLOYED))
+
+    @property
+    def slots(self) -> int:
+        """Most requests that run at once, at least one; see :attr:`Scenario.slots`."""
+        workload, engine = self.workload, self.deployment.engine
+        longest = self.isl + self.osl
+        tokens = reserved_tokens(engine, workload.mean_isl, workload.mean_osl, longest)
+        fits = memory_fit(self.deployment, tokens, self.spec_tokens, longest).max_concurrency
+        return max(1, min(fits, engine.max_running or fits))
 
     def scenario(self, calibration: Calibration, forced: tuple[str, ...] = ()) -> Scenario:
         """The scenario under a calibration, with the row's own acceptance length when it states one.
@@ -79,6 +95,8 @@ class Configuration:
 
 def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant: bool = False) -> Configuration:
     """The configuration of a measured run; a checkpoint that no profile knows falls back to the row's precision.
+
+    A row that names no recipe has that of its accelerator, precision, drafts, day and engine version.
 
     Args:
         row: the measured point.
@@ -108,12 +126,25 @@ def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant
         concurrency=row.concurrency,
         requests_per_client=requests_per_client(row),
         allow_dequant=allow_dequant,
+        recipe=row.recipe,
     )
     try:
+        if row.recipe is None:
+            out = replace(out, recipe=recipe_of_run(out, row.date, row.engine_version))
         _ = out.deployment
     except InputError as fault:
         raise InputError(f"{row.file}: line {row.line}: {fault}") from None
     return out
+
+
+def recipe_of_run(config: Configuration, date: str | None, image: str | None) -> str:
+    """Name of the recipe by rule of a run on some day with some engine version, ``none`` if there is none.
+
+    Raises:
+        InputError: as of :attr:`Configuration.deployment`.
+    """
+    named = {name: getattr(config, name) for name in DEPLOYED}
+    return _recipe(config.spec_tokens > 0, date, image, *named.values())
 
 
 def _profile(name: str) -> str:
@@ -121,16 +152,29 @@ def _profile(name: str) -> str:
     return name if is_path(name) else name.lower()
 
 
-DEPLOYED = ("hardware", "model", "engine", "precision", "checkpoint", "tp", "ep", "dp", "kv_dtype", "allow_dequant")
+DEPLOYED = (
+    *("hardware", "model", "engine", "precision", "checkpoint", "tp", "ep", "dp", "kv_dtype", "allow_dequant"),
+    "recipe",
+)
 """The fields of a configuration that make its deployment."""
 
 
 @functools.cache
-def _deployment(*values: Any) -> Deployment:
+def _deployment(mtp: bool, *values: Any) -> Deployment:
+    return resolve_deployment(mtp=mtp, **_named(values))
+
+
+@functools.cache
+def _recipe(mtp: bool, date: str | None, image: str | None, *values: Any) -> str:
+    found = resolve_deployment(mtp=mtp, date=date, image=image, **_named(values))
+    return found.launch.recipe or NONE
+
+
+def _named(values: Sequence[Any]) -> dict[str, Any]:
     named = dict(zip(DEPLOYED, values, strict=True))
     if not _known(named["model"], named["checkpoint"]):
         named["checkpoint"] = None
-    return resolve_deployment(**named)
+    return named
 
 
 @functools.cache

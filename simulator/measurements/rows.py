@@ -67,6 +67,7 @@ class MeasuredPoint:
     date: str | None = _may("text", "day of the run")
     checkpoint: str | None = _may("text", "weights as published")
     engine_version: str | None = _may("text", "image or commit of the engine")
+    recipe: str | None = _may("text", "launch recipe: name or path; blank: that of day and version")
     spec_tokens: int | None = _may("count", "draft tokens per round k", "tokens")
     acceptance_length: float | None = _may("number", "mean tokens emitted per round, 1 to k+1", "tokens")
     ep: int | None = _may("count", "expert-parallel GPUs, inside TP")
@@ -109,6 +110,7 @@ class FrontierPoint:
     checkpoint: str | None = _may("text", "weights as published")
     engine: str | None = _may("text", "serving engine")
     engine_version: str | None = _may("text", "image or commit of the engine")
+    recipe: str | None = _may("text", "launch recipe: name or path; blank: that of day and version")
     spec_tokens: int | None = _may("count", "draft tokens per round k", "tokens")
     acceptance_length: float | None = _may("number", "mean tokens emitted per round, 1 to k+1", "tokens")
     sweep: Grid | None = field(

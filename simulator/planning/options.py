@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.facts.launch import relaunched
 from simulator.planning.replica_kind import ReplicaKind
 from simulator.results.words import replica_name
-from simulator.serving.fleet import memory_cap
+from simulator.serving.fleet import memory_cap, taken_tokens
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
 from simulator.serving.scope import WORDS, judge_traffic
@@ -109,8 +110,6 @@ def make_options(
     drafting = [k for k in depths if k]
     if len(drafting) > 1 and (acceptance.length is not None or acceptance.positions is not None):
         raise InputError(f"{acceptance.given[0]} belongs to one depth, found --mtp {','.join(map(str, depths))}")
-    mean_in, sd_in, mean_out, sd_out = lengths.moments
-    tokens = (mean_in + mean_out, math.hypot(sd_in, sd_out))
     options, left_out = [], []
     for gpus in tp:
         for ranks in ep:
@@ -129,6 +128,8 @@ def make_options(
                         raise
                     left_out.append(f"{name}: {str(fault).removeprefix(f'--mtp {k}: ')}")
                     continue
+                deployment = relaunched(deployment, k > 0)
+                tokens = taken_tokens(deployment.engine, lengths.moments)
                 cap = memory_cap(deployment, k, tokens, lengths.longest)
                 if cap < 1:
                     left_out.append(f"{name}: not even one request fits in memory")

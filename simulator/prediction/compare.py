@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.bounds import number
@@ -118,7 +118,7 @@ def compare(
     if grid is not None and tp:
         raise InputError("--sweep states the TP of each run: expected no --tp beside it")
     sides: dict[Spec, Scenario] = {} if alone else {"mtp": scenario}
-    sides["off"] = replace(scenario, speculation=OFF)
+    sides["off"] = scenario.drafting(OFF)
     scenarios = {spec: [with_tp(side, n) for n in tp] or [side] for spec, side in sides.items()}
     clients = concurrencies if grid is not None or concurrencies is not None else CONCURRENCIES
     tables = {

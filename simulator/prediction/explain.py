@@ -75,7 +75,7 @@ class Explanation(Result):
             "workspace_gb": m.workspace / GIGA,
             "kv_per_request_gb": m.kv_per_request / GIGA,
             "state_per_request_gb": m.state_per_request / GIGA,
-            "used_gb": m.used(min(self.concurrency, m.max_concurrency)) / GIGA,
+            "used_gb": m.used(min(self.concurrency, self.scenario.slots)) / GIGA,
             "budget_gb": m.budget / GIGA,
             "max_concurrency": m.max_concurrency,
         }

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
-from simulator.cost.parameters import registry
 from simulator.prediction.posterior import Recorder, drawn_logs, fitted_acceptance
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
 from simulator.serving.replica import Replica, build_replica, build_tables
@@ -68,7 +67,7 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
                 spec = from_length(length_of_coordinate(x, k), k)
                 ends.append(x)
             else:
-                parameter = registry()[name]
+                parameter = scenario.calibration.known[name]
                 changed[name] = parameter.from_internal(parameter.to_internal(values[name]) + sign * STEP)
                 ends.append(parameter.to_internal(changed[name]))
             same = None if name in in_tables else tables
@@ -150,7 +149,7 @@ def _evaluate(
 ) -> dict[str, Array]:
     """Metrics of the closed form, each of shape (settings, concurrencies)."""
     replicas = [replica for replica, _spec in settings]
-    cap = max(1, scenario.max_concurrency)
+    cap = max(1, scenario.slots)
     by_spec = {
         spec: closed_form_loads(scenario.workload, spec, np.array(concurrencies), cap)
         for spec in {spec for _plan, spec in settings}

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
-from simulator.cost.parameters import registry
 from simulator.prediction.intervals import noise_class
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
@@ -149,6 +148,6 @@ def drawn(scenario: Scenario, names: Sequence[str], shift: Array) -> tuple[Repli
                 length = length_of_coordinate(length_coordinate(fitted.length, depth) + float(delta), depth)
                 spec = from_positions([rate_of_length(length, depth)] * spec.tokens, spec.tokens, spec.source)
             continue
-        parameter = registry()[name]
+        parameter = scenario.calibration.known[name]
         values[name] = parameter.from_internal(parameter.to_internal(values[name]) + float(delta))
     return build_replica(scenario.deployment, spec, values), spec

@@ -111,8 +111,8 @@ def closed_loop_pools(
     own.check_memory(1)
     first, rest = plans or (None, None)
     rest = rest or build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
-    decode = Fleet(rest, speculation or scenario.speculation, scenario.deployment.tp, scenario.max_concurrency)
-    return prefill.before(decode, scenario, own.max_concurrency, first)
+    decode = Fleet(rest, speculation or scenario.speculation, scenario.deployment.tp, scenario.slots)
+    return prefill.before(decode, scenario, own.slots, first)
 
 
 def pool_metrics(

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
-from simulator.cost.parameters import registry
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
 from simulator.serving.replica import Replica, build_replica
@@ -82,7 +81,7 @@ def moved(
                 k, at = spec.tokens, length_coordinate(spec.acceptance_length, spec.tokens)
                 specs = [from_length(length_of_coordinate(at + delta, k), k) for delta in column]
         elif name in used:
-            parameter = registry()[name]
+            parameter = scenario.calibration.known[name]
             at = parameter.to_internal(values[name])
             columns[name] = [parameter.from_internal(at + delta) for delta in column]
     rows = zip(*columns.values(), strict=True) if columns else [()] * count
@@ -135,7 +134,7 @@ def drawn_logs(
 def _cases(
     scenario: Scenario, concurrency: int, replicas: Sequence[Replica], specs: Sequence[Speculation], seed: int
 ) -> list[Case]:
-    workload, cap = scenario.workload, max(1, scenario.max_concurrency)
+    workload, cap = scenario.workload, max(1, scenario.slots)
     runs = max(1, -(-REQUESTS_PER_DRAW // (concurrency * workload.requests_per_client)))
     means = {spec: round_moments(workload.mean_osl, spec).mean for spec in {scenario.speculation, *specs}}
     base = means[scenario.speculation]
@@ -158,7 +157,7 @@ def _cases(
 def _closed(
     scenario: Scenario, concurrency: int, replicas: Sequence[Replica], specs: Sequence[Speculation]
 ) -> dict[str, Array]:
-    cap = max(1, scenario.max_concurrency)
+    cap = max(1, scenario.slots)
     loads = np.array([closed_form_load(scenario.workload, spec, concurrency, cap) for spec in specs])
     gpus = np.full(len(replicas), float(scenario.deployment.tp))
     return closed_form_metrics(list(replicas), np.arange(len(replicas)), loads, gpus)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator.bounds import check_seed
 from simulator.cost.explain import explain_round
 from simulator.errors import InputError, brief, unknown_name
+from simulator.facts.launch import NONE
 from simulator.prediction.intervals import Z90, relative_sd
 from simulator.results.table import ResultTable
 from simulator.serving.batch import Case, expected_batch
@@ -69,7 +70,7 @@ def predict_one(
     if over_memory == "refuse":
         for c in concurrencies:
             scenario.check_memory(c)
-    cap = scenario.max_concurrency
+    cap = scenario.slots
     if cap < 1:
         scenario.check_memory(1)
     price = cost_basis_price(scenario.deployment, cost_basis)
@@ -147,6 +148,7 @@ def _row(
         "acceptance_length": s.acceptance_length,
         "isl": w.isl,
         "osl": w.osl,
+        "recipe": d.launch.recipe or NONE,
         "method": how,
     }
     row |= m | bounds

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.cost.explain import explain_round
+from simulator.facts.launch import NONE
 from simulator.prediction.pools import PrefillPool, closed_loop_pools, pool_bounds, pool_metrics
 from simulator.prediction.predict import derived, versions
 from simulator.results.table import ResultTable
@@ -59,11 +60,12 @@ def predict_pools(
             "acceptance_length": s.acceptance_length,
             "isl": w.isl,
             "osl": w.osl,
+            "recipe": d.launch.recipe or NONE,
             "method": EVENTS,
             **found,
             **bounds,
             **derived(found, bounds, price, d.hardware.all_in_power),
-            "hbm_used_gb": scenario.memory.used(min(c, scenario.max_concurrency)) / GIGA,
+            "hbm_used_gb": scenario.memory.used(min(c, scenario.slots)) / GIGA,
             "bound_by": bound_by,
             **judge(scenario, c).also(POOLS).as_row(),
         }

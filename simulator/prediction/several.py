@@ -168,6 +168,7 @@ def with_parallelism(table: ResultTable, scenario: Scenario) -> ResultTable:
         "spec_tokens": s.tokens,
         "acceptance_length": s.acceptance_length,
         "max_concurrency": scenario.max_concurrency,
+        "max_running": d.engine.max_running,
     }
     return ResultTable({**own, **table.meta}, table.rows)
 

@@ -195,7 +195,7 @@ def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> 
     Raises:
         InputError: not even one request fits, or more are asked for than fit.
     """
-    tokens, longest = traffic_tokens(traffic)
+    tokens, longest = traffic_tokens(traffic, scenario.deployment.engine)
     fits = memory_cap(scenario.deployment, scenario.speculation.tokens, tokens, longest)
     if fits < 1:
         scenario.check_memory(1)

@@ -38,6 +38,36 @@ def header(meta: Mapping[str, Any]) -> str:
     return f"{title(meta)}, {'fixed' if ratio == 1 else f'uniform from {ratio:g} of that'}"
 
 
+def recipes(meta: Mapping[str, Any]) -> str:
+    """How the engine was launched, and by whose word.
+
+    Example:
+        >>> recipes({"recipe": "mine", "recipe_by_rule": True, "recipe_set": {"chunk_tokens": 8192}})
+        'recipe mine (by rule) with chunk_tokens 8192'
+    """
+    found: dict[str, None] = {}
+    for own in meta.get("scenarios", [{}]):
+        one = {**meta, **own}
+        name = one["recipe"] or "none: the engine's own settings"
+        changed = ", ".join(f"{key} {_setting(value)}" for key, value in one["recipe_set"].items())
+        found[f"{name}{' (by rule)' if one['recipe_by_rule'] else ''}{f' with {changed}' if changed else ''}"] = None
+    return f"recipe {' and '.join(found)}"
+
+
+def _setting(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
+def limits(meta: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where more clients ask than the recipe lets run at once."""
+    found: dict[str, None] = {}
+    for own in meta.get("scenarios", [{}]):
+        most = {**meta, **own}["max_running"]
+        if most is not None and any(row["concurrency"] > most for row in rows):
+            found[f"at most {most} requests run at once (max_running); others wait"] = None
+    return list(found)
+
+
 def pool(meta: Mapping[str, Any]) -> str:
     """The pool that prefills, in words."""
     return (

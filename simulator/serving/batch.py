@@ -227,7 +227,7 @@ def _runs(cases: Sequence[Case], drawn: Drawn, ask: Ask, runs: range) -> dict[st
     kn.serve_batch(
         stack([case.replica.target for case in cases]),
         stack([case.replica.draft for case in cases]),
-        constants_of([case.replica for case in cases]),
+        records([case.replica.launched_for(case.concurrency) for case in cases]),
         np.array([float(case.cap) for case in cases]),
         which,
         drawn.prompt,
@@ -272,9 +272,14 @@ def cores() -> int:
 
 def constants_of(replicas: Sequence[Replica]) -> kn.Records:
     """Their constants as one array of records."""
-    out = kn.zeros(kn.Constants, len(replicas))
-    for i, replica in enumerate(replicas):
-        out[i] = replica.constants
+    return records([replica.constants for replica in replicas])
+
+
+def records(constants: Sequence[kn.Constants]) -> kn.Records:
+    """Constants as one array."""
+    out = kn.zeros(kn.Constants, len(constants))
+    for i, one in enumerate(constants):
+        out[i] = one
     return out
 
 

@@ -59,7 +59,8 @@ def run_closed_loop(
     send, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
     counters = kn.zero(kn.Counters)
     requests = kn.Requests(send, prompt, length, rounds, first, finish)
-    kn.serve(replica.target, replica.draft, replica.constants, float(cap), requests, concurrency, counters)
+    constants = replica.launched_for(concurrency)
+    kn.serve(replica.target, replica.draft, constants, float(cap), requests, concurrency, counters)
     return Run(send, first, finish, prompt, length, rounds, counters)
 
 

@@ -12,7 +12,8 @@ from simulator import kernels as kn
 from simulator.bounds import check_seed, whole
 from simulator.errors import unknown_name
 from simulator.facts.deployment import Deployment
-from simulator.facts.memory import memory_fit
+from simulator.facts.engine import Engine
+from simulator.facts.memory import MOST_CONCURRENCY, memory_fit
 from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
 from simulator.speculation.rounds import draw_rounds
@@ -165,16 +166,19 @@ def check_fleet(replicas: int, router: str, queue_limit: int | None, seed: int, 
 def memory_cap(deployment: Deployment, spec_tokens: int, tokens: tuple[float, float], longest: int) -> int:
     """Most running requests of one replica such that 99 % of full batches fit in memory; 0 if not even one fits.
 
+    No more than the engine is launched for.
+
     Args:
         deployment: the replica.
         spec_tokens: draft depth.
-        tokens: mean and standard deviation of input + output tokens of a request.
+        tokens: mean and standard deviation of the tokens that a running request takes, see :func:`taken_tokens`.
         longest: input + output tokens of the longest request, which has to fit alone.
     """
     if memory_fit(deployment, float(longest), spec_tokens).max_concurrency < 1:
         return 0
     mean, sd = tokens
-    cap = memory_fit(deployment, mean, spec_tokens).max_concurrency
+    most = deployment.engine.max_running or MOST_CONCURRENCY * deployment.dp
+    cap = min(most, memory_fit(deployment, mean, spec_tokens).max_concurrency)
     for _ in range(20):
         smaller = memory_fit(
             deployment, mean + BATCH_QUANTILE * sd / math.sqrt(max(cap, 1)), spec_tokens
@@ -185,10 +189,27 @@ def memory_cap(deployment: Deployment, spec_tokens: int, tokens: tuple[float, fl
     return max(1, cap)
 
 
-def traffic_tokens(traffic: Traffic) -> tuple[tuple[float, float], int]:
-    """Mean and standard deviation of input + output tokens, and the longest request; see :func:`memory_cap`."""
+def taken_tokens(engine: Engine, moments: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Mean and standard deviation of the tokens that a running request takes, somewhere in its run.
+
+    Args:
+        engine: whether pages are taken as a request grows, which is at a point uniform in its output.
+        moments: mean and standard deviation of input and of output tokens.
+    """
+    mean_in, sd_in, mean_out, sd_out = moments
+    if engine.reserve == "nominal":
+        return mean_in + mean_out, math.hypot(sd_in, sd_out)
+    part = (sd_out**2 + mean_out**2) / 3 - mean_out**2 / 4
+    return mean_in + 0.5 * mean_out, math.sqrt(sd_in**2 + part)
+
+
+def traffic_tokens(traffic: Traffic, engine: Engine) -> tuple[tuple[float, float], int]:
+    """What :func:`memory_cap` needs of some traffic: :func:`taken_tokens`, and the longest request."""
     if traffic.trace is not None:
-        total = (traffic.trace.prompt + traffic.trace.output).astype(float)
-        return (float(total.mean()), float(total.std())), int(total.max())
-    mean_in, sd_in, mean_out, sd_out = traffic.lengths.moments
-    return (mean_in + mean_out, math.hypot(sd_in, sd_out)), traffic.lengths.longest
+        prompt, output = traffic.trace.prompt.astype(float), traffic.trace.output.astype(float)
+        longest = int((prompt + output).max())
+        if engine.reserve == "nominal":
+            return (float((prompt + output).mean()), float((prompt + output).std())), longest
+        held = prompt + 0.5 * output
+        return (float(held.mean()), math.sqrt(float(held.var() + (output**2).mean() / 12))), longest
+    return taken_tokens(engine, traffic.lengths.moments), traffic.lengths.longest

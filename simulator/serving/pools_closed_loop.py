@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from simulator import kernels as kn
 from simulator.serving.closed_loop import Run
-from simulator.serving.fleet import FleetRun
+from simulator.serving.fleet import Fleet, FleetRun
 from simulator.serving.pools import Pools, run_pools
 from simulator.speculation.rounds import draw_rounds
 from simulator.traffic.arrivals import Requests
@@ -27,6 +29,7 @@ def run_pools_closed_loop(pools: Pools, workload: Workload, concurrency: int, se
         concurrency: clients.
         seed: of lengths, drafts and routing.
     """
+    pools = replace(pools, prefill=_for(pools.prefill, concurrency), decode=_for(pools.decode, concurrency))
     lengths, drafts, routing = seed.spawn(3)
     n = concurrency * workload.requests_per_client
     rng = np.random.default_rng(lengths)
@@ -43,6 +46,11 @@ def run_pools_closed_loop(pools: Pools, workload: Workload, concurrency: int, se
             return _as_run(run)
         send = again
     raise AssertionError("each round settles at least one more request")
+
+
+def _for(fleet: Fleet, clients: int) -> Fleet:
+    """The fleet launched for so many clients."""
+    return replace(fleet, replica=replace(fleet.replica, constants=fleet.replica.launched_for(clients)))
 
 
 def _as_run(run: FleetRun) -> Run:

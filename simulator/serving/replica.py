@@ -26,14 +26,28 @@ class Replica:
     draft: Array
     constants: kn.Constants
 
+    def launched_for(self, clients: int) -> kn.Constants:
+        """The constants of a server that was launched for so many closed-loop clients.
+
+        Open traffic has no number of clients: it is served with the polling for few, as ``constants`` stand.
+        """
+        c = self.constants.copy()
+        c.poll, c.poll_many, c.many = kn.poll_of(c, float(clients)), 0.0, 0.0
+        return c
+
 
 @dataclass(frozen=True)
 class Tables:
-    """Operator tables of target and draft, and how many kernels both launch in a pass."""
+    """Operator tables of target and draft, and how many kernels both, and the draft alone, launch in a pass."""
 
     target: Array
     draft: Array
     launches: float
+    draft_launches: float
+
+
+SHORT = 1.0
+"""Tokens of a pass whose launches count: of kernels that take turns by size, those of the least."""
 
 
 def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]) -> Tables:
@@ -42,7 +56,8 @@ def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]
     drafts = draft_operators(deployment, parameters) if k else []
     target = table(operators)
     draft = table(drafts) if k else np.zeros((1, target.shape[1]))
-    return Tables(target, draft, sum(op.count for op in operators + drafts))
+    launched, drafted = (sum(op.count for op in ops if op.runs(SHORT)) for ops in (operators, drafts))
+    return Tables(target, draft, launched + drafted, drafted)
 
 
 def build_replica(
@@ -76,7 +91,12 @@ def build_replica(
     c.delay_token = parameters["frontend.token_us"] * MICRO
     c.prefill_states = deployment.prompt_state_transfers
     c.launch = parameters["host.launch_us"] * MICRO * tables.launches
+    if not deployment.engine.draft_graphs:
+        c.draft_launch = parameters["host.launch_us"] * MICRO * tables.draft_launches
     c.stream = parameters["frontend.stream_ms"] * MILLI
     c.lookahead = float(deployment.engine.lookahead)
-    c.poll = deployment.engine.poll_steps
+    engine = deployment.engine
+    c.poll = engine.poll_steps
+    if engine.poll_steps_many is not None and engine.many_clients is not None:
+        c.poll_many, c.many = engine.poll_steps_many, engine.many_clients
     return Replica(tables.target, tables.draft, c)

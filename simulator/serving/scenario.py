@@ -13,7 +13,8 @@ from simulator.cost.calibration import Calibration, default_calibration, load_ca
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.memory import MemoryFit, memory_fit
+from simulator.facts.launch import RecipeSet, launch, relaunched
+from simulator.facts.memory import MemoryFit, memory_fit, reserved_tokens
 from simulator.facts.model import Model
 from simulator.facts.quantities import MOST
 from simulator.facts.reading import load_engine, load_hardware, load_model
@@ -82,9 +83,21 @@ class Scenario:
         return self.memory.max_concurrency
 
     @property
+    def slots(self) -> int:
+        """Most requests that run at once: what fits, and what the engine is launched for. More than that wait."""
+        return min(self.max_concurrency, self.deployment.engine.max_running or self.max_concurrency)
+
+    @property
     def memory(self) -> MemoryFit:
-        """Memory of one GPU, every request at its full length."""
-        return memory_fit(self.deployment, self.workload.isl + self.workload.osl, self.speculation.tokens)
+        """Memory of one GPU, with the caches that running requests take in the mean."""
+        w, longest = self.workload, self.workload.isl + self.workload.osl
+        tokens = reserved_tokens(self.deployment.engine, w.mean_isl, w.mean_osl, longest)
+        return memory_fit(self.deployment, tokens, self.speculation.tokens, longest)
+
+    def drafting(self, speculation: sp.Speculation) -> Scenario:
+        """The same scenario with other drafts or none, and the recipe that its rule then chooses."""
+        deployment = relaunched(self.deployment, speculation.tokens > 0)
+        return replace(self, deployment=deployment, speculation=speculation)
 
     def check_memory(self, concurrency: int) -> None:
         """Refuse what does not fit.
@@ -124,6 +137,8 @@ def make_scenario(
     allow_dequant: bool = False,
     requests_per_client: int = 10,
     range_ratio: float = 0.8,
+    recipe: str | None = None,
+    recipe_set: RecipeSet = (),
 ) -> Scenario:
     """A checked scenario; the arguments are the options of ``mtpsim predict``.
 
@@ -153,6 +168,9 @@ def make_scenario(
         allow_dequant: compute in the next wider format that the hardware has.
         requests_per_client: requests that each client sends.
         range_ratio: lengths are uniform integers in [range_ratio x L, L].
+        recipe: name or path of the recipe that launches the engine, ``none`` for the engine's own settings; None: the
+            shipped one whose address matches best.
+        recipe_set: settings over those of the recipe: a mapping, or ``["chunk_tokens=8192"]``.
 
     Raises:
         InputError: bad input, with what was found and what was expected.
@@ -163,6 +181,8 @@ def make_scenario(
     """
     if precision is None and checkpoint is None:
         precision = "fp4"
+    if isinstance(mtp, bool) or not isinstance(mtp, int) or mtp > MOST:
+        raise InputError(f"--mtp: expected a whole number, 0 for off, found {brief(mtp)}")
     deployment = resolve_deployment(
         hardware=hardware,
         model=model,
@@ -174,13 +194,14 @@ def make_scenario(
         dp=dp,
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
+        mtp=mtp > 0,
+        recipe=recipe,
+        recipe_set=recipe_set,
     )
     workload = resolve_workload(isl, osl, range_ratio, requests_per_client)
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if checkpoint is None:
         deployment = with_fitted_checkpoint(deployment, chosen)
-    if isinstance(mtp, bool) or not isinstance(mtp, int) or mtp > MOST:
-        raise InputError(f"--mtp: expected a whole number, 0 for off, found {brief(mtp)}")
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
     return Scenario(
         deployment=deployment,
@@ -255,8 +276,15 @@ def resolve_deployment(
     dp: int = 1,
     kv_dtype: str | None = None,
     allow_dequant: bool = False,
+    mtp: bool = False,
+    recipe: str | None = None,
+    recipe_set: RecipeSet = (),
+    date: str | None = None,
+    image: str | None = None,
 ) -> Deployment:
-    """Load the profiles and check that they go together.
+    """Load the profiles, launch the engine by its recipe, and check that all go together.
+
+    ``mtp``: whether drafts are made; ``date`` and ``image``: of the run. They decide where no recipe is named.
 
     Raises:
         InputError: unknown names, parallelism that does not divide the shape, a format the hardware lacks.
@@ -268,7 +296,7 @@ def resolve_deployment(
     fields = {
         "hardware": hw,
         "model": m,
-        "engine": e.for_precision(m.checkpoints[name].precision),
+        "engine": e,
         "checkpoint": name,
         "tp": tp,
         "ep": ep,
@@ -278,7 +306,7 @@ def resolve_deployment(
     }
     deployment = Deployment(**_positive(fields, ("tp", "ep", "dp")))
     check_deployment(deployment)
-    return deployment
+    return launch(deployment, mtp, recipe, recipe_set, date=date, image=image)
 
 
 def resolve_workload(isl: int, osl: int, range_ratio: float = 0.8, requests_per_client: int = 10) -> Workload:
@@ -304,7 +332,7 @@ def resolve_calibration(
     """
     if name is None:
         return default_calibration(deployment, isl), ()
-    calibration = load_calibration(name)
+    calibration = load_calibration(name).of_hardware(deployment.hardware)
     wrong = tuple(mismatches(calibration, deployment))
     if wrong and not force:
         raise InputError(
@@ -373,6 +401,9 @@ def describe(scenario: Scenario) -> dict[str, Any]:
         "checkpoint_repository": d.weights.repository,
         "precision": d.weights.precision,
         "engine": d.engine.name,
+        "recipe": d.launch.recipe,
+        "recipe_by_rule": d.launch.by_rule,
+        "recipe_set": dict(d.launch.changes),
         "kv_dtype": d.kv_format,
         "allow_dequant": d.allow_dequant,
         "isl": w.isl,

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.serving.batch import Case, expected_batch
+from simulator.serving.batch import Case, constants_of, expected_batch
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
+from simulator.serving.replica import Replica
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -55,6 +56,13 @@ def trusted(loads: Array, prefill_share: Array, poll_steps: Array) -> Flags:
     )
 
 
+def polls_of(replicas: Sequence[Replica], which: Indices, clients: Array) -> Array:
+    """Steps between two looks for arrivals of each configuration, shape (n,), launched for so many clients."""
+    constants = constants_of(replicas)[which]
+    many = (constants["many"] > 0) & (clients >= constants["many"])
+    return np.where(many, constants["poll_many"], constants["poll"])
+
+
 def closed_form_or_events(
     cases: Sequence[Case], together: Sequence[int] | Indices | None = None
 ) -> tuple[dict[str, Array], list[str]]:
@@ -75,7 +83,7 @@ def closed_form_or_events(
     which = np.array([place[id(case.replica)] for case in cases], dtype=np.int64)
     loads = np.array([closed_form_load(c.workload, c.speculation, c.concurrency, c.cap) for c in cases])
     found = closed_form_metrics(replicas, which, loads, np.array([float(case.gpus) for case in cases]))
-    polls = np.array([replica.constants.poll for replica in replicas])[which]
+    polls = polls_of(replicas, which, loads[:, 0])
     ok = trusted(loads, found["prefill_share"], polls)
     if together is not None:
         groups = np.asarray(together)

@@ -205,7 +205,7 @@ class _Solver:
 
     @staticmethod
     def _log(scenario: Scenario, replica: Replica, concurrency: int, metric: str) -> float:
-        cap = max(1, scenario.max_concurrency)
+        cap = max(1, scenario.slots)
         load = closed_form_load(scenario.workload, scenario.speculation, concurrency, cap)
         gpus = np.array([float(scenario.deployment.tp)])
         return math.log(closed_form_metrics([replica], np.zeros(1, dtype=np.int64), load[None, :], gpus)[metric][0])

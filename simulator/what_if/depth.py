@@ -11,7 +11,6 @@ two changes of the number of running requests, its decode time shrinks by the ra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,7 @@ MOST_RUNS = 4
 def at_depth(scenario: Scenario, k: int) -> Scenario:
     """The scenario that drafts only the first k positions of its profile; 0 is off."""
     s = scenario.speculation
-    return replace(scenario, speculation=Speculation(s.probabilities[:k], s.source) if k else OFF)
+    return scenario.drafting(Speculation(s.probabilities[:k], s.source) if k else OFF)
 
 
 def what_if_depth(
@@ -181,7 +180,7 @@ class Rounds:
                 fixed.workload,
                 fixed.speculation,
                 concurrency,
-                max(1, fixed.max_concurrency),
+                max(1, fixed.slots),
                 np.random.default_rng(one),
             )
             busy = run.counters.decode_time + run.counters.prefill_time

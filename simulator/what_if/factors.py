@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.cost.parameters import registry
 from simulator.prediction.intervals import Z90
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import from_length
@@ -106,7 +105,7 @@ def _length(name: str) -> Change:
 
 def _parameter(name: str) -> Change:
     def change(scenario: Scenario, values: Values, coordinate: float) -> tuple[Scenario, Values]:
-        return scenario, {**values, name: registry()[name].from_internal(coordinate)}
+        return scenario, {**values, name: scenario.calibration.known[name].from_internal(coordinate)}
 
     return change
 
@@ -151,7 +150,7 @@ def factors_of(scenario: Scenario, parameters: tuple[str, ...]) -> list[Factor]:
     names, covariance = scenario.calibration.uncertainty()
     values = scenario.calibration.values()
     for name in parameters:
-        known = registry()[name]
+        known = scenario.calibration.known[name]
         middle = known.to_internal(values[name])
         half = Z90 * float(covariance[names.index(name), names.index(name)]) ** 0.5
         ends = known.to_internal(known.low), known.to_internal(known.high)

@@ -44,7 +44,7 @@ def with_length(scenario: Scenario, length: float) -> Scenario:
 
 def off_of(scenario: Scenario) -> Scenario:
     """The same scenario without drafts."""
-    return replace(scenario, speculation=OFF)
+    return scenario.drafting(OFF)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Gain:
         )
 
     def _log_throughput(self, scenario: Scenario, replica: Replica, method: str) -> float:
-        workload, speculation, cap = scenario.workload, scenario.speculation, max(1, scenario.max_concurrency)
+        workload, speculation, cap = scenario.workload, scenario.speculation, max(1, scenario.slots)
         gpus = scenario.deployment.tp
         if method == "des":
             found = expected_metrics(replica, workload, speculation, self.concurrency, cap, gpus, self.seed)

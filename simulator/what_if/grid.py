@@ -14,7 +14,7 @@ from simulator.serving.batch import Case
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
-from simulator.serving.trusted import CLOSED_FORM, FELL_BACK, by_events, trusted
+from simulator.serving.trusted import CLOSED_FORM, FELL_BACK, by_events, polls_of, trusted
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -73,10 +73,10 @@ def _asked(
     calibrations = {id(s.calibration): s.calibration for s in scenarios}
     parameters = {key: values or calibration.values() for key, calibration in calibrations.items()}
     for i, s in enumerate(scenarios):
-        key = (id(s.deployment), id(s.calibration), s.speculation.tokens, s.workload.isl + s.workload.osl)
+        key = (id(s.deployment), id(s.calibration), s.speculation.tokens, s.workload)
         if key not in known:
             replicas.append(build_replica(s.deployment, s.speculation, parameters[id(s.calibration)]))
-            known[key] = len(replicas) - 1, max(1, s.max_concurrency)
+            known[key] = len(replicas) - 1, max(1, s.slots)
         which[i], cap = known[key]
         loads[i] = closed_form_load(s.workload, s.speculation, 1, cap)
         loads[i, :, 0] = counts
@@ -127,7 +127,7 @@ def trusted_grid(
     shape = (len(scenarios), len(concurrencies))
     asked = _asked(scenarios, concurrencies)
     found = _in_chunks(asked, silent)
-    polls = np.array([replica.constants.poll for replica in asked.replicas])[asked.which]
+    polls = polls_of(asked.replicas, asked.which, asked.loads[:, 0])
     ok = trusted(asked.loads, found["prefill_share"], polls)
     groups = np.array([together(i, j) if together else j for i in range(shape[0]) for j in range(shape[1])])
     ok = ~np.isin(groups, groups[~ok])
@@ -135,7 +135,7 @@ def trusted_grid(
     rest = {}
     for at in np.flatnonzero(~ok).tolist():
         s, j = scenarios[at // shape[1]], at % shape[1]
-        replica, cap = asked.replicas[asked.which[at]], max(1, s.max_concurrency)
+        replica, cap = asked.replicas[asked.which[at]], max(1, s.slots)
         rest[at] = Case(replica, s.workload, s.speculation, int(concurrencies[j]), cap, s.deployment.tp, seed)
     grid = {name: column.reshape(shape) for name, column in by_events(found, rest).items()}
     progress(ok.size, ok.size)
@@ -150,6 +150,6 @@ def cases_of(scenarios: Sequence[Scenario], concurrencies: Sequence[int], seed: 
         key = (id(s.deployment), id(s.calibration), s.speculation.tokens)
         if key not in replicas:
             replicas[key] = build_replica(s.deployment, s.speculation, s.calibration.values())
-        cap, tp = max(1, s.max_concurrency), s.deployment.tp
+        cap, tp = max(1, s.slots), s.deployment.tp
         out += [Case(replicas[key], s.workload, s.speculation, int(c), cap, tp, seed) for c in concurrencies]
     return out

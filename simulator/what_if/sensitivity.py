@@ -162,7 +162,7 @@ def _sides(
             changed, values = apply(scenario, factors, point)
             for side in (changed, off_of(changed)):
                 replica = build_replica(side.deployment, side.speculation, values)
-                ask, cap = (side.workload, side.speculation), max(1, side.max_concurrency)
+                ask, cap = (side.workload, side.speculation), max(1, side.slots)
                 cases.append(Case(replica, *ask, concurrency, cap, scenario.deployment.tp, seed, RUNS))
         flat, how = closed_form_or_events(cases, np.arange(len(cases)) // 2)
         settled += how[0::2]

@@ -46,6 +46,8 @@ NEAREST = {
     "predict --cost-basis rent": ["unknown cost basis 'rent'", "did you mean 'rental'?"],
     "predict --method closed": ["unknown method 'closed'", "did you mean 'closed-form'?"],
     "predict --kv-dtype pf8": ["unknown KV-cache format 'pf8'", "did you mean 'fp8'?"],
+    "predict --recipe sglang-mi355x-fp4": ["unknown recipe", "did you mean 'sglang-mi355x-fp"],
+    "predict --recipe-set chunk=1": ["--recipe-set: unknown setting 'chunk'", "did you mean 'chunk_tokens'?"],
     "predict --concurency 4": ["--concurency", "--concurrency"],
     "predict --format jsn": ["--format", "'jsn'", "json"],
     "predct": ["unknown command 'predct'", "did you mean 'predict'?"],
@@ -63,6 +65,11 @@ def test_an_unknown_name_offers_the_nearest(refused: Refused, line: str, parts: 
 
 
 NUMBERS = {
+    "predict --recipe-set chunk_tokens": "--recipe-set: expected KEY=VALUE such as chunk_tokens=8192",
+    "predict --recipe-set chunk_tokens=0": "--recipe-set chunk_tokens: input should be greater than 0, found 0",
+    "predict --recipe atom-mi355x": "--recipe atom-mi355x: it launches atom, expected one for sglang",
+    "predict --compare-recipes sglang-amd": "--compare-recipes: expected two different recipes such as A,B",
+    "predict --compare-recipes sglang-amd,none --recipe none": "expected no --recipe beside it",
     "predict --tp 0": "--tp: expected a whole number of at least 1, found 0",
     "predict --tp -2": "--tp: expected a whole number of at least 1, found -2",
     "predict --tp two": "--tp: expected whole numbers such as 4,8,16",

@@ -313,13 +313,13 @@ def test_profiles_lists_everything(ask: Any) -> None:
         *("a100", "b200", "b300", "gb200", "gb300", "h100", "h100-pcie", "h200", "l40s"),
         *("mi300x", "mi308x", "mi325x", "mi350x", "mi355x", "mi455x", "rtx-pro-6000"),
     ]
-    assert found["engine"] == ["atom", "sglang", "vllm"]
+    assert found["engine"] == ["atom", "sglang", "trtllm", "vllm"]
     assert "kernel-priors" in found["calibration"]
     assert all(row["summary"] for row in rows)
 
 
 def test_profiles_shows_every_number_with_unit_and_source(ask: Any) -> None:
-    for kind in ("hardware", "model", "engine", "acceptance"):
+    for kind in ("hardware", "model", "engine", "recipe", "acceptance"):
         for entry in json.loads(ask("profiles", kind, "--format", "json"))["rows"]:
             for row in json.loads(ask("profiles", kind, entry["name"], "--format", "json"))["rows"]:
                 if isinstance(row["value"], int | float) and not isinstance(row["value"], bool):
@@ -329,6 +329,53 @@ def test_profiles_shows_every_number_with_unit_and_source(ask: Any) -> None:
     assert "hbm_bandwidth" in text
     assert "TB/s" in text
     assert "[1] InferenceX-app gpu-specs.ts" in text
+
+
+def test_the_head_names_the_recipe_and_who_chose_it(ask: Any) -> None:
+    assert "recipe sglang-mi355x-fp4-2026-08 (by rule)" in flat(ask("predict", "--concurrency", "4"))
+    text = ask("predict", "--concurrency", "4", "--recipe", "none", "--recipe-set", "chunk_tokens=8192")
+    assert "recipe none: the engine's own settings with chunk_tokens 8192" in flat(text)
+    found = predicted(ask, "--concurrency", "4", "--recipe", "sglang-mi355x-fp4-2026-07")
+    meta = found["meta"]
+    assert (meta["recipe"], meta["recipe_by_rule"], meta["recipe_set"]) == ("sglang-mi355x-fp4-2026-07", False, {})
+    assert [row["recipe"] for row in found["rows"]] == ["sglang-mi355x-fp4-2026-07"]
+
+
+def test_two_recipes_side_by_side(ask: Any) -> None:
+    names = ["sglang-default", "sglang-mi355x-fp8-2026-06"]
+    scenario = ("--precision", "fp8", "--tp", "4", "--isl", "8192", "--concurrency", "16,64")
+    found = predicted(ask, *scenario, "--compare-recipes", ",".join(names))
+    assert [(row["recipe"], row["concurrency"]) for row in found["rows"]] == [(n, c) for n in names for c in (16, 64)]
+    for name in names:
+        alone = predicted(ask, *scenario, "--recipe", name)["rows"]
+        assert [row for row in found["rows"] if row["recipe"] == name] == alone
+    first, second = found["rows"][0], found["rows"][2]
+    by = {
+        word: 100 * (second[metric] / first[metric] - 1)
+        for word, metric in (("throughput", "total_tok_s_gpu"), ("TPOT", "mean_tpot_ms"), ("TTFT", "mean_ttft_ms"))
+    }
+    changes = ", ".join(f"{word} by {value:+.1f} %" for word, value in by.items())
+    said = f"TP4 Off, 16 clients: {names[1]} instead of {names[0]} changes {changes}"
+    assert found["meta"]["recipe_changes"][0] == said
+    text = ask("predict", *scenario, "--compare-recipes", ",".join(names))
+    assert said in flat(text)
+    assert all(sum(line.startswith(name) for line in text.splitlines()) >= 2 for name in names)
+
+
+def test_a_limit_of_running_requests_is_told(ask: Any) -> None:
+    text = ask("predict", "--concurrency", "16,32", "--recipe-set", "max_running=16")
+    assert "at most 16 requests run at once (max_running); others wait" in flat(text)
+    assert "max_running" not in ask("predict", "--concurrency", "16")
+
+
+def test_profiles_lists_recipes_with_address_settings_and_flags(ask: Any) -> None:
+    rows = json.loads(ask("profiles", "recipes", "--format", "json"))["rows"]
+    assert rows == json.loads(ask("profiles", "recipe", "--format", "json"))["rows"]
+    (one,) = [row for row in rows if row["name"] == "sglang-b200-fp8"]
+    assert one["address"] == "sglang on b200, gb200 fp8 without MTP or image *0.5.9*"
+    assert "chunk_tokens 32768, poll_steps 10, poll_steps_many 30, many_clients 16" in one["settings"]
+    assert "--max-running-requests 128" in one["launch"]
+    assert "--max-running-requests 128" in ask("profiles", "recipe", "sglang-b200-fp8")
 
 
 def test_profiles_derives_what_a_model_weighs(ask: Any) -> None:

@@ -25,7 +25,7 @@ EXPERT = 12_582_912
 
 
 def deploy(hardware: str, engine: str, checkpoint: str, state: str = "bf16", **changes: Any) -> Deployment:
-    made = load_engine(engine).model_copy(update={"state_dtype": state})
+    made = load_engine(engine).model_copy(update={"state_dtype": state, "fused_shared_expert": True})
     base = {"hardware": load_hardware(hardware), "model": load_model("qwen3.5-397b-a17b"), "engine": made}
     return Deployment.model_validate(base | {"checkpoint": checkpoint} | changes)
 

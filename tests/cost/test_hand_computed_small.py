@@ -24,10 +24,10 @@ from tests.cost.hand import PARAMETERS, Hand, check
 FORMATS = ("routed_experts", "shared_expert", "attention", "gdn", "lm_head", "draft_experts", "draft_dense")
 
 
-def model(fused: bool = False, formats: dict[str, str] | None = None, **shape: Any) -> Model:
+def model(formats: dict[str, str] | None = None, **shape: Any) -> Model:
     """A model with one checkpoint, BF16 but for the given groups."""
     made = dict.fromkeys(FORMATS, "bf16") | (formats or {})
-    checkpoint = {"repository": "", "precision": "bf16", "fused_shared_expert": fused, "source": "", **made}
+    checkpoint = {"repository": "", "precision": "bf16", "source": "", **made}
     return Model.model_validate({"name": "small", "source": "", "checkpoints": {"one": checkpoint}, **shape})
 
 
@@ -54,6 +54,8 @@ MIXED: dict[str, Any] = {
 
 def deploy(shape: Model, hardware: str, engine: str = "vllm", **changes: Any) -> Deployment:
     base = {"hardware": load_hardware(hardware), "model": shape, "engine": load_engine(engine), "checkpoint": "one"}
+    if "fused" in changes:
+        base["engine"] = load_engine(engine).model_copy(update={"fused_shared_expert": changes.pop("fused")})
     return Deployment.model_validate(base | changes)
 
 
@@ -118,7 +120,7 @@ def test_fewer_kv_heads_than_gpus_and_a_wide_shared_expert(fused: bool) -> None:
     the shared one, whose weights are one and a half times those of a routed one.
     """
     formats = dict.fromkeys(("routed_experts", "shared_expert", "gdn"), "fp8")
-    d = deploy(model(fused, formats, **MIXED), "h100", tp=4, dp=2, ep=2)
+    d = deploy(model(formats, **MIXED), "h100", fused=fused, tp=4, dp=2, ep=2)
     fp8, expert, distinct = 1979e12 * 0.45, 3 * 40 * 32, 16 * (1 - (12 / 16) ** 6)
     copy = (8 * 6 * 14 * 2 + 2 * (2 * 24 + 112) * 2) / 2
     expected = {
@@ -187,7 +189,7 @@ def test_a_pass_over_all_experts_reads_the_weights_that_memory_holds(parallel: d
     other GDN projections.
     """
     formats = dict.fromkeys(("attention", "gdn", "routed_experts", "shared_expert"), "fp8")
-    d = deploy(model(fused, formats | dict.fromkeys(FORMATS[5:], "fp8"), **MIXED), "h100", **parallel)
+    d = deploy(model(formats | dict.fromkeys(FORMATS[5:], "fp8"), **MIXED), "h100", fused=fused, **parallel)
     held = weight_bytes_per_gpu(d, draft=True)
     parameters = PARAMETERS | {"moe.ep_imbalance": 1.0}
     few, many = (explain_round(d, from_length(2.0, 2), parameters, batch, 0) for batch in (5000, 10000))

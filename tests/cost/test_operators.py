@@ -18,6 +18,7 @@ from simulator.facts.reading import load_engine, load_hardware, load_model
 
 QWEN = load_model("qwen3.5-397b-a17b")
 P = priors()
+FUSING = load_engine("sglang").model_copy(update={"fused_shared_expert": True})
 
 
 def deploy(hardware: str = "mi355x", **changes: Any) -> Deployment:
@@ -103,12 +104,12 @@ def test_experts_by_hand() -> None:
 
 
 def test_a_fused_shared_expert_is_always_read_and_has_no_operators_of_its_own() -> None:
-    ops = target_operators(deploy(checkpoint="fp8"), P)
+    ops = target_operators(deploy(checkpoint="fp8", engine=FUSING), P)
     fused = find(ops, "moe routed experts")
     assert fused.bytes[ONE] == 12_582_912 / 2
     assert fused.flops[T] == 2 * 12_582_912 * 11 / 2
     assert not any(op.name.startswith("shared expert") for op in ops)
-    apart = target_operators(deploy(), P)
+    apart = target_operators(deploy(engine=FUSING), P)  # MXFP4 experts, and the shared one in BF16
     assert find(apart, "shared expert up, gate").bytes[ONE] == 4096 * 2 * 512 * 2
     assert find(apart, "shared expert down").bytes[ONE] == 512 * 4096 * 2
 
@@ -125,8 +126,10 @@ def test_draft_by_hand() -> None:
 
 
 def test_draft_experts_of_another_format_are_not_fused() -> None:
-    """The checkpoint fuses MXFP4 experts; its draft is BF16."""
-    ops = draft_operators(deploy(checkpoint="mxfp4-attnfp8"), P)
+    """The target's shared expert is MXFP4 as the routed ones are and fused; the draft is BF16."""
+    d = deploy(checkpoint="mxfp4-attnfp8", engine=FUSING)
+    assert d.fused_shared_expert
+    ops = draft_operators(d, P)
     assert find(ops, "moe routed experts").bytes[ONE] == 0.0
     assert find(ops, "shared expert down").count == 1
 

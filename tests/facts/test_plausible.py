@@ -17,7 +17,8 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
 from simulator.facts.plausible import Plausible, implausible
 from simulator.facts.quantities import MOST
-from simulator.facts.reading import load_engine, load_hardware, load_model, names, read_mapping
+from simulator.facts.reading import load_engine, load_hardware, load_model, load_recipe, names, read_mapping
+from simulator.facts.recipe import Recipe
 from simulator.files.limits import limits
 from simulator.speculation.published import AcceptanceProfile, load_acceptance
 
@@ -25,6 +26,7 @@ LOADERS: dict[str, Callable[[str], BaseModel]] = {
     "hardware": load_hardware,
     "model": load_model,
     "engine": load_engine,
+    "recipe": load_recipe,
     "acceptance": load_acceptance,
     "calibration": load_calibration,
 }
@@ -55,7 +57,7 @@ def fields(spec: type[BaseModel]) -> Iterator[tuple[str, Any]]:
                 yield from fields(kind)
 
 
-@pytest.mark.parametrize("spec", [Hardware, Model, Engine, AcceptanceProfile, Calibration])
+@pytest.mark.parametrize("spec", [Hardware, Model, Engine, Recipe, AcceptanceProfile, Calibration])
 def test_every_number_declares_its_range(spec: type[BaseModel]) -> None:
     bare = [
         name
@@ -116,7 +118,8 @@ SLIPS = [
     ("model", "qwen3.5-397b-a17b", "attention.head_dim", 1, "1 is implausible"),
     ("engine", "sglang", "chunk_tokens", 1, "1 is implausible; expected 16 to 10,000,000"),
     ("engine", "sglang", "memory_fraction", quantity(0.8, "percent"), "0.8 percent is implausible; expected 30 to 100"),
-    ("engine", "sglang", "recipes.fp8.poll_steps", 10**6, "1,000,000 is implausible"),
+    ("recipe", "sglang-b200-fp8", "settings.poll_steps", 10**6, "1,000,000 is implausible"),
+    ("recipe", "sglang-b200-fp8", "settings.max_running", 10**7, "10,000,000 is implausible"),
     ("engine", "sglang", "speculation.state_moves", 1000, "1,000 is implausible"),
 ]
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.facts.reading import load_engine, load_hardware, load_model, names, read_mapping
+from simulator.facts.reading import load_engine, load_hardware, load_model, load_recipe, names, read_mapping
 from simulator.serving.scenario import make_scenario
 from simulator.speculation.published import length_faults, load_acceptance
 
@@ -23,6 +23,7 @@ LOADERS: dict[str, Callable[[str], Any]] = {
     "hardware": load_hardware,
     "model": load_model,
     "engine": load_engine,
+    "recipe": load_recipe,
     "acceptance": load_acceptance,
 }
 SHIPPED = [(kind, name) for kind in LOADERS for name in names(kind)]
@@ -50,7 +51,7 @@ def test_what_is_shipped() -> None:
         *("mi300x", "mi308x", "mi325x", "mi350x", "mi355x", "mi455x"),
         *("a100", "h100", "h100-pcie", "h200", "b200", "b300", "gb200", "gb300", "l40s", "rtx-pro-6000"),
     }
-    assert {"sglang", "atom", "vllm"} <= set(names("engine"))
+    assert {"sglang", "atom", "vllm", "trtllm"} <= set(names("engine"))
     assert "qwen3.5-397b-a17b" in names("model")
     assert {"qwen3.5-397b-a17b-thinking", "qwen3.5-397b-a17b-nonthinking"} <= set(names("acceptance"))
 

@@ -84,7 +84,8 @@ def lay_out(folder: Path) -> None:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(row for row in rows if row["spec"] == spec)
-    for page, language, name in (("calibrating.md", "csv", "curve.csv"), ("profiles.md", "yaml", "my_gpu.yaml")):
+    files = ("calibrating.md", "csv", "curve.csv"), ("profiles.md", "yaml", "my_gpu.yaml")
+    for page, language, name in (*files, ("recipes.md", "yaml", "my_recipe.yaml")):
         (block,) = [b for b in blocks_of(ROOT / "docs" / page) if b.language == language]
         (folder / name).write_text(block.content, encoding="utf-8")
     (folder / "day.csv").write_text("start_s,requests_per_s\n0,0.5\n300,3\n600,1\n900,0\n", encoding="utf-8")

@@ -73,7 +73,7 @@ MEANT = {
 """Command and option -> the default as the command line writes it, and as the function does, where they differ."""
 
 ONLY_THERE = {
-    "predict": {"queue_over_memory"},
+    "predict": {"queue_over_memory", "compare_recipes"},
     "compare": {"against"},
     "explain": {"queue_over_memory", "sweep"},
     "calibrate": {"shipped", "check"},

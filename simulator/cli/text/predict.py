@@ -16,9 +16,10 @@ from simulator.units import KILO
 def prediction_text(table: ResultTable, piped: bool = False) -> str:
     """Title, table and the inputs that matter."""
     page, rows, meta = Page.of(piped), table.rows, table.meta
+    compared = [("recipe", "recipe", "")] if "recipe_changes" in meta else []
     several = [
-        Column(head, unit, [f"{row[name]}" for row in rows])
-        for name, head, unit in (("tp", "TP", "GPUs"), ("spec_tokens", "MTP", "depth"))
+        Column(head, unit, [f"{row[name]}" for row in rows], left=name == "recipe")
+        for name, head, unit in (*compared, ("tp", "TP", "GPUs"), ("spec_tokens", "MTP", "depth"))
         if len({row[name] for row in rows}) > 1
     ]
 
@@ -51,11 +52,13 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
         notes.append(f"by discrete events, since the closed form is not valid there: {', '.join(fallen)} clients")
     if meta.get("intervals"):
         notes.append(f"±: {meta['intervals']} interval")
-    notes += meta["left_out"]
+    notes += [*words.limits(meta, rows), *meta["left_out"]]
     means = "Means, except interactivity = 1000 / median TPOT in ms."
     more = f" {not_shown(dropped)}." if dropped else ""
     pool = f", {words.pool(meta)}" if "prefill_tp" in meta else ""
-    parts = [page.paragraph(words.header(meta) + pool), "", body, ""]
+    parts = [page.paragraph(words.header(meta) + pool), page.paragraph(words.recipes(meta)), "", body, ""]
+    parts += [f"{page.paragraph(line)}" for line in meta.get("recipe_changes", [])]
+    parts += [""] if "recipe_changes" in meta else []
     parts.append(page.paragraph(f"{'; '.join(notes)}."))
     parts.append(page.paragraph(f"{means}{more} All columns: --format csv or json."))
     return "\n".join(parts)

@@ -34,11 +34,15 @@ def _entries(page: Page, rows: Sequence[Mapping[str, Any]]) -> str:
         [
             Column("kind", "", first, left=True),
             Column("name", "", [row["name"] for row in rows], left=True),
-            Column("summary", "", [row["summary"] for row in rows], 1, left=True, wraps=True),
+            Column("summary", "", [_summary(row) for row in rows], 1, left=True, wraps=True),
         ]
     )
     how = "One of them: mtpsim profiles KIND NAME. The path of your own YAML is a name too."
     return f"{body}\n\n{page.paragraph(how)}"
+
+
+def _summary(row: Mapping[str, Any]) -> str:
+    return f"{row['summary']}; launch: {row['launch']}" if row.get("launch") else str(row["summary"])
 
 
 def _numbered(page: Page, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
