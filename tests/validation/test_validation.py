@@ -181,7 +181,7 @@ def test_mixed_engines() -> None:
 
 
 def test_rows_that_no_profile_knows_get_the_rest() -> None:
-    for unknown in ({"hardware": "TPU9"}, {"model": "GPT-9"}, {"engine": "TensorRT-LLM"}):
+    for unknown in ({"hardware": "TPU9"}, {"model": "GPT-9"}, {"engine": "Ollama"}):
         rows = [replace(row, **unknown) for row in plant(CURVE, 32, lambda r: scaled(r, 4.0))]
         report = validate(rows)
         (note,) = (f for f in report.findings if f.kind == "no_physics")
