@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -62,6 +63,7 @@ class KernelPriors(Spec):
 
     name: str
     hardware: str
+    cost_model: Whole = Field(ge=1, description="version of the cost model that they were fitted with")
     tables: list[Table]
     fits: list[ClassFit]
     parameters: dict[str, KernelPrior]
@@ -144,7 +146,7 @@ def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
     donors = relatives(hardware)
     known: dict[str, Any] = {}
     layers: dict[str, str] = {}
-    used: dict[str, None] = {}
+    used: Counter[str] = Counter()
     for name, generic in registry().items():
         giver = next((donor for donor in donors if name in donor.parameters), None)
         if own is not None and name in own.parameters:
@@ -157,10 +159,10 @@ def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
             source = f"as {giver.hardware}, wider: {prior.source}"
             known[name] = dataclasses.replace(generic, value=prior.value, sd=sd, source=source)
             layers[name] = "vendor"
-            used[giver.hardware] = None
+            used[giver.hardware] += 1
         else:
             known[name], layers[name] = generic, "generic"
-    return Layered(known, layers, (own.hardware,) if own is not None else tuple(used))
+    return Layered(known, layers, (own.hardware,) if own is not None else tuple(name for name, _ in used.most_common(1)))
 
 
 def relatives(hardware: Hardware) -> list[KernelPriors]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ Loads = NDArray[np.float64]
 
 BENCH_SKEW = 1.1
 """Squared coefficient of variation of the expert popularity behind ``power_law_1.01`` (kernels_nvidia_README.md)."""
+FUSED = "fused with the norm"
+"""Note of an all-reduce that normalises as well."""
 SMALL_BATCH = 8
 """Sequences up to which a small kernel takes its least time."""
 
@@ -256,7 +258,9 @@ class AllReduce(KernelClass):
     def rows(self, table: Sequence[KernelRow]) -> list[KernelRow]:
         """Rows of ``all_reduce``; a note that begins with a wire format belongs to :class:`QuantisedAllReduce`."""
         found = _of(table, "all_reduce", self.fmt, ("message_bytes",))
-        return main_implementation([row for row in found if gpus_of(row) > 1 and wire_bits(row) is None])
+        found = [row for row in found if gpus_of(row) > 1 and wire_bits(row) is None]
+        bare = main_implementation([row for row in found if FUSED not in row.words["notes"]])
+        return bare + [row for row in found if FUSED in row.words["notes"]]
 
     def parameters(self, hardware: Hardware) -> list[str]:
         """Those of collectives."""
@@ -264,9 +268,9 @@ class AllReduce(KernelClass):
 
     def operator(self, row: KernelRow, rates: KernelRates) -> Operator:
         """Two passes over the links; a kernel that has the norm in it takes that as well."""
-        message = {T: row["message_bytes"]}
-        op = rates.collective("all-reduce", 1.0, message, gpus_of(row), passes=2)
-        return op
+        op = rates.collective("all-reduce", 1.0, {T: row["message_bytes"]}, gpus_of(row), passes=2)
+        norm = rates.seconds("small.latency_us") if FUSED in row.words["notes"] else 0.0
+        return replace(op, latency=op.latency + norm)
 
     def loads(self, row: KernelRow, rates: KernelRates) -> Loads:
         """The message as one token."""

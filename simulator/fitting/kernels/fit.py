@@ -24,6 +24,10 @@ ROW_SD = 0.1
 """Log error of a row that weighs as much as one standard deviation of a generic prior."""
 LOOSE = 3.0
 """Generic priors are loosened by this: the table is to speak."""
+SILENT = 1e-3
+"""A parameter that moves no row by this (in weighted log errors) is none of the table's."""
+TWO_THIRDS = 0.683
+"""The error that two thirds of the rows keep within is one standard deviation, whatever a few untuned shapes do."""
 LEAST_SD = 0.05
 """No parameter is better known for an engine than this (log): neighbours, launch gaps and clocks are absent here."""
 INSIDE = 0.03
@@ -85,17 +89,18 @@ def fit_class(
     )
     values = dict(zip(names, np.exp(answer.x).tolist(), strict=True))
     errors = log_errors(kind, rows, hardware, {**base, **values})
-    rms = float(np.sqrt(np.mean(errors**2)))
+    usual = float(np.quantile(np.abs(errors), TWO_THIRDS))
     shapes = len({kind.shape(row) for row in rows})
     precision = answer.jac.T @ answer.jac
-    stderr = np.sqrt(np.diag(np.linalg.inv(precision))) * max(rms / ROW_SD, 0.3) * math.sqrt(len(rows) / shapes)
-    sd = {n: _spread(p, float(e), rms) for n, p, e in zip(names, chosen, stderr, strict=True)}
-    return Fitted(kind, values, sd, tuple(rows), errors)
+    stderr = np.sqrt(np.diag(np.linalg.inv(precision))) * max(usual / ROW_SD, 0.3) * math.sqrt(len(rows) / shapes)
+    heard = np.abs(answer.jac[: len(rows)]).max(axis=0) > SILENT
+    sd = {n: _spread(p, float(e), usual) for n, p, e, ok in zip(names, chosen, stderr, heard, strict=True) if ok}
+    return Fitted(kind, {n: values[n] for n in sd}, sd, tuple(rows), errors)
 
 
-def _spread(parameter: Parameter, stderr: float, rms: float) -> float:
+def _spread(parameter: Parameter, stderr: float, usual: float) -> float:
     """The fit's own error, and that the next shape is as far off as these were; no wider than the generic prior."""
-    return max(min(math.hypot(stderr, rms), parameter.sd), LEAST_SD)
+    return max(min(math.hypot(stderr, usual), parameter.sd), LEAST_SD)
 
 
 def log_errors(
