@@ -27,7 +27,9 @@ def operators(layer: Attention, count: float, fmt: Format, rates: Rates) -> list
     family = f"attention.{rates.computed(d.kv_format)}"
     return [
         rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
-        rates.kernel(family, "attention (KV cache)", count, {QK: 4.0 * width / dp}, {KV: cached, T: cached}, d.kv_format),
+        rates.kernel(
+            family, "attention (KV cache)", count, {QK: 4.0 * width / dp}, {KV: cached, T: cached}, d.kv_format
+        ),
         rates.gemm("attention out", count, width, hidden, fmt, share=1 / dp),
         rates.small("attention norm, rope, gate", (4 + quantise) * count, 4 * width * ACTIVATION_BYTES / dp),
     ]

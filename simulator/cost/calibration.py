@@ -1,8 +1,8 @@
 """The calibration file: fitted parameters with errors, covariance, noise, scope and the data they came from.
 
 A calibration replaces some priors of its accelerator, which it carries along; parameters that it does not name stay at
-these, with their own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the acceptance
-length AL at depth k has the coordinate ``logit((AL - 1) / k)`` under the name ``acceptance.length``.
+these, with their own uncertainty. Coordinates of the covariance are those of :meth:`Parameter.to_internal`; the
+acceptance length AL at depth k has the coordinate ``logit((AL - 1) / k)`` under the name ``acceptance.length``.
 """
 
 from __future__ import annotations
@@ -245,9 +245,15 @@ def _load(name: str, stamp: tuple[int, int, int] | None, implausible: bool) -> C
 def _outdated(name: str, raw: Mapping[str, Any]) -> str:
     """Why a calibration of another version is not read, and how to fit it again."""
     found = brief(raw.get("cost_model", 1))
-    sources = raw.get("data") if isinstance(raw.get("data"), list) else []
+    listed = raw.get("data")
+    sources = listed if isinstance(listed, list) else []
     files = [str(s["file"]) for s in sources if isinstance(s, Mapping) and "file" in s]
     select = next((str(s["select"]) for s in sources if isinstance(s, Mapping) and s.get("select")), None)
+    if name in names("calibration"):
+        return (
+            f"calibration {name}: cost_model: fitted with version {found} of the cost model, expected {COST_MODEL}. "
+            "Fit it again: mtpsim calibrate --shipped"
+        )
     chosen = f" --select {shlex.quote(select)}" if select else ""
     command = f"mtpsim calibrate {' '.join(map(shlex.quote, files)) or 'ROWS.csv'}{chosen} -o {shlex.quote(name)}"
     return (

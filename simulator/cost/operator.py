@@ -39,8 +39,8 @@ class Operator:
     """One kind of kernel in a pass, per GPU.
 
     ``flops`` and ``bytes`` map a load to the FLOPs and bytes per unit of it (bytes are messages for communication).
-    ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included. It runs in passes of
-    at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size.
+    ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included. It runs in passes
+    of at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size.
     """
 
     name: str

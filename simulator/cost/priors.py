@@ -162,7 +162,9 @@ def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
             used[giver.hardware] += 1
         else:
             known[name], layers[name] = generic, "generic"
-    return Layered(known, layers, (own.hardware,) if own is not None else tuple(name for name, _ in used.most_common(1)))
+    return Layered(
+        known, layers, (own.hardware,) if own is not None else tuple(name for name, _ in used.most_common(1))
+    )
 
 
 def relatives(hardware: Hardware) -> list[KernelPriors]:

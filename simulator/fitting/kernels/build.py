@@ -107,7 +107,9 @@ def _content(name: str, hardware: Hardware, tables: Sequence[KernelTable], fits:
     if _includes_routing(fits):
         source = "kernels: the fused MoE has top-k, sorting and permutation in its time, so none is added"
         count = sum(len(fit.rows) for fit in fits if fit.kind.title == MOE)
-        parameters["moe.prep_us"] = _entry("moe.prep_us", NO_PREPARATION_US, registry()["moe.prep_us"].sd, count, source)
+        parameters["moe.prep_us"] = _entry(
+            "moe.prep_us", NO_PREPARATION_US, registry()["moe.prep_us"].sd, count, source
+        )
     known = [n for n in registry() if n in parameters]
     return {
         "name": name,
@@ -126,8 +128,8 @@ NO_PREPARATION_US = 0.01
 
 
 def _includes_routing(fits: Sequence[Fitted]) -> bool:
-    """Whether the fused kernel was timed as the engine's runner calls it, sorting included: such a table says how tokens
-    were routed, where a tuner's table has random tokens sorted beforehand."""
+    """Whether the fused kernel was timed as the engine's runner calls it, sorting included: such a table says how
+    tokens were routed, where a tuner's table has random tokens sorted beforehand."""
     rows = [row for fit in fits if fit.kind.title == MOE for row in fit.rows]
     return bool(rows) and all(row.words["distribution"] for row in rows)
 

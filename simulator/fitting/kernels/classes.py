@@ -71,7 +71,9 @@ class KernelClass(ABC):
 
     def shape(self, row: KernelRow) -> tuple[float, ...]:
         """What is the same in rows that differ in their load alone."""
-        return tuple(row.get(c, 0.0) for c in ("tp", "ep", "gpus", "n", "k", "heads", "hidden", "intermediate", "experts"))
+        return tuple(
+            row.get(c, 0.0) for c in ("tp", "ep", "gpus", "n", "k", "heads", "hidden", "intermediate", "experts")
+        )
 
 
 def _of(table: Sequence[KernelRow], kernel: str, fmt: Format, needs: Sequence[str]) -> list[KernelRow]:

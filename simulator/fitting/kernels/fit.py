@@ -91,9 +91,10 @@ def fit_class(
     errors = log_errors(kind, rows, hardware, {**base, **values})
     usual = float(np.quantile(np.abs(errors), TWO_THIRDS))
     shapes = len({kind.shape(row) for row in rows})
-    precision = answer.jac.T @ answer.jac
+    jacobian = np.asarray(answer.jac, dtype=float)
+    precision = jacobian.T @ jacobian
     stderr = np.sqrt(np.diag(np.linalg.inv(precision))) * max(usual / ROW_SD, 0.3) * math.sqrt(len(rows) / shapes)
-    heard = np.abs(answer.jac[: len(rows)]).max(axis=0) > SILENT
+    heard = np.abs(jacobian[: len(rows)]).max(axis=0) > SILENT
     sd = {n: _spread(p, float(e), usual) for n, p, e, ok in zip(names, chosen, stderr, heard, strict=True) if ok}
     return Fitted(kind, {n: values[n] for n in sd}, sd, tuple(rows), errors)
 
@@ -109,4 +110,5 @@ def log_errors(
     """log(model / measured) of rows under a set of parameters, shape (rows,)."""
     rates = KernelRates(hardware, parameters)
     said = [kind.operator(row, rates).seconds(kind.loads(row, rates)) for row in rows]
-    return np.log(np.array(said) / np.array([row.seconds for row in rows]))
+    errors: Array = np.log(np.array(said) / np.array([row.seconds for row in rows]))
+    return errors

@@ -25,7 +25,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 """Accelerator -> the tables that its priors are made from."""
 
 DRIFT = 0.02
-"""A parameter made again may differ from the shipped one by this part of its spread (log): another machine's rounding."""
+"""A parameter made again may differ from the shipped one by this part of its spread (log): another machine rounds."""
 
 
 def build(hardware: str, progress: Progress = silent) -> KernelFit:
@@ -41,7 +41,9 @@ def shipped_priors_file(hardware: str) -> Path:
 def differences(content: Mapping[str, Any], hardware: str) -> list[str]:
     """Sentences on what differs from the shipped file by more than :data:`DRIFT` of its spread."""
     kept, made = shipped()[hardware].parameters, content["parameters"]
-    out = [f"{hardware}: {name}: only in the {'shipped file' if name in kept else 'new fit'}" for name in {*kept} ^ {*made}]
+    out = [
+        f"{hardware}: {name}: only in the {'shipped file' if name in kept else 'new fit'}" for name in {*kept} ^ {*made}
+    ]
     for name in kept.keys() & made.keys():
         if abs(math.log(made[name]["value"] / kept[name].value)) > DRIFT * kept[name].sd + ROUNDED:
             out.append(f"{hardware}: {name}: shipped {kept[name].value}, made {made[name]['value']} {kept[name].unit}")

@@ -117,7 +117,9 @@ def read_table(path: str | Path, hardware: Hardware) -> KernelTable:
             rows += [] if found is None else [found]
     faults.raise_if_any()
     if not rows:
-        raise InputError(f"{name}: no row of {hardware.name}; expected its name in the column hardware, or no such column")
+        raise InputError(
+            f"{name}: no row of {hardware.name}; expected its name in the column hardware, or no such column"
+        )
     return KernelTable(name, hashlib.sha256(data).hexdigest(), tuple(rows))
 
 
