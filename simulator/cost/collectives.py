@@ -41,7 +41,5 @@ def all_reduce(name: str, count: float, message: float, gpus: int, rates: Rates)
     least = least_bytes(engine.all_reduce_library, gpus, engine.all_reduce_format) / message
     if math.isinf(least):
         return [plain]
-    wire = {T: message * WIRE_BITS[engine.all_reduce_format] / WIRE_BITS["bf16"]}
-    quantised = rates.collective(f"{name}, quantised", count, wire, gpus, passes=2)
-    packing = rates.packing(f"{name}, packing", count, {T: message})
-    return [replace(plain, most=least), replace(quantised, least=least), replace(packing, least=least)]
+    quantised = rates.quantised(plain, {T: message}, WIRE_BITS[engine.all_reduce_format])
+    return [replace(plain, most=least), replace(quantised, name=f"{name}, quantised", least=least)]

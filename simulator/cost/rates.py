@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.cost.operator import ONE, Operator, T
 from simulator.facts.deployment import Deployment
@@ -181,18 +181,17 @@ class KernelRates:
             bytes={load: passes * amount * share for load, amount in message.items()},
         )
 
-    def packing(self, name: str, count: float, message: Mapping[int, float]) -> Operator:
-        """Packing a ``message`` (bytes of the whole BF16 tensor per unit of a load) for a quantised collective, and
-        unpacking it, in bytes of that tensor at ``comm.codec_eff`` of the HBM bandwidth."""
-        return Operator(
-            name=name,
-            resource="HBM",
-            count=count,
-            latency=0.0,
-            flops_rate=self.hardware.peak_flops.bf16,
-            byte_rate=self.bandwidth("comm.codec_eff"),
-            bytes=message,
-        )
+    def quantised(self, plain: Operator, message: Mapping[int, float], bits: float) -> Operator:
+        """An all-reduce of a BF16 ``message`` (bytes per unit of a load) that travels with ``bits`` per element.
+
+        Packing keeps up with ``comm.codec_eff`` of the HBM bandwidth, in bytes of the packed tensor, whatever the
+        number of ranks: many links wait for it, a single one does not.
+        """
+        share = bits / (8.0 * ACTIVATION_BYTES)
+        moved = {load: amount * share for load, amount in plain.bytes.items()}
+        over_links, packed = sum(moved.values()) / plain.byte_rate, sum(message.values()) * share
+        slowest = max(over_links, packed / self.bandwidth("comm.codec_eff"))
+        return replace(plain, bytes=moved, byte_rate=sum(moved.values()) / slowest)
 
 
 @dataclass(frozen=True)

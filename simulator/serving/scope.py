@@ -171,7 +171,7 @@ def _judge(scenario: Scenario, isl: int, osl: int, concurrency: int | None) -> V
     kernels = calibration.scope.kernels
     if kernels and asked.hardware not in kernels:
         text = f"kernel times are those of {', '.join(kernels)}"
-        verdict = verdict.also(Reason("hardware", "unmeasured", text, 1.0))
+        verdict = verdict.also(Reason("hardware", "unmeasured", text, 0.0))  # the priors are as wide as that asks for
     return verdict
 
 

@@ -83,7 +83,7 @@ def fit_kernels(
         chosen = kind.rows(rows)
         if chosen:
             progress(f"{kind.title} {kind.fmt}: {len(chosen)} rows")
-        found = fit_class(kind, chosen, of, known)
+        found = fit_class(kind, chosen, of, known, kind.others(rows))
         if found is not None:
             known.update(found.values)
             fits.append(found)

@@ -20,11 +20,14 @@ from simulator.facts.formats import BITS_FAMILY, BYTES_PER_PARAM, Format
 from simulator.facts.hardware import Hardware
 from simulator.facts.layers import GatedDeltaNet
 from simulator.fitting.kernels.table import FORMATS, KernelRow, main_implementation
+from simulator.units import MEBI
 
 Loads = NDArray[np.float64]
 
 BENCH_SKEW = 1.1
 """Squared coefficient of variation of the expert popularity behind ``power_law_1.01`` (kernels_nvidia_README.md)."""
+LARGE = 4 * MEBI
+"""Bytes of a message from which a quantised all-reduce shows its rate; below, its start-up of some 20 us."""
 FUSED = "fused with the norm"
 """Note of an all-reduce that normalises as well."""
 SMALL_BATCH = 8
@@ -56,6 +59,10 @@ class KernelClass(ABC):
     @abstractmethod
     def rows(self, table: Sequence[KernelRow]) -> list[KernelRow]:
         """The rows of a table that are of this class."""
+
+    def others(self, table: Sequence[KernelRow]) -> list[KernelRow]:
+        """Rows of other implementations that an engine might run as well: the spread is to cover them."""
+        return []
 
     @abstractmethod
     def parameters(self, hardware: Hardware) -> list[str]:
@@ -259,10 +266,16 @@ class AllReduce(KernelClass):
 
     def rows(self, table: Sequence[KernelRow]) -> list[KernelRow]:
         """Rows of ``all_reduce``; a note that begins with a wire format belongs to :class:`QuantisedAllReduce`."""
+        return main_implementation(self._plain(table))
+
+    def others(self, table: Sequence[KernelRow]) -> list[KernelRow]:
+        """Rows of other libraries and kernels: engines change between them."""
+        chosen = {row.line for row in self.rows(table)}
+        return [row for row in self._plain(table) if row.line not in chosen]
+
+    def _plain(self, table: Sequence[KernelRow]) -> list[KernelRow]:
         found = _of(table, "all_reduce", self.fmt, ("message_bytes",))
-        found = [row for row in found if gpus_of(row) > 1 and wire_bits(row) is None]
-        bare = main_implementation([row for row in found if FUSED not in row.words["notes"]])
-        return bare + [row for row in found if FUSED in row.words["notes"]]
+        return [row for row in found if gpus_of(row) > 1 and wire_bits(row) is None]
 
     def parameters(self, hardware: Hardware) -> list[str]:
         """Those of collectives."""
@@ -284,25 +297,26 @@ class AllReduce(KernelClass):
 
 
 class QuantisedAllReduce(AllReduce):
-    """An all-reduce with narrower numbers on the wire: the times of packing are what the wire does not explain."""
+    """An all-reduce with narrower numbers on the wire, of messages large enough to show the rate."""
+
+    def others(self, table: Sequence[KernelRow]) -> list[KernelRow]:
+        """None: all are fitted."""
+        return []
 
     def rows(self, table: Sequence[KernelRow]) -> list[KernelRow]:
-        """Rows of ``all_reduce`` whose note begins with a wire format, of a MiB or more."""
+        """Rows of ``all_reduce`` whose note begins with a wire format, of :data:`LARGE` bytes or more."""
         found = _of(table, "all_reduce", self.fmt, ("message_bytes",))
-        return [row for row in found if wire_bits(row) is not None and row["message_bytes"] >= 2**20]
+        return [row for row in found if wire_bits(row) is not None and row["message_bytes"] >= LARGE]
 
     def parameters(self, hardware: Hardware) -> list[str]:
         """The packing alone: link and latency are those of plain messages."""
         return ["comm.codec_eff"]
 
     def operator(self, row: KernelRow, rates: KernelRates) -> Operator:
-        """The wire and the packing as one."""
-        bits, message = wire_bits(row), row["message_bytes"]
+        """Two passes over the links, or the packing where that is slower."""
+        bits, message = wire_bits(row), {T: row["message_bytes"]}
         assert bits is not None
-        wire = rates.collective("wire", 1.0, {T: message * bits / 16.0}, gpus_of(row), passes=2)
-        packing = rates.packing("packing", 1.0, {T: message})
-        seconds = wire.bytes[T] / wire.byte_rate + packing.bytes[T] / packing.byte_rate
-        return Operator("all-reduce", "links", 1.0, wire.latency + seconds, 1.0, 1.0)
+        return rates.quantised(rates.collective("all-reduce", 1.0, message, gpus_of(row), passes=2), message, bits)
 
 
 def wire_bits(row: KernelRow) -> float | None:

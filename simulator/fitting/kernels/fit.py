@@ -59,7 +59,11 @@ class Fitted:
 
 
 def fit_class(
-    kind: KernelClass, rows: Sequence[KernelRow], hardware: Hardware, known: Mapping[str, float]
+    kind: KernelClass,
+    rows: Sequence[KernelRow],
+    hardware: Hardware,
+    known: Mapping[str, float],
+    others: Sequence[KernelRow] = (),
 ) -> Fitted | None:
     """Least squares of log(model / measured); None without rows.
 
@@ -68,6 +72,7 @@ def fit_class(
         rows: of that class.
         hardware: whose times they are.
         known: values of other parameters that are settled already.
+        others: rows of other implementations, which widen the spread.
     """
     if not rows:
         return None
@@ -90,6 +95,9 @@ def fit_class(
     values = dict(zip(names, np.exp(answer.x).tolist(), strict=True))
     errors = log_errors(kind, rows, hardware, {**base, **values})
     usual = float(np.quantile(np.abs(errors), TWO_THIRDS))
+    if others:
+        apart = log_errors(kind, others, hardware, {**base, **values})
+        usual = math.hypot(usual, float(np.quantile(np.abs(apart), TWO_THIRDS)))
     shapes = len({kind.shape(row) for row in rows})
     jacobian = np.asarray(answer.jac, dtype=float)
     precision = jacobian.T @ jacobian
