@@ -39,7 +39,7 @@ ROUND: dict[str, float] = {
     "comm.latency_us": 12.0,
     "comm.doubling_us": 4.0,
     "comm.bandwidth_eff": 0.75,
-    "comm.codec_eff": 0.0015,
+    "comm.codec_eff": 0.0075,
     "host.step_us": 300.0,
     "host.request_us": 6.0,
     "host.draft_us": 70.0,
