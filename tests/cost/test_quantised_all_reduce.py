@@ -46,7 +46,7 @@ def reductions(account: Account, group: str) -> dict[str, tuple[float, ...]]:
     }
 
 
-def by_hand(us: float, sent: float, speed: float) -> tuple[float, ...]:
+def by_hand(us: float, sent: float, speed: float) -> Any:
     count, _, _, moved, seconds, *_ = Hand(120, us=us, sent=sent, speed=speed).row()
     return pytest.approx((count, moved, seconds), rel=1e-12)
 
