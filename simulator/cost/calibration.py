@@ -147,11 +147,13 @@ class Calibration(Spec):
             return self
         found = layered(hardware)
         scope = self.scope.model_copy(update={"kernels": list(found.kernels)})
-        return self._changed(priors=prior_values(found.known), scope=scope)
+        return self.model_copy(update={"priors": prior_values(found.known), "scope": scope})
 
-    def _changed(self, **fields: Any) -> Calibration:
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Calibration:
         """A copy without what was computed from the fields."""
-        return Calibration.model_construct(**{**dict(self), **fields})
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("known", None)
+        return copy
 
     def contradictions(self) -> list[Fault]:
         """What contradicts the table of parameters or itself, by where it stands."""
@@ -268,7 +270,7 @@ def _of_kernels(name: str, label: str, raw: dict[str, Any]) -> Calibration:
     base = load_calibration(PRIORS)
     scope = base.scope.model_copy(update={"kernels": [found.hardware], "hardware": [found.hardware]})
     known = layered(None, found).known
-    return base._changed(name=found.name, scope=scope, priors=prior_values(known))
+    return base.model_copy(update={"name": found.name, "scope": scope, "priors": prior_values(known)})
 
 
 def prior_values(known: Known) -> dict[str, PriorValue]:

@@ -18,15 +18,18 @@ ROUND: dict[str, float] = {
     **{f"moe.{fmt}.compute_eff": value for fmt, value in (("fp4", 0.3), ("fp8", 0.4), ("bf16", 0.5))},
     **{f"moe.{fmt}.latency_us": value for fmt, value in (("fp4", 10.0), ("fp8", 20.0), ("bf16", 25.0))},
     **{f"moe.{fmt}.floor_us": value for fmt, value in (("fp4", 30.0), ("fp8", 40.0), ("bf16", 55.0))},
-    "moe.half_width": 256.0,
+    **{f"moe.{fmt}.half_width": value for fmt, value in (("fp4", 256.0), ("fp8", 384.0), ("bf16", 128.0))},
+    **{f"moe.{fmt}.narrow_width": value for fmt, value in (("fp4", 32.0), ("fp8", 64.0), ("bf16", 16.0))},
     "moe.prep_us": 9.0,
     "moe.ep_imbalance": 1.25,
-    "dense.bandwidth_eff": 0.85,
-    "dense.compute_eff": 0.45,
-    "dense.latency_us": 5.0,
-    "attention.bandwidth_eff": 0.55,
-    "attention.compute_eff": 0.25,
-    "attention.latency_us": 11.0,
+    "moe.ep_latency_us": 7.0,
+    **{f"dense.{fmt}.bandwidth_eff": value for fmt, value in (("fp4", 0.95), ("fp8", 0.9), ("bf16", 0.85))},
+    **{f"dense.{fmt}.compute_eff": value for fmt, value in (("fp4", 0.325), ("fp8", 0.35), ("bf16", 0.45))},
+    **{f"dense.{fmt}.latency_us": value for fmt, value in (("fp4", 7.0), ("fp8", 6.0), ("bf16", 5.0))},
+    **{f"dense.{fmt}.depth_ns": value for fmt, value in (("fp4", 0.125), ("fp8", 0.25), ("bf16", 0.5))},
+    **{f"attention.{fmt}.bandwidth_eff": value for fmt, value in (("fp8", 0.525), ("bf16", 0.55))},
+    **{f"attention.{fmt}.compute_eff": value for fmt, value in (("fp8", 0.2), ("bf16", 0.25))},
+    **{f"attention.{fmt}.latency_us": value for fmt, value in (("fp8", 13.0), ("bf16", 11.0))},
     "attention.verify_reload": 0.5,
     "gdn.bandwidth_eff": 0.65,
     "gdn.compute_eff": 0.1,
@@ -36,6 +39,7 @@ ROUND: dict[str, float] = {
     "comm.latency_us": 12.0,
     "comm.doubling_us": 4.0,
     "comm.bandwidth_eff": 0.75,
+    "comm.codec_eff": 0.0075,
     "host.step_us": 300.0,
     "host.request_us": 6.0,
     "host.draft_us": 70.0,
@@ -70,6 +74,11 @@ class Hand(NamedTuple):
         seconds = max(self.least * 1e-6, self.us * 1e-6 + compute + move)
         amounts = (1.0, self.flops, self.read, self.sent, seconds, compute, move)
         return tuple(self.count * amount for amount in amounts)
+
+
+def product(count: float, k: int, us: float, ns: float, **amounts: float) -> Hand:
+    """A dense matrix product: the start-up grows by ``ns`` nanoseconds with each of its ``k`` input channels."""
+    return Hand(count, us=us + k * ns / 1000, **amounts)
 
 
 def seconds(*passes: dict[str, Hand]) -> float:

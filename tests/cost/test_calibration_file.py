@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import yaml
 
+from simulator.cli import run
 from simulator.cost import calibration as module
 from simulator.cost.calibration import (
+    COST_MODEL,
     Calibration,
+    PriorValue,
     default_calibration,
     digest,
     length_coordinate,
@@ -22,6 +25,7 @@ from simulator.cost.calibration import (
 )
 from simulator.cost.measured import Curve, Scope
 from simulator.cost.parameters import prior_covariance, priors, registry
+from simulator.cost.priors import shipped
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
@@ -34,6 +38,7 @@ def fitted(value: float, unit: str) -> dict[str, Any]:
 def made(name: str = "made", **changes: Any) -> Calibration:
     content: dict[str, Any] = {
         "format": 1,
+        "cost_model": COST_MODEL,
         "name": name,
         "scope": {},
         "parameters": {
@@ -122,6 +127,114 @@ def test_a_file_is_read_again_when_written_again_and_refused_when_edited(tmp_pat
     file.write_text(file.read_text().replace("21.5", "22.5"))
     with pytest.raises(InputError, match="the content does not match its hash"):
         load_calibration(str(file))
+
+
+def written(tmp_path: Path, **changes: Any) -> Path:
+    """A calibration file with the hash of its content."""
+    content = made(covariance={}).model_dump() | changes
+    content = yaml.safe_load(yaml.safe_dump({key: value for key, value in content.items() if value is not ...}))
+    file = tmp_path / "made.yaml"
+    file.write_text(yaml.safe_dump(content | {"hash": digest(content)}))
+    return file
+
+
+SOURCES = [{"file": "my runs.csv", "sha256": "", "select": "tp=2", "rows": [2]}]
+
+
+@pytest.mark.parametrize("version", [1, 3, ...])
+def test_of_another_version_of_the_cost_model_it_names_the_command(tmp_path: Path, version: Any) -> None:
+    """A file without a version is of the first."""
+    file = written(tmp_path, cost_model=version, data=SOURCES)
+    with pytest.raises(InputError) as caught:
+        load_calibration(str(file))
+    message = str(caught.value)
+    found = 1 if version is ... else version
+    assert f"cost_model: fitted with version {found} of the cost model, expected 2" in message
+    assert f"mtpsim calibrate 'my runs.csv' --select tp=2 -o {file}" in message
+
+
+def test_of_another_version_without_data_the_command_has_a_place_for_it(tmp_path: Path) -> None:
+    file = written(tmp_path, cost_model=1)
+    with pytest.raises(InputError, match=r"Fit it again: mtpsim calibrate ROWS\.csv -o "):
+        load_calibration(str(file))
+
+
+def test_of_another_version_the_command_line_ends_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    file = written(tmp_path, cost_model=1, data=SOURCES)
+    assert run(["predict", "--calibration", str(file)]) == 2
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert found.err.startswith("mtpsim: error: ")
+    assert f"mtpsim calibrate 'my runs.csv' --select tp=2 -o {file}" in " ".join(found.err.split())
+
+
+OWN = {"gdn.latency_us": {"value": 5.0, "sd": 0.1}, "moe.prep_us": {"value": 12.0, "sd": 0.25}}
+
+
+def test_its_own_priors_stand_for_what_it_does_not_name() -> None:
+    values = made(priors=OWN).values()
+    assert values == {**priors(), "gdn.latency_us": 5.0, "moe.prep_us": 20.0, "routing.correlation": 0.98}
+
+
+def test_its_own_priors_are_how_sure_it_is_of_what_it_does_not_name() -> None:
+    names, matrix = made(priors=OWN).uncertainty()
+    place = names.index("gdn.latency_us")
+    assert matrix[place, place] == pytest.approx(0.01)
+    generic = made().uncertainty()[1][place, place]
+    assert generic == pytest.approx(registry()["gdn.latency_us"].sd ** 2)
+
+
+def test_coordinates_are_those_of_its_own_priors_by_hand() -> None:
+    """From 0.005 to 60 us the logarithm spans log 12000, in which 12 us stand at log 2400 of it and 20 at log 4000.
+
+    At its own prior the coordinate is the logarithm; elsewhere the logits of these places differ.
+    """
+    own, generic = made(priors=OWN).known["moe.prep_us"], registry()["moe.prep_us"]
+    assert (own.value, own.sd, own.low, own.high) == (12.0, 0.25, 0.005, 60.0)
+    span = math.log(12000)
+    prior, value = math.log(2400) / span, math.log(4000) / span
+    moved = math.log(value / (1 - value)) - math.log(prior / (1 - prior))
+    hand = math.log(12) + prior * (1 - prior) * span * moved
+    assert own.to_internal(12.0) == pytest.approx(math.log(12))
+    assert own.to_internal(20.0) == pytest.approx(hand)
+    assert own.from_internal(hand) == pytest.approx(20.0)
+    assert abs(generic.to_internal(20.0) - hand) > 0.01
+
+
+def test_a_changed_copy_has_the_priors_that_it_says() -> None:
+    """What was worked out from the old fields does not stay."""
+    first = made()
+    assert first.known["gdn.latency_us"].value == registry()["gdn.latency_us"].value
+    own = {name: PriorValue.model_validate(prior) for name, prior in OWN.items()}
+    second = first.model_copy(update={"priors": own})
+    assert second.known["gdn.latency_us"].value == second.values()["gdn.latency_us"] == 5.0
+    assert first.known["gdn.latency_us"].value == registry()["gdn.latency_us"].value
+
+
+def test_of_an_accelerator_where_nothing_was_fitted() -> None:
+    """The generic one takes on the priors of each accelerator, and keeps none for the next."""
+    generic = load_calibration(module.PRIORS)
+    assert generic.known["comm.latency_us"].value == registry()["comm.latency_us"].value
+    found = {name: generic.of_hardware(load_hardware(name)) for name in ("b200", "mi355x")}
+    for name, one in found.items():
+        table = shipped()[name].parameters
+        assert {p: one.values()[p] for p in table} == {p: prior.value for p, prior in table.items()}
+        assert {p: one.known[p].sd for p in table} == {p: prior.sd for p, prior in table.items()}
+        assert one.scope.kernels == [name]
+    latencies = [[one.values()[p] for p in registry() if p.endswith("latency_us")] for one in found.values()]
+    assert latencies[0] != latencies[1]
+    assert generic.values() == priors()
+
+
+def test_what_was_fitted_keeps_the_priors_that_the_fit_began_with() -> None:
+    data = [{"file": "", "sha256": "", "rows": []}]
+    one = made(data=data)
+    assert one.of_hardware(load_hardware("b200")) is one
+    two = made(priors=OWN)
+    assert two.of_hardware(load_hardware("b200")) is two
 
 
 def test_where_a_deployment_leaves_the_scope() -> None:

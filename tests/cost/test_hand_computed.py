@@ -18,7 +18,7 @@ from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
 from simulator.serving.replica import build_replica
 from simulator.speculation.acceptance import OFF, Speculation, from_length
-from tests.cost.hand import PARAMETERS, Hand, check, seconds
+from tests.cost.hand import PARAMETERS, Hand, check, product, seconds
 
 MTP = from_length(2.8, 3)
 EXPERT = 12_582_912
@@ -38,9 +38,11 @@ def distinct(tokens: float) -> float:
 # Achieved rates: HBM of both accelerators 8 TB/s; MI355X 2516, 5033 and 10066 TFLOP/s in BF16, FP8 and FP4, a mesh of
 # links of 76.8 GB/s; B200 2250, 4500 and 9000 TFLOP/s, one port of 900 GB/s into a switch.
 HBM = 8e12
-gemm = functools.partial(Hand, us=5.0, speed=HBM * 0.85)
+gemm = functools.partial(product, us=5.0, ns=0.5, speed=HBM * 0.85)
+gemm8 = functools.partial(product, us=6.0, ns=0.25, speed=HBM * 0.9)
 small = functools.partial(Hand, us=3.0, speed=HBM * 0.375)
 cache = functools.partial(Hand, us=11.0, speed=HBM * 0.55)
+cache8 = functools.partial(Hand, us=13.0, speed=HBM * 0.525)
 delta = functools.partial(Hand, us=8.0, speed=HBM * 0.65)
 mesh = functools.partial(Hand, speed=76.8e9 * 0.75)
 switch = functools.partial(Hand, speed=900e9 * 0.75)
@@ -62,24 +64,34 @@ def test_plain_decode_on_eight_gpus_of_a_mesh() -> None:
     copy = (64 * 128 * 128 * 2 + 3 * (2 * 2048 + 8192) * 2) / 8  # a state and its convolution's, of which an eighth
     expected = {
         "attention qkv": gemm(
-            15, flops=2 * 16 * 4096 * 2560, rate=dense, read=2 * (4096 * 2560 + 16 * (4096 + 2560))
+            15, k=4096, flops=2 * 16 * 4096 * 2560, rate=dense, read=2 * (4096 * 2560 + 16 * (4096 + 2560))
         ),  # queries and gate 2 x 1024, a key and a value 2 x 256
         "attention (KV cache)": cache(
             15, flops=16 * 1000 * 4 * 4 * 256, rate=2516e12 * 0.25, read=(16 * 1000 + 16) * 2 * 256 * 2
         ),
-        "attention out": gemm(15, flops=2 * 16 * 1024 * 4096, rate=dense, read=2 * (1024 * 4096 + 16 * (1024 + 4096))),
+        "attention out": gemm(
+            15, k=1024, flops=2 * 16 * 1024 * 4096, rate=dense, read=2 * (1024 * 4096 + 16 * (1024 + 4096))
+        ),
         "attention norm, rope, gate": small(4 * 15, read=16 * 4 * 1024 * 2),
-        "gdn qkvz": gemm(45, flops=2 * 16 * 4096 * 2560, rate=dense, read=2 * (4096 * 2560 + 16 * (4096 + 2560))),
-        "gdn beta, decay": gemm(45, flops=2 * 16 * 4096 * 16, rate=dense, read=2 * (4096 * 16 + 16 * (4096 + 16))),
+        "gdn qkvz": gemm(
+            45, k=4096, flops=2 * 16 * 4096 * 2560, rate=dense, read=2 * (4096 * 2560 + 16 * (4096 + 2560))
+        ),
+        "gdn beta, decay": gemm(
+            45, k=4096, flops=2 * 16 * 4096 * 16, rate=dense, read=2 * (4096 * 16 + 16 * (4096 + 16))
+        ),
         "gated delta rule (state)": delta(
             45,
             flops=16 * 8 * (6 * 128 * 128 + 64 * (3 * 128 + 2 * 128)),
             rate=2516e12 * 0.1,
             read=16 * 2 * copy + 16 * (2 * 256 + 2 * 1024) * 2,  # read and written once
         ),
-        "gdn out": gemm(45, flops=2 * 16 * 1024 * 4096, rate=dense, read=2 * (1024 * 4096 + 16 * (1024 + 4096))),
+        "gdn out": gemm(
+            45, k=1024, flops=2 * 16 * 1024 * 4096, rate=dense, read=2 * (1024 * 4096 + 16 * (1024 + 4096))
+        ),
         "gdn convolution, norm, gate": small(3 * 45, read=16 * 3 * (256 + 1024) * 2),
-        "moe router": gemm(60, flops=2 * 16 * 4096 * 512, rate=dense, read=2 * (4096 * 512 + 16 * (4096 + 512))),
+        "moe router": gemm(
+            60, k=4096, flops=2 * 16 * 4096 * 512, rate=dense, read=2 * (4096 * 512 + 16 * (4096 + 512))
+        ),
         "moe sort and quantise": small(60, us=9.0, read=16 * 2 * 4096 * 2),
         "moe routed experts": Hand(
             60,
@@ -88,18 +100,20 @@ def test_plain_decode_on_eight_gpus_of_a_mesh() -> None:
             flops=2 * 16 * 10 * EXPERT / 8,
             rate=10066e12 * 0.3 * 128 / (128 + 256),
             read=distinct(16) * EXPERT / 8 * 0.53125,
-            speed=HBM * 0.8,
+            speed=HBM * 0.8 * 128 / (128 + 32),
         ),
         "moe top-k, gate, add": small(6 * 60, read=16 * 3 * 4096 * 2),
         "shared expert up, gate": gemm(
-            60, flops=2 * 16 * 4096 * 256, rate=dense, read=2 * (4096 * 256 + 16 * (4096 + 256))
+            60, k=4096, flops=2 * 16 * 4096 * 256, rate=dense, read=2 * (4096 * 256 + 16 * (4096 + 256))
         ),
         "shared expert down": gemm(
-            60, flops=2 * 16 * 128 * 4096, rate=dense, read=2 * (128 * 4096 + 16 * (128 + 4096))
+            60, k=128, flops=2 * 16 * 128 * 4096, rate=dense, read=2 * (128 * 4096 + 16 * (128 + 4096))
         ),
-        "lm head": gemm(1, flops=2 * 16 * 4096 * 31040, rate=dense, read=2 * (4096 * 31040 + 16 * (4096 + 31040))),
-        "logits all-gather": mesh(1, us=12 + 4 * 3, sent=16 * 248_320 * 2 / 8),
-        "all-reduce": mesh(2 * 60, us=12 + 4 * 3, sent=16 * 2 * 4096 * 2 / 8),
+        "lm head": gemm(
+            1, k=4096, flops=2 * 16 * 4096 * 31040, rate=dense, read=2 * (4096 * 31040 + 16 * (4096 + 31040))
+        ),
+        "logits all-gather": mesh(1, us=12 + 4 * 2, sent=16 * 248_320 * 2 / 8),
+        "all-reduce": mesh(2 * 60, us=12 + 4 * 2, sent=16 * 2 * 4096 * 2 / 8),
     }
     account = explain_round(d, OFF, PARAMETERS, 16, 1000)
     check(account, "decode", expected)
@@ -114,43 +128,52 @@ def test_verification_with_expert_parallelism_behind_a_switch() -> None:
     """4 requests with 2000 cached tokens, 3 drafts each: 16 tokens, of which 4 + 12 x 3/4 route independently.
 
     FP8 but for router, beta, decay and head; the shared expert is computed as an eleventh one. Groups of two GPUs share
-    an expert, 512 columns each; the busiest group has 1.25 times its part. States are FP32.
+    an expert, 512 columns each; over two doublings of groups the busiest has 1 + 2/4 times its part. States are FP32.
     """
-    d, fp8, bf16 = deploy("b200", "sglang", "fp8", "fp32", **EP), 4500e12 * 0.45, 2250e12 * 0.45
+    d, fp8, bf16 = deploy("b200", "sglang", "fp8", "fp32", **EP), 4500e12 * 0.35, 2250e12 * 0.45
     copy = (64 * 128 * 128 * 4 + 3 * (2 * 2048 + 8192) * 2) / 8  # the convolution's state stays BF16
     kv = 4 * 2000 * (1 + 0.5 * 3)  # half of the cache again for each token after the first
     expected = {
-        "attention qkv": gemm(15, flops=2 * 16 * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * 16 * (4096 + 2560)),
-        "attention (KV cache)": cache(
-            15, flops=4 * 2000 * 4 * 4 * 4 * 256, rate=2250e12 * 0.25, read=(kv + 16) * 2 * 256
+        "attention qkv": gemm8(
+            15, k=4096, flops=2 * 16 * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * 16 * (4096 + 2560)
         ),
-        "attention out": gemm(15, flops=2 * 16 * 1024 * 4096, rate=fp8, read=1024 * 4096 + 2 * 16 * (1024 + 4096)),
+        "attention (KV cache)": cache8(
+            15, flops=4 * 2000 * 4 * 4 * 4 * 256, rate=4500e12 * 0.2, read=(kv + 16) * 2 * 256
+        ),
+        "attention out": gemm8(
+            15, k=1024, flops=2 * 16 * 1024 * 4096, rate=fp8, read=1024 * 4096 + 2 * 16 * (1024 + 4096)
+        ),
         "attention norm, rope, gate": small(5 * 15, read=16 * 4 * 1024 * 2),  # one quantises
-        "gdn qkvz": gemm(45, flops=2 * 16 * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * 16 * (4096 + 2560)),
-        "gdn beta, decay": gemm(45, flops=2 * 16 * 4096 * 16, rate=bf16, read=2 * (4096 * 16 + 16 * (4096 + 16))),
+        "gdn qkvz": gemm8(45, k=4096, flops=2 * 16 * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * 16 * (4096 + 2560)),
+        "gdn beta, decay": gemm(
+            45, k=4096, flops=2 * 16 * 4096 * 16, rate=bf16, read=2 * (4096 * 16 + 16 * (4096 + 16))
+        ),
         "gated delta rule (state)": delta(
             45,
             flops=16 * 8 * (6 * 128 * 128 + 64 * (3 * 128 + 2 * 128)),
             rate=2250e12 * 0.1,
             read=4 * 7 * copy + 16 * (2 * 256 + 2 * 1024) * 2,  # read once, written four times, copied once
         ),
-        "gdn out": gemm(45, flops=2 * 16 * 1024 * 4096, rate=fp8, read=1024 * 4096 + 2 * 16 * (1024 + 4096)),
+        "gdn out": gemm8(45, k=1024, flops=2 * 16 * 1024 * 4096, rate=fp8, read=1024 * 4096 + 2 * 16 * (1024 + 4096)),
         "gdn convolution, norm, gate": small(4 * 45, read=16 * 3 * (256 + 1024) * 2),
-        "moe router": gemm(60, flops=2 * 16 * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + 16 * (4096 + 512))),
+        "moe router": gemm(60, k=4096, flops=2 * 16 * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + 16 * (4096 + 512))),
         "moe sort and quantise": small(60, us=9.0, read=16 * 2 * 4096 * 2),
         "moe routed experts": Hand(
             60,
             us=20.0,
             least=40.0,
-            flops=1.25 * 2 * 16 * 11 * EXPERT / 8,
-            rate=4500e12 * 0.4 * 512 / (512 + 256),
-            read=(1.25 * distinct(13) + 1) * EXPERT / 8,
-            speed=HBM * 0.7,
+            flops=1.5 * 2 * 16 * 11 * EXPERT / 8,
+            rate=4500e12 * 0.4 * 512 / (512 + 384),
+            read=(1.5 * distinct(13) + 1) * EXPERT / 8,
+            speed=HBM * 0.7 * 512 / (512 + 64),
         ),
+        "moe expert parallelism": small(60, us=7.0),
         "moe top-k, gate, add": small(3 * 60, read=16 * 3 * 4096 * 2),
-        "lm head": gemm(1, flops=2 * 16 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 16 * (4096 + 31040))),
-        "logits all-gather": switch(1, us=12 + 4 * 3, sent=16 * 248_320 * 2 * 7 / 8),
-        "all-reduce": switch(2 * 60, us=12 + 4 * 3, sent=16 * 2 * 4096 * 2 * 7 / 8),
+        "lm head": gemm(
+            1, k=4096, flops=2 * 16 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 16 * (4096 + 31040))
+        ),
+        "logits all-gather": switch(1, us=12 + 4 * 2, sent=16 * 248_320 * 2 * 7 / 8),
+        "all-reduce": switch(2 * 60, us=12 + 4 * 2, sent=16 * 2 * 4096 * 2 * 7 / 8),
     }
     account = explain_round(d, MTP, PARAMETERS, 4, 2000)
     check(account, "verify", expected)
@@ -165,28 +188,35 @@ def draft(t: int, pairs: int, independent: int) -> dict[str, Hand]:
     The projection of two hidden vectors to one is a plain linear layer: BF16 and whole on every GPU. The cache is read
     once; there is no recurrent state.
     """
-    fp8, bf16 = 4500e12 * 0.45, 2250e12 * 0.45
+    fp8, bf16 = 4500e12 * 0.35, 2250e12 * 0.45
     return {
-        "draft projection": gemm(1, flops=2 * t * 8192 * 4096, rate=bf16, read=2 * (8192 * 4096 + t * (8192 + 4096))),
-        "attention qkv": gemm(1, flops=2 * t * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * t * (4096 + 2560)),
-        "attention (KV cache)": cache(1, flops=pairs * 4 * 4 * 256, rate=2250e12 * 0.25, read=(4 * 2000 + t) * 2 * 256),
-        "attention out": gemm(1, flops=2 * t * 1024 * 4096, rate=fp8, read=1024 * 4096 + 2 * t * (1024 + 4096)),
+        "draft projection": gemm(
+            1, k=8192, flops=2 * t * 8192 * 4096, rate=bf16, read=2 * (8192 * 4096 + t * (8192 + 4096))
+        ),
+        "attention qkv": gemm8(
+            1, k=4096, flops=2 * t * 4096 * 2560, rate=fp8, read=4096 * 2560 + 2 * t * (4096 + 2560)
+        ),
+        "attention (KV cache)": cache8(1, flops=pairs * 4 * 4 * 256, rate=4500e12 * 0.2, read=(4 * 2000 + t) * 2 * 256),
+        "attention out": gemm8(
+            1, k=1024, flops=2 * t * 1024 * 4096, rate=fp8, read=1024 * 4096 + 2 * t * (1024 + 4096)
+        ),
         "attention norm, rope, gate": small(5, read=t * 4 * 1024 * 2),
-        "moe router": gemm(1, flops=2 * t * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + t * (4096 + 512))),
+        "moe router": gemm(1, k=4096, flops=2 * t * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + t * (4096 + 512))),
         "moe sort and quantise": small(1, us=9.0, read=t * 2 * 4096 * 2),
         "moe routed experts": Hand(
             1,
             us=20.0,
             least=40.0,
-            flops=1.25 * 2 * t * 11 * EXPERT / 8,
-            rate=4500e12 * 0.4 * 512 / (512 + 256),
-            read=(1.25 * distinct(independent) + 1) * EXPERT / 8,
-            speed=HBM * 0.7,
+            flops=1.5 * 2 * t * 11 * EXPERT / 8,
+            rate=4500e12 * 0.4 * 512 / (512 + 384),
+            read=(1.5 * distinct(independent) + 1) * EXPERT / 8,
+            speed=HBM * 0.7 * 512 / (512 + 64),
         ),
+        "moe expert parallelism": small(1, us=7.0),
         "moe top-k, gate, add": small(3, read=t * 3 * 4096 * 2),
-        "lm head": gemm(1, flops=2 * 4 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 4 * (4096 + 31040))),
-        "logits all-gather": switch(1, us=12 + 4 * 3, sent=4 * 248_320 * 2 * 7 / 8),
-        "all-reduce": switch(2, us=12 + 4 * 3, sent=t * 2 * 4096 * 2 * 7 / 8),
+        "lm head": gemm(1, k=4096, flops=2 * 4 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 4 * (4096 + 31040))),
+        "logits all-gather": switch(1, us=12 + 4 * 2, sent=4 * 248_320 * 2 * 7 / 8),
+        "all-reduce": switch(2, us=12 + 4 * 2, sent=t * 2 * 4096 * 2 * 7 / 8),
     }
 
 
@@ -206,29 +236,37 @@ def test_prefill_with_attention_in_four_ranks_of_two_gpus() -> None:
     A rank has a quarter of the tokens; each of its two GPUs 16 query heads and one KV head. Experts and head are split
     over all eight, so tokens are gathered for them and their sums scattered, and attention is summed inside the pair.
     """
-    d, fp8, bf16 = deploy("mi355x", "atom", "mxfp4-attnfp8", tp=8, dp=4), 5033e12 * 0.45, 2516e12 * 0.45
+    d, fp8, bf16 = deploy("mi355x", "atom", "mxfp4-attnfp8", tp=8, dp=4), 5033e12 * 0.35, 2516e12 * 0.45
     pairs = 2 * 512 * (100 + 256)
     copy = (64 * 128 * 128 * 2 + 3 * (2 * 2048 + 8192) * 2) / 2
     expected = {
-        "attention qkv": gemm(
-            15, flops=2 * 256 * 4096 * 8704, rate=fp8, read=4096 * 8704 + 2 * 256 * (4096 + 8704)
+        "attention qkv": gemm8(
+            15, k=4096, flops=2 * 256 * 4096 * 8704, rate=fp8, read=4096 * 8704 + 2 * 256 * (4096 + 8704)
         ),  # queries and gate 2 x 4096, a key and a value 2 x 256
-        "attention (KV cache)": cache(
-            15, flops=pairs / 4 * 4 * 16 * 256, rate=2516e12 * 0.25, read=(2 * 100 + 1024) / 4 * 2 * 256
+        "attention (KV cache)": cache8(
+            15, flops=pairs / 4 * 4 * 16 * 256, rate=5033e12 * 0.2, read=(2 * 100 + 1024) / 4 * 2 * 256
         ),  # ATOM's cache is FP8
-        "attention out": gemm(15, flops=2 * 256 * 4096 * 4096, rate=fp8, read=4096 * 4096 + 2 * 256 * (4096 + 4096)),
+        "attention out": gemm8(
+            15, k=4096, flops=2 * 256 * 4096 * 4096, rate=fp8, read=4096 * 4096 + 2 * 256 * (4096 + 4096)
+        ),
         "attention norm, rope, gate": small(5 * 15, read=256 * 4 * 4096 * 2),
-        "gdn qkvz": gemm(45, flops=2 * 256 * 4096 * 10240, rate=fp8, read=4096 * 10240 + 2 * 256 * (4096 + 10240)),
-        "gdn beta, decay": gemm(45, flops=2 * 256 * 4096 * 64, rate=bf16, read=2 * (4096 * 64 + 256 * (4096 + 64))),
+        "gdn qkvz": gemm8(
+            45, k=4096, flops=2 * 256 * 4096 * 10240, rate=fp8, read=4096 * 10240 + 2 * 256 * (4096 + 10240)
+        ),
+        "gdn beta, decay": gemm(
+            45, k=4096, flops=2 * 256 * 4096 * 64, rate=bf16, read=2 * (4096 * 64 + 256 * (4096 + 64))
+        ),
         "gated delta rule (state)": delta(
             45,
             flops=256 * 32 * (6 * 128 * 128 + 64 * (3 * 128 + 2 * 128)),
             rate=2516e12 * 0.1,
             read=2 * copy / 4 + 256 * (2 * 1024 + 2 * 4096) * 2,  # each prompt leaves one state behind
         ),
-        "gdn out": gemm(45, flops=2 * 256 * 4096 * 4096, rate=fp8, read=4096 * 4096 + 2 * 256 * (4096 + 4096)),
+        "gdn out": gemm8(45, k=4096, flops=2 * 256 * 4096 * 4096, rate=fp8, read=4096 * 4096 + 2 * 256 * (4096 + 4096)),
         "gdn convolution, norm, gate": small(4 * 45, read=256 * 3 * (1024 + 4096) * 2),
-        "moe router": gemm(60, flops=2 * 1024 * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + 1024 * (4096 + 512))),
+        "moe router": gemm(
+            60, k=4096, flops=2 * 1024 * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + 1024 * (4096 + 512))
+        ),
         "moe sort and quantise": small(60, us=9.0, read=1024 * 2 * 4096 * 2),
         "moe routed experts": Hand(
             60,
@@ -237,14 +275,14 @@ def test_prefill_with_attention_in_four_ranks_of_two_gpus() -> None:
             flops=2 * 1024 * 11 * EXPERT / 8,
             rate=10066e12 * 0.3 * 128 / (128 + 256),
             read=(distinct(2 + 1022 * 0.75) + 1) * EXPERT / 8 * 0.53125,
-            speed=HBM * 0.8,
+            speed=HBM * 0.8 * 128 / (128 + 32),
         ),
         "moe top-k, gate, add": small(3 * 60, read=1024 * 3 * 4096 * 2),
-        "lm head": gemm(1, flops=2 * 2 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 2 * (4096 + 31040))),
-        "logits all-gather": mesh(1, us=12 + 4 * 3, sent=2 * 248_320 * 2 / 8),
-        "all-gather to experts": mesh(60, us=12 + 4 * 3, sent=1024 * 4096 * 2 / 8),
-        "reduce-scatter from experts": mesh(60, us=12 + 4 * 3, sent=1024 * 4096 * 2 / 8),
-        "all-reduce in attention group": mesh(60, us=12 + 4 * 1, sent=256 * 2 * 4096 * 2 / 2),
+        "lm head": gemm(1, k=4096, flops=2 * 2 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 2 * (4096 + 31040))),
+        "logits all-gather": mesh(1, us=12 + 4 * 2, sent=2 * 248_320 * 2 / 8),
+        "all-gather to experts": mesh(60, us=12 + 4 * 2, sent=1024 * 4096 * 2 / 8),
+        "reduce-scatter from experts": mesh(60, us=12 + 4 * 2, sent=1024 * 4096 * 2 / 8),
+        "all-reduce in attention group": mesh(60, us=12, sent=256 * 2 * 4096 * 2 / 2),
     }
     check(explain_prefill(d, OFF, PARAMETERS, 2, 512, 100), "prefill", expected)
 
@@ -253,32 +291,38 @@ def test_the_draft_prefills_with_it() -> None:
     """All of the draft is BF16, so its shared expert is apart; its projection runs on a rank's own tokens."""
     d, bf16 = deploy("mi355x", "atom", "mxfp4-attnfp8", tp=8, dp=4), 2516e12 * 0.45
     expected = {
-        "draft projection": gemm(1, flops=2 * 256 * 8192 * 4096, rate=bf16, read=2 * (8192 * 4096 + 256 * 12288)),
-        "attention qkv": gemm(1, flops=2 * 256 * 4096 * 8704, rate=bf16, read=2 * (4096 * 8704 + 256 * 12800)),
-        "attention (KV cache)": cache(
-            1, flops=2 * 128 * 356 * 4 * 16 * 256, rate=2516e12 * 0.25, read=(2 * 100 + 1024) / 4 * 2 * 256
+        "draft projection": gemm(
+            1, k=8192, flops=2 * 256 * 8192 * 4096, rate=bf16, read=2 * (8192 * 4096 + 256 * 12288)
         ),
-        "attention out": gemm(1, flops=2 * 256 * 4096 * 4096, rate=bf16, read=2 * (4096 * 4096 + 256 * 8192)),
+        "attention qkv": gemm(1, k=4096, flops=2 * 256 * 4096 * 8704, rate=bf16, read=2 * (4096 * 8704 + 256 * 12800)),
+        "attention (KV cache)": cache8(
+            1, flops=2 * 128 * 356 * 4 * 16 * 256, rate=5033e12 * 0.2, read=(2 * 100 + 1024) / 4 * 2 * 256
+        ),
+        "attention out": gemm(1, k=4096, flops=2 * 256 * 4096 * 4096, rate=bf16, read=2 * (4096 * 4096 + 256 * 8192)),
         "attention norm, rope, gate": small(4, read=256 * 4 * 4096 * 2),
-        "moe router": gemm(1, flops=2 * 1024 * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + 1024 * 4608)),
+        "moe router": gemm(1, k=4096, flops=2 * 1024 * 4096 * 512, rate=bf16, read=2 * (4096 * 512 + 1024 * 4608)),
         "moe sort and quantise": small(1, us=9.0, read=1024 * 2 * 4096 * 2),
         "moe routed experts": Hand(
             1,
             us=25.0,
             least=55.0,
             flops=2 * 1024 * 10 * EXPERT / 8,
-            rate=2516e12 * 0.5 * 128 / (128 + 256),
+            rate=2516e12 * 0.5 * 128 / (128 + 128),
             read=distinct(2 + 1022 * 0.75) * EXPERT / 8 * 2,
-            speed=HBM * 0.6,
+            speed=HBM * 0.6 * 128 / (128 + 16),
         ),
         "moe top-k, gate, add": small(6, read=1024 * 3 * 4096 * 2),
-        "shared expert up, gate": gemm(1, flops=2 * 1024 * 4096 * 256, rate=bf16, read=2 * (4096 * 256 + 1024 * 4352)),
-        "shared expert down": gemm(1, flops=2 * 1024 * 128 * 4096, rate=bf16, read=2 * (128 * 4096 + 1024 * 4224)),
-        "lm head": gemm(1, flops=2 * 2 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 2 * 35136)),
-        "logits all-gather": mesh(1, us=12 + 4 * 3, sent=2 * 248_320 * 2 / 8),
-        "all-gather to experts": mesh(1, us=12 + 4 * 3, sent=1024 * 4096 * 2 / 8),
-        "reduce-scatter from experts": mesh(1, us=12 + 4 * 3, sent=1024 * 4096 * 2 / 8),
-        "all-reduce in attention group": mesh(1, us=12 + 4 * 1, sent=256 * 2 * 4096 * 2 / 2),
+        "shared expert up, gate": gemm(
+            1, k=4096, flops=2 * 1024 * 4096 * 256, rate=bf16, read=2 * (4096 * 256 + 1024 * 4352)
+        ),
+        "shared expert down": gemm(
+            1, k=128, flops=2 * 1024 * 128 * 4096, rate=bf16, read=2 * (128 * 4096 + 1024 * 4224)
+        ),
+        "lm head": gemm(1, k=4096, flops=2 * 2 * 4096 * 31040, rate=bf16, read=2 * (4096 * 31040 + 2 * 35136)),
+        "logits all-gather": mesh(1, us=12 + 4 * 2, sent=2 * 248_320 * 2 / 8),
+        "all-gather to experts": mesh(1, us=12 + 4 * 2, sent=1024 * 4096 * 2 / 8),
+        "reduce-scatter from experts": mesh(1, us=12 + 4 * 2, sent=1024 * 4096 * 2 / 8),
+        "all-reduce in attention group": mesh(1, us=12, sent=256 * 2 * 4096 * 2 / 2),
     }
     account = explain_prefill(d, MTP, PARAMETERS, 2, 512, 100)
     check(account, "draft prefill", expected)

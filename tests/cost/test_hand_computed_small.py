@@ -19,7 +19,7 @@ from simulator.facts.model import Model
 from simulator.facts.reading import load_engine, load_hardware
 from simulator.facts.weights import weight_bytes_per_gpu
 from simulator.speculation.acceptance import OFF, from_length
-from tests.cost.hand import PARAMETERS, Hand, check
+from tests.cost.hand import PARAMETERS, Hand, check, product
 
 FORMATS = ("routed_experts", "shared_expert", "attention", "gdn", "lm_head", "draft_experts", "draft_dense")
 
@@ -61,9 +61,11 @@ def deploy(shape: Model, hardware: str, engine: str = "vllm", **changes: Any) ->
 
 HBM = 3.35e12  # H100: 989 and 1979 TFLOP/s in BF16 and FP8, no FP4; one port of 450 GB/s into a switch
 BF16 = 989e12 * 0.45
-gemm = functools.partial(Hand, us=5.0, speed=HBM * 0.85)
+gemm = functools.partial(product, us=5.0, ns=0.5, speed=HBM * 0.85)
+gemm8 = functools.partial(product, us=6.0, ns=0.25, speed=HBM * 0.9)
 small = functools.partial(Hand, us=3.0, speed=HBM * 0.375)
 cache = functools.partial(Hand, us=11.0, speed=HBM * 0.55)
+cache8 = functools.partial(Hand, us=13.0, speed=HBM * 0.525)
 delta = functools.partial(Hand, us=8.0, speed=HBM * 0.65)
 switch = functools.partial(Hand, speed=450e9 * 0.75)
 
@@ -73,39 +75,40 @@ def test_more_kv_heads_than_gpus(group: str, layers: int, logits: int) -> None:
     """5 requests with 30 cached tokens, one draft each: 10 tokens, in the extending draft and in the verification.
 
     Four GPUs: 4 query heads, 2 KV heads and 16 columns of an expert each. MXFP4 experts are computed in FP8, the next
-    wider format that an H100 has.
+    wider format that an H100 has: streaming is MXFP4's, half its speed at 32 columns, and compute is FP8's, half its
+    rate at 384.
     """
     d = deploy(model(formats={"routed_experts": "mxfp4"}, **PLAIN), "h100", tp=4, kv_dtype="fp8", allow_dequant=True)
     pairs = 5 * 30 * 2
     read = 5 * 30 * (1 + 0.5) if group == "verify" else 5 * 30
     independent = 5 + 5 * 0.75
     distinct = 8 * (1 - (6 / 8) ** independent)
-    bits = {"us": 10.0, "least": 30.0, "rate": 1979e12 * 0.4 * 16 / (16 + 256), "speed": HBM * 0.8}
-    wide = {"us": 25.0, "least": 55.0, "rate": 989e12 * 0.5 * 16 / (16 + 256), "speed": HBM * 0.6}
+    bits = {"us": 10.0, "least": 30.0, "rate": 1979e12 * 0.4 * 16 / (16 + 384), "speed": HBM * 0.8 * 16 / 48}
+    wide = {"us": 25.0, "least": 55.0, "rate": 989e12 * 0.5 * 16 / (16 + 128), "speed": HBM * 0.6 / 2}
     expert = 3 * 96 * 64
     stored, kernel = (0.53125, bits) if group == "verify" else (2, wide)
     expected = {
         "attention qkv": gemm(
-            layers, flops=2 * 10 * 96 * 80, rate=BF16, read=2 * (96 * 80 + 10 * (96 + 80))
+            layers, k=96, flops=2 * 10 * 96 * 80, rate=BF16, read=2 * (96 * 80 + 10 * (96 + 80))
         ),  # queries 4 x 10, keys and values 2 x 2 x 10
-        "attention (KV cache)": cache(
-            layers, flops=pairs * 4 * 4 * 10, rate=989e12 * 0.25, read=(read + 10) * 2 * 2 * 10
+        "attention (KV cache)": cache8(
+            layers, flops=pairs * 4 * 4 * 10, rate=1979e12 * 0.2, read=(read + 10) * 2 * 2 * 10
         ),
-        "attention out": gemm(layers, flops=2 * 10 * 40 * 96, rate=BF16, read=2 * (40 * 96 + 10 * (40 + 96))),
+        "attention out": gemm(layers, k=40, flops=2 * 10 * 40 * 96, rate=BF16, read=2 * (40 * 96 + 10 * (40 + 96))),
         "attention norm, rope, gate": small(4 * layers, read=10 * 4 * 40 * 2),
-        "moe router": gemm(layers, flops=2 * 10 * 96 * 8, rate=BF16, read=2 * (96 * 8 + 10 * (96 + 8))),
+        "moe router": gemm(layers, k=96, flops=2 * 10 * 96 * 8, rate=BF16, read=2 * (96 * 8 + 10 * (96 + 8))),
         "moe sort and quantise": small(layers, us=9.0, read=10 * 2 * 96 * 2),
         "moe routed experts": Hand(
             layers, flops=2 * 10 * 2 * expert / 4, read=distinct * expert / 4 * stored, **kernel
         ),
         "moe top-k, gate, add": small(6 * layers, read=10 * 3 * 96 * 2),
-        "lm head": gemm(1, flops=2 * logits * 96 * 250, rate=BF16, read=2 * (96 * 250 + logits * (96 + 250))),
-        "logits all-gather": switch(1, us=12 + 4 * 2, sent=logits * 1000 * 2 * 3 / 4),
-        "all-reduce": switch(2 * layers, us=12 + 4 * 2, sent=10 * 2 * 96 * 2 * 3 / 4),
+        "lm head": gemm(1, k=96, flops=2 * logits * 96 * 250, rate=BF16, read=2 * (96 * 250 + logits * (96 + 250))),
+        "logits all-gather": switch(1, us=12 + 4, sent=logits * 1000 * 2 * 3 / 4),
+        "all-reduce": switch(2 * layers, us=12 + 4, sent=10 * 2 * 96 * 2 * 3 / 4),
     }
     if group == "draft extend":
         expected["draft projection"] = gemm(
-            2, flops=2 * 10 * 192 * 96, rate=BF16, read=2 * (192 * 96 + 10 * (192 + 96))
+            2, k=192, flops=2 * 10 * 192 * 96, rate=BF16, read=2 * (192 * 96 + 10 * (192 + 96))
         )
     account = explain_round(d, from_length(1.5, 1), PARAMETERS, 5, 30)
     assert list(account.groups()) == ["draft extend", "verify", "host"]
@@ -121,46 +124,51 @@ def test_fewer_kv_heads_than_gpus_and_a_wide_shared_expert(fused: bool) -> None:
     """
     formats = dict.fromkeys(("routed_experts", "shared_expert", "gdn"), "fp8")
     d = deploy(model(formats, **MIXED), "h100", fused=fused, tp=4, dp=2, ep=2)
-    fp8, expert, distinct = 1979e12 * 0.45, 3 * 40 * 32, 16 * (1 - (12 / 16) ** 6)
+    fp8, expert, distinct = 1979e12 * 0.35, 3 * 40 * 32, 16 * (1 - (12 / 16) ** 6)
     copy = (8 * 6 * 14 * 2 + 2 * (2 * 24 + 112) * 2) / 2
     expected = {
-        "attention qkv": gemm(2, flops=2 * 3 * 40 * 120, rate=BF16, read=2 * (40 * 120 + 3 * (40 + 120))),
+        "attention qkv": gemm(2, k=40, flops=2 * 3 * 40 * 120, rate=BF16, read=2 * (40 * 120 + 3 * (40 + 120))),
         "attention (KV cache)": cache(
             2, flops=6 * 50 / 2 * 4 * 4 * 12, rate=989e12 * 0.25, read=(6 * 50 + 6) / 2 * 2 * 12 * 2
         ),
-        "attention out": gemm(2, flops=2 * 3 * 48 * 40, rate=BF16, read=2 * (48 * 40 + 3 * (48 + 40))),
+        "attention out": gemm(2, k=48, flops=2 * 3 * 48 * 40, rate=BF16, read=2 * (48 * 40 + 3 * (48 + 40))),
         "attention norm, rope, gate": small(4 * 2, read=3 * 4 * 48 * 2),
-        "gdn qkvz": gemm(4, flops=2 * 3 * 40 * 136, rate=fp8, read=40 * 136 + 2 * 3 * (40 + 136)),
-        "gdn beta, decay": gemm(4, flops=2 * 3 * 40 * 8, rate=BF16, read=2 * (40 * 8 + 3 * (40 + 8))),
+        "gdn qkvz": gemm8(4, k=40, flops=2 * 3 * 40 * 136, rate=fp8, read=40 * 136 + 2 * 3 * (40 + 136)),
+        "gdn beta, decay": gemm(4, k=40, flops=2 * 3 * 40 * 8, rate=BF16, read=2 * (40 * 8 + 3 * (40 + 8))),
         "gated delta rule (state)": delta(
             4,
             flops=3 * 4 * (6 * 6 * 14 + 64 * (3 * 6 + 2 * 14)),
             rate=989e12 * 0.1,
             read=6 * 2 / 2 * copy + 3 * (2 * 12 + 2 * 56) * 2,
         ),
-        "gdn out": gemm(4, flops=2 * 3 * 56 * 40, rate=fp8, read=56 * 40 + 2 * 3 * (56 + 40)),
+        "gdn out": gemm8(4, k=56, flops=2 * 3 * 56 * 40, rate=fp8, read=56 * 40 + 2 * 3 * (56 + 40)),
         "gdn convolution, norm, gate": small(4 * 4, read=3 * 3 * (12 + 56) * 2),
-        "moe router": gemm(6, flops=2 * 6 * 40 * 16, rate=BF16, read=2 * (40 * 16 + 6 * (40 + 16))),
+        "moe router": gemm(6, k=40, flops=2 * 6 * 40 * 16, rate=BF16, read=2 * (40 * 16 + 6 * (40 + 16))),
         "moe sort and quantise": small(6, us=9.0, read=6 * 2 * 40 * 2),
         "moe routed experts": Hand(
             6,
             us=20.0,
             least=40.0,
             flops=1.25 * 2 * 6 * (4 + (1.5 if fused else 0)) * expert / 4,
-            rate=1979e12 * 0.4 * 16 / (16 + 256),
+            rate=1979e12 * 0.4 * 16 / (16 + 384),
             read=(1.25 * distinct + (1.5 if fused else 0)) * expert / 4,
-            speed=HBM * 0.7,
+            speed=HBM * 0.7 * 16 / (16 + 64),
         ),
+        "moe expert parallelism": small(6, us=7.0),
         "moe top-k, gate, add": small((3 if fused else 6) * 6, read=6 * 3 * 40 * 2),
-        "lm head": gemm(1, flops=2 * 6 * 40 * 200, rate=BF16, read=2 * (40 * 200 + 6 * (40 + 200))),
-        "logits all-gather": switch(1, us=12 + 4 * 2, sent=6 * 800 * 2 * 3 / 4),
-        "all-gather to experts": switch(6, us=12 + 4 * 2, sent=6 * 40 * 2 * 3 / 4),
-        "reduce-scatter from experts": switch(6, us=12 + 4 * 2, sent=6 * 40 * 2 * 3 / 4),
-        "all-reduce in attention group": switch(6, us=12 + 4, sent=3 * 2 * 40 * 2 / 2),
+        "lm head": gemm(1, k=40, flops=2 * 6 * 40 * 200, rate=BF16, read=2 * (40 * 200 + 6 * (40 + 200))),
+        "logits all-gather": switch(1, us=12 + 4, sent=6 * 800 * 2 * 3 / 4),
+        "all-gather to experts": switch(6, us=12 + 4, sent=6 * 40 * 2 * 3 / 4),
+        "reduce-scatter from experts": switch(6, us=12 + 4, sent=6 * 40 * 2 * 3 / 4),
+        "all-reduce in attention group": switch(6, us=12, sent=3 * 2 * 40 * 2 / 2),
     }
     if not fused:
-        expected["shared expert up, gate"] = gemm(6, flops=2 * 6 * 40 * 24, rate=fp8, read=40 * 24 + 2 * 6 * (40 + 24))
-        expected["shared expert down"] = gemm(6, flops=2 * 6 * 12 * 40, rate=fp8, read=12 * 40 + 2 * 6 * (12 + 40))
+        expected["shared expert up, gate"] = gemm8(
+            6, k=40, flops=2 * 6 * 40 * 24, rate=fp8, read=40 * 24 + 2 * 6 * (40 + 24)
+        )
+        expected["shared expert down"] = gemm8(
+            6, k=12, flops=2 * 6 * 12 * 40, rate=fp8, read=12 * 40 + 2 * 6 * (12 + 40)
+        )
     check(explain_round(d, OFF, PARAMETERS, 6, 50), "decode", expected)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,9 +16,11 @@ from simulator.cost.rates import Rates, lossless
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import state_bytes
 from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.kernels.passes import work_time
 
 QWEN = load_model("qwen3.5-397b-a17b")
 P = priors()
+QUANTISING = load_engine("sglang").model_copy(update={"all_reduce_format": "int8"})
 FUSING = load_engine("sglang").model_copy(update={"fused_shared_expert": True})
 
 
@@ -35,35 +38,41 @@ def target(name: str, **changes: Any) -> Operator:
 
 
 def test_gemm_by_hand() -> None:
-    """FP8 weights of 64 x 32, and this GPU has a quarter of the tokens: activations of 64 + 32 BF16 values each."""
-    op = Rates(deploy(), P).gemm("one", 3, 64, 32, "fp8", share=1 / 4)
+    """FP8 weights of 64 x 32, and this GPU has a quarter of the tokens: activations of 64 + 32 BF16 values each.
+
+    A call starts within a time that grows with the 64 input channels.
+    """
+    op = Rates.of(deploy(), P).gemm("one", 3, 64, 32, "fp8", share=1 / 4)
     assert op.flops == {T: 2 * 64 * 32 / 4}
     assert op.bytes == {ONE: 64 * 32, T: (64 + 32) * 2 / 4}
     assert op.count == 3
-    assert op.latency == pytest.approx(P["dense.latency_us"] * 1e-6)
-    assert op.flops_rate == pytest.approx(5033e12 * P["dense.compute_eff"])
-    assert op.byte_rate == pytest.approx(8e12 * P["dense.bandwidth_eff"])
+    assert op.latency == pytest.approx(P["dense.fp8.latency_us"] * 1e-6 + 64 * P["dense.fp8.depth_ns"] * 1e-9)
+    assert op.flops_rate == pytest.approx(5033e12 * P["dense.fp8.compute_eff"])
+    assert op.byte_rate == pytest.approx(8e12 * P["dense.fp8.bandwidth_eff"])
 
 
 def test_weights_that_the_hardware_cannot_compute_are_read_narrow_and_computed_wider() -> None:
-    op = Rates(deploy("h100", allow_dequant=True), P).gemm("one", 1, 64, 32, "mxfp4")
+    op = Rates.of(deploy("h100", allow_dequant=True), P).gemm("one", 1, 64, 32, "mxfp4")
     assert op.bytes[ONE] == 64 * 32 * 0.53125
-    assert op.flops_rate == pytest.approx(1979e12 * P["dense.compute_eff"])
+    assert op.flops_rate == pytest.approx(1979e12 * P["dense.fp8.compute_eff"])
 
 
 @pytest.mark.parametrize(("hardware", "share"), [("mi355x", 1 / 4), ("b200", 3 / 4)])
 def test_a_collective_of_four_by_hand(hardware: str, share: float) -> None:
-    """A mesh has a link to each of three peers, that carries a quarter; a switch port carries three quarters."""
-    op = Rates(deploy(hardware), P).collective("one", 1, {T: 1000.0}, 4, passes=2)
+    """A mesh has a link to each of three peers, that carries a quarter; a switch port carries three quarters.
+
+    Four are one doubling beyond the two that ``comm.latency_us`` is of.
+    """
+    op = Rates.of(deploy(hardware), P).collective("one", 1, {T: 1000.0}, 4, passes=2)
     assert op.bytes == {T: pytest.approx(2 * 1000 * share)}
-    assert op.latency == pytest.approx((P["comm.latency_us"] + 2 * P["comm.doubling_us"]) * 1e-6)
+    assert op.latency == pytest.approx((P["comm.latency_us"] + P["comm.doubling_us"]) * 1e-6)
 
 
 def test_without_losses_rates_are_the_peaks() -> None:
     ops = target_operators(deploy(), lossless(P))
     assert {op.byte_rate for op in ops if op.resource == "HBM"} == {8e12}
     assert {op.flops_rate for op in ops} == {2516e12, 10066e12}
-    assert lossless(P)["dense.latency_us"] == P["dense.latency_us"]
+    assert lossless(P)["dense.bf16.latency_us"] == P["dense.bf16.latency_us"]
 
 
 def test_attention_by_hand() -> None:
@@ -95,12 +104,17 @@ def test_delta_rule_by_hand() -> None:
 
 
 def test_experts_by_hand() -> None:
-    """TP 4 with two expert-parallel groups: the busiest GPU has 1.2 times its quarter; shards are 512 columns wide."""
-    op = target("moe routed experts", tp=4, ep=2)
+    """TP 4 with two expert-parallel groups: the busiest GPU has more than its quarter by one doubling's imbalance.
+
+    Shards are 512 columns wide.
+    """
+    op = find(target_operators(deploy(tp=4, ep=2), {**P, "moe.ep_imbalance": 1.2}), "moe routed experts")
     assert op.bytes == {D: pytest.approx(12_582_912 * 0.53125 / 4 * 1.2), ONE: 0.0}
     assert op.flops == {T: pytest.approx(2 * 12_582_912 * 10 / 4 * 1.2)}
-    width = 512 / (512 + P["moe.half_width"])
+    width = 512 / (512 + P["moe.fp4.half_width"])
     assert op.flops_rate == pytest.approx(10066e12 * P["moe.fp4.compute_eff"] * width)
+    width = 512 / (512 + P["moe.fp4.narrow_width"])
+    assert op.byte_rate == pytest.approx(8e12 * P["moe.fp4.bandwidth_eff"] * width)
 
 
 def test_a_fused_shared_expert_is_always_read_and_has_no_operators_of_its_own() -> None:
@@ -166,20 +180,72 @@ def test_only_the_parameters_that_matter_are_read() -> None:
     """Intervals leave out what a table did not ask for: other formats, links of one GPU, the balance of one group."""
     watched = Watched()
     target_operators(deploy(tp=1), watched)
-    assert {"moe.fp4.bandwidth_eff", "gdn.latency_us", "moe.half_width"} <= watched.seen
+    assert {"moe.fp4.bandwidth_eff", "gdn.latency_us", "moe.fp4.half_width"} <= watched.seen
     assert not [name for name in watched.seen if name.startswith(("comm.", "moe.fp8.", "moe.bf16.", "host."))]
-    assert "moe.ep_imbalance" not in watched.seen
+    assert not {"moe.ep_imbalance", "moe.ep_latency_us"} & watched.seen
     target_operators(deploy(tp=2, ep=2), watched)
-    assert {"moe.ep_imbalance", "comm.latency_us"} <= watched.seen
+    assert {"moe.ep_imbalance", "moe.ep_latency_us", "comm.latency_us"} <= watched.seen
+    assert "comm.codec_eff" not in watched.seen
+    target_operators(deploy(engine=QUANTISING), watched)
+    assert "comm.codec_eff" in watched.seen
 
 
 def test_a_table_is_the_sum_of_its_operators() -> None:
     """One row of all linear operators, one of the kernel with a least time."""
     ops = target_operators(deploy(), P)
     rows = table(ops)
-    assert rows.shape == (2, 2 + LOADS)
+    assert rows.shape == (2, 2 + LOADS + 2)
     loads = np.array([1.0, 7.0, 9000.0, 7.0, 9000.0, 14.0, 60.0])
-    linear = sum(op.count * float(loads @ op.row()[2:]) for op in ops if op.floor == 0.0)
-    assert float(loads @ rows[0, 2:]) == pytest.approx(linear, rel=1e-12)
+    linear = sum(op.count * float(loads @ op.row()[2:-2]) for op in ops if op.floor == 0.0)
+    assert float(loads @ rows[0, 2:-2]) == pytest.approx(linear, rel=1e-12)
+    assert rows[:, -2:].tolist() == [[0.0, math.inf], [0.0, math.inf]]
     experts = find(ops, "moe routed experts")
     assert rows[1].tolist() == experts.row()
+
+
+def test_a_table_has_a_row_of_linear_operators_for_each_window() -> None:
+    """Two rows of all passes merge, two of passes of at least 8 tokens merge, and a kernel with a least time is apart.
+
+    Seconds: 2 (1 + T / 10) + 3 (2 + T / 20) always, 5 (0.5 + T / 4) below 8 tokens, from there 7 and 11 T / 2; and
+    13 times at least 4 below 8.
+    """
+    made: dict[str, Any] = {"resource": "HBM", "flops_rate": 1.0}
+    ops = [
+        Operator("a", count=2, latency=1.0, byte_rate=10.0, bytes={T: 1.0}, **made),
+        Operator("b", count=5, latency=0.5, byte_rate=4.0, bytes={T: 1.0}, most=8.0, **made),
+        Operator("c", count=7, latency=1.0, byte_rate=1.0, least=8.0, **made),
+        Operator("d", count=3, latency=2.0, byte_rate=20.0, bytes={T: 1.0}, **made),
+        Operator("e", count=11, latency=0.0, byte_rate=2.0, bytes={T: 1.0}, least=8.0, **made),
+        Operator("f", count=13, latency=0.0, byte_rate=1.0, bytes={T: 1.0}, floor=4.0, most=8.0, **made),
+    ]
+    rows = table(ops)
+    assert rows[:, [0, 1, -2, -1]].tolist() == [
+        [1.0, 0.0, 0.0, math.inf],
+        [1.0, 0.0, 0.0, 8.0],
+        [1.0, 0.0, 8.0, math.inf],
+        [13.0, 4.0, 0.0, 8.0],
+    ]
+    hand = {
+        2.0: 2 * 1.2 + 3 * 2.1 + 5 * 1.0 + 13 * 4,
+        7.5: 2 * 1.75 + 3 * 2.375 + 5 * 2.375 + 13 * 7.5,
+        8.0: 2 * 1.8 + 3 * 2.4 + 7 * 1.0 + 11 * 4.0,
+        100.0: 2 * 11.0 + 3 * 7.0 + 7 * 1.0 + 11 * 50.0,
+    }
+    for tokens, seconds in hand.items():
+        loads = np.array([1.0, tokens, 0.0, 0.0, 0.0, 0.0, 0.0])
+        assert sum(op.count * op.seconds(loads) for op in ops if op.runs(tokens)) == pytest.approx(seconds, rel=1e-14)
+        assert work_time(rows, tokens, 0.0, 0.0, 0.0, 0.0, 0.0) == pytest.approx(seconds, rel=1e-14)
+
+
+def test_experts_whose_times_include_the_preparation() -> None:
+    """No kernel that sorts and quantises, and one elementwise kernel fewer: of six a layer, or of three if fused."""
+    bare = {**P, "moe.prep_us": 0.01}
+    for engine, kernels in ((load_engine("sglang"), 6), (FUSING, 3)):
+        checkpoint = "fp8" if engine is FUSING else "mxfp4"
+        d = deploy(checkpoint=checkpoint, engine=engine)
+        apart, inside = target_operators(d, P), target_operators(d, bare)
+        assert find(apart, "moe sort and quantise").latency == pytest.approx(P["moe.prep_us"] * 1e-6)
+        assert {op.name for op in apart} - {op.name for op in inside} == {"moe sort and quantise"}
+        assert find(apart, "moe top-k, gate, add").count == 60 * kernels
+        assert find(inside, "moe top-k, gate, add").count == 60 * (kernels - 1)
+        assert sum(op.count for op in apart) - sum(op.count for op in inside) == 2 * 60

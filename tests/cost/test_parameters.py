@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,11 +91,11 @@ def test_a_sentence_on_each_bound() -> None:
 
 
 def test_priors_of_one_family_go_together() -> None:
-    """FP4 and FP8 experts were measured on one bench; the imbalance of experts on none."""
-    names = ["moe.fp4.bandwidth_eff", "moe.ep_imbalance", "moe.fp8.bandwidth_eff", "dense.compute_eff"]
-    sd = [0.10, 0.15, 0.10, 0.12]
+    """The streaming of FP4 and FP8 experts goes alike; the imbalance of experts has no family."""
+    names = ["moe.fp4.bandwidth_eff", "moe.ep_imbalance", "moe.fp8.bandwidth_eff", "dense.bf16.compute_eff"]
+    sd = [0.2, 0.2, 0.2, 0.25]
     expected = [[a * b if i == j else 0.0 for j, b in enumerate(sd)] for i, a in enumerate(sd)]
-    expected[0][2] = expected[2][0] = 0.8 * 0.10 * 0.10
+    expected[0][2] = expected[2][0] = 0.8 * 0.2 * 0.2
     assert FAMILY_CORRELATION == 0.8
     assert prior_covariance(names).tolist() == [pytest.approx(row) for row in expected]
 
@@ -110,16 +111,28 @@ def test_every_prior_lies_well_within_its_bounds() -> None:
 def test_overriding_some() -> None:
     found = with_values({"moe.prep_us": 12}, "made")
     assert found == {**priors(), "moe.prep_us": 12.0}
-    for edge in (1.0, 60.0):
+    for edge in (0.005, 60.0):
         assert with_values({"moe.prep_us": edge}, "made")["moe.prep_us"] == edge
 
 
-@pytest.mark.parametrize("value", [0.999, 60.001, float("nan"), True, "9", None])
+@pytest.mark.parametrize("value", [0.0049, 60.001, float("nan"), True, "9", None])
 def test_overriding_with_what_cannot_be(value: object) -> None:
-    with pytest.raises(InputError, match=r"made: moe\.prep_us: expected a number in \[1, 60\] us, found"):
+    with pytest.raises(InputError, match=r"made: moe\.prep_us: expected a number in \[0\.005, 60\] us, found"):
         with_values({"moe.prep_us": value}, "made")
     with pytest.raises(InputError, match=r"unknown parameter in made 'moe\.prep'"):
         with_values({"moe.prep": 9.0}, "made")
+
+
+def test_priors_of_other_widths_have_the_same_correlations() -> None:
+    """An accelerator's own spreads of 0.1 and 0.3 in place of the generic ones."""
+    names = ["moe.fp4.bandwidth_eff", "moe.fp8.bandwidth_eff"]
+    own = {**registry(), **{name: replace(registry()[name], sd=sd) for name, sd in zip(names, (0.1, 0.3), strict=True)}}
+    assert prior_covariance(names, own) == pytest.approx(np.array([[0.01, 0.8 * 0.03], [0.8 * 0.03, 0.09]]))
+
+
+def test_overriding_some_of_a_table_of_its_own() -> None:
+    own = {**registry(), "gdn.latency_us": replace(registry()["gdn.latency_us"], value=5.5)}
+    assert with_values({"moe.prep_us": 12}, "made", own) == {**priors(), "moe.prep_us": 12.0, "gdn.latency_us": 5.5}
 
 
 def test_a_value_of_its_own_moves_the_coordinates() -> None:

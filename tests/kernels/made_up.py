@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from simulator import kernels as kn
@@ -12,7 +14,7 @@ LOADS = ("one", "token", "pair", "logit", "cached", "state", "expert")
 
 def made_up(**fields: float) -> Costs:
     """Seconds per load in one row of both tables, and constants; every token goes to the only expert."""
-    table = np.array([[1.0, 0.0, *(fields.pop(load, 0.0) for load in LOADS)]])
+    table = np.array([[1.0, 0.0, *(fields.pop(load, 0.0) for load in LOADS), 0.0, math.inf]])
     c = kn.zero(kn.Constants)
     c.experts = c.top_k = c.verify = c.poll = c.split = 1.0
     c.chunk = 1e9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -43,7 +44,7 @@ class Engine:
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, kn.Constants]:
         """Target table, draft table and plan vector for the kernel."""
-        table = np.array([[1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0]])
+        table = np.array([[1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0, 0.0, math.inf]])
         c = kn.zero(kn.Constants)
         c.experts = c.top_k = 1.0
         c.states, c.prefill_states = 2.0, 1.0
