@@ -39,8 +39,8 @@ class KernelFit(Result):
         return [{"parameter": name, **fields} for name, fields in self.content["parameters"].items()]
 
     def document(self) -> dict[str, Any]:
-        """The content of the priors file."""
-        return self.content
+        """The content of the priors file, and what was left out."""
+        return {**self.content, "left_out": self.meta["left_out"]}
 
     def write(self, path: str | Path) -> None:
         """Write the priors file; it is whole or not there.
