@@ -291,8 +291,8 @@ def _of_kernels(name: str, label: str, raw: dict[str, Any]) -> Calibration:
     if found.cost_model != COST_MODEL:
         files = " ".join(shlex.quote(table.file) for table in found.tables)
         raise InputError(
-            f"{label}: cost_model: fitted with version {found.cost_model} of the cost model, expected {COST_MODEL}. Fit it "
-            f"again: mtpsim fit-kernels {files} --hardware {shlex.quote(found.hardware)} -o {shlex.quote(name)}"
+            f"{label}: cost_model: fitted with version {found.cost_model} of the cost model, expected {COST_MODEL}. "
+            f"Fit it again: mtpsim fit-kernels {files} --hardware {shlex.quote(found.hardware)} -o {shlex.quote(name)}"
         )
     base = load_calibration(PRIORS)
     scope = base.scope.model_copy(update={"kernels": [found.hardware], "hardware": [found.hardware]})

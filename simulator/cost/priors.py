@@ -131,33 +131,40 @@ def layered(hardware: Hardware, own: KernelPriors | None = None) -> Layered:
 
     Args:
         hardware: the accelerator.
-        own: its kernel priors; None: those that ship for it, if any.
+        own: its kernel priors, before those that ship for it, if any.
     """
-    return _layered_shipped(hardware, current().implausible) if own is None else _layered(hardware, own)
+    if own is None:
+        return _layered_shipped(hardware, current().implausible)
+    return _layered(hardware, [own, *_shipped_for(hardware)])
 
 
 def borrowed(hardware: Hardware) -> Layered:
     """Priors of an accelerator as if it had no kernel tables: of its relatives, else generic."""
-    return _layered(hardware, None)
+    return _layered(hardware, [])
 
 
 @functools.lru_cache(maxsize=64)
 def _layered_shipped(hardware: Hardware, implausible: bool) -> Layered:
-    return _layered(hardware, shipped().get(hardware.name))
+    return _layered(hardware, _shipped_for(hardware))
 
 
-def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
+def _shipped_for(hardware: Hardware) -> list[KernelPriors]:
+    found = shipped().get(hardware.name)
+    return [] if found is None else [found]
+
+
+def _layered(hardware: Hardware, own: Sequence[KernelPriors]) -> Layered:
     donors = relatives(hardware)
     known: dict[str, Any] = {}
     layers: dict[str, str] = {}
     givers: dict[str, str] = {}
     used: Counter[str] = Counter()
     for name, generic in registry().items():
-        giver = next((donor for donor in donors if name in donor.parameters), None)
-        if own is not None and name in own.parameters:
-            prior = own.parameters[name]
+        mine, giver = (next((p for p in of if name in p.parameters), None) for of in (own, donors))
+        if mine is not None:
+            prior = mine.parameters[name]
             known[name] = dataclasses.replace(generic, value=prior.value, sd=prior.sd, source=prior.source)
-            layers[name], givers[name] = "accelerator", own.hardware
+            layers[name], givers[name] = "accelerator", hardware.name
         elif giver is not None:
             prior = giver.parameters[name]
             sd = math.hypot(prior.sd, between(name, donors))
@@ -167,7 +174,7 @@ def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
             used[giver.hardware] += 1
         else:
             known[name], layers[name] = generic, "generic"
-    kernels = (own.hardware,) if own is not None else tuple(name for name, _ in used.most_common(1))
+    kernels = (hardware.name,) if own else tuple(name for name, _ in used.most_common(1))
     return Layered(known, layers, givers, kernels)
 
 

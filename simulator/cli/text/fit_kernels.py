@@ -38,5 +38,10 @@ def kernel_fit_text(result: KernelFit) -> str:
     )
     tables = ", ".join(f"{table['file']} ({table['rows']} rows)" for table in result.meta["tables"])
     left = ", ".join(f"{count} {reason}" for reason, count in result.meta["left_out"].items())
-    notes = [f"Kernel priors {result.meta['name']} of {result.meta['hardware']}: {tables}", f"left out: {left or 'none'}"]
-    return "\n".join([classes, "", values, "", page.paragraph("; ".join(notes) + "."), "", page.paragraph(CONVENTIONS), ""])
+    notes = [
+        f"Kernel priors {result.meta['name']} of {result.meta['hardware']}: {tables}",
+        f"left out: {left or 'none'}",
+    ]
+    return "\n".join(
+        [classes, "", values, "", page.paragraph("; ".join(notes) + "."), "", page.paragraph(CONVENTIONS), ""]
+    )

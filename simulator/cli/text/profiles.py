@@ -15,8 +15,8 @@ CONVENTIONS = (
 
 
 LAYERS = (
-    "layer: accelerator, from kernel tables of its own; vendor, as another of the vendor with a wider sd; generic, no table "
-    "shows it. sd as in mtpsim profiles parameters."
+    "layer: accelerator, from kernel tables of its own; vendor, as another of the vendor with a wider sd; generic, no "
+    "table shows it. sd as in mtpsim profiles parameters."
 )
 
 
