@@ -28,8 +28,8 @@ SHORTER = {
 }
 """Command -> options that a test adds, of which the last one counts; the what-if studies as on the pages.
 
-``calibrate --shipped`` makes one of the shipped calibrations instead of all of them, ``fit-kernels --shipped`` one of the
-shipped priors.
+``calibrate --shipped`` makes one of the shipped calibrations instead of all of them, ``fit-kernels --shipped`` one of
+the shipped priors.
 """
 
 STATUSES = {"validate": (0, 3, 4), "simulate": (0, 3), "plan": (0, 3)}
@@ -61,8 +61,6 @@ def own_files(folder: Path) -> None:
     lay_out(folder)
     shutil.copy(str(locate("engine", "atom")), folder / "my-engine.yaml")
     shutil.copy(str(locate("model", "qwen3.5-397b-a17b")), folder / "mine.yaml")
-    text = Path(str(shipped_measurements("kernels_amd_more.csv"))).read_text(encoding="utf-8")
-    (folder / "kernels.csv").write_text(text.replace("hardware,", "made_on,", 1), encoding="utf-8")
     with Path(str(shipped_measurements("atom_mi355x_tp4.csv"))).open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["precision"] == "FP8" and row["isl"] == "1024"]
     with (folder / "atom.csv").open("w", encoding="utf-8", newline="") as file:
