@@ -1,166 +1,141 @@
-"""Fit the kernel-sourced priors of ``simulator/cost/parameters.yaml`` to the published kernel times of MI355X.
+"""How well the cost model describes the published kernel times, by accelerator and class of kernels.
 
-    python benchmarks/fit_kernels.py          # table: fitted value, shipped value; errors of both combination rules
-    python benchmarks/fit_kernels.py --check  # exit status 1 if a shipped value is more than 1 % off its fit
+    python benchmarks/fit_kernels.py             # the table of docs/accuracy.md, a quarter of a minute
+    python benchmarks/fit_kernels.py --markdown  # the same between its markers, to paste
+    python benchmarks/fit_kernels.py --check     # exit status 1 if the shipped priors are not those of the tables
 
-Least squares on log(model / measured). A kernel takes ``latency + combine(bytes / bandwidth, FLOPs / rate)``, where
-``combine`` is the sum or the maximum. The fused MoE takes at least ``floor``, and its rate falls with narrow expert
-shards: ``peak eff w / (w + half_width)``. An all-reduce over n GPUs of a full mesh takes
-``latency + doubling log2(n) + 2 bytes / (n link eff)``. The published fused MoE runs use uniform random routing.
+A number is the root mean square of log(model / measured), in per cent. Columns: what is fitted to the accelerator's own
+table; the fused MoE of every other shape, predicted from the fit to one shape; and the whole table under the priors
+that the accelerator would have without it, those of its nearest relatives.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
-from simulator.cost.parameters import priors
-from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.reading import load_hardware, load_model
-from simulator.units import MICRO
+from simulator.cost.parameters import priors, values_of
+from simulator.cost.priors import borrowed, relatives
+from simulator.facts.hardware import Hardware
+from simulator.facts.reading import load_hardware
+from simulator.fitting.kernels.build import KernelFit
+from simulator.fitting.kernels.classes import KernelClass
+from simulator.fitting.kernels.fit import Fitted, fit_class, log_errors
+from simulator.fitting.kernels.shipped import TABLES, build, differences
+from simulator.fitting.kernels.table import KernelRow
 
-Array = NDArray[np.float64]
-Combine = Callable[[Array, Array], Array]
-RULES: dict[str, Combine] = {"sum": np.add, "max": np.maximum}
-SHIPPED_RULE = "sum"
-TOLERANCE = 0.01
-
-MEASURED = "measurements/published/kernels_mi355x_qwen35.csv"
-HARDWARE, MODEL = load_hardware("mi355x"), load_model("qwen3.5-397b-a17b")
-EXPERT_PARAMS = 3.0 * MODEL.hidden * MODEL.moe.intermediate
+SHAPE = ("hidden", "intermediate", "experts", "top_k")
+LEAST_ROWS = 8
+"""Rows of a shape from which it can stand for a fit."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Fitted parameters of one kernel family and log(model / measured) at each published point."""
+class Line:
+    """One accelerator and class: rows, then errors as fractions; None where there is nothing to predict."""
 
-    family: str
-    values: dict[str, float]
-    errors: Array
-
-    @property
-    def rms(self) -> float:
-        """Root mean square of the log errors."""
-        return float(np.sqrt(np.mean(self.errors**2)))
-
-    @property
-    def worst(self) -> float:
-        """Greatest absolute log error."""
-        return float(np.abs(self.errors).max())
+    accelerator: str
+    kernels: str
+    rows: int
+    fitted: float
+    one_shape: float | None
+    others: int
+    relative: float
+    nearest: str
 
 
-def rows(kernel: str, precision: str) -> list[dict[str, str]]:
-    """Published rows of the kernels whose name starts with ``kernel``."""
-    with resources.files("simulator").joinpath(MEASURED).open(encoding="utf-8") as file:
-        return [r for r in csv.DictReader(file) if r["kernel"].startswith(kernel) and r["precision"] == precision]
+def rms(errors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(errors**2)))
 
 
-def column(table: list[dict[str, str]], name: str) -> Array:
-    """One numeric column."""
-    return np.array([float(r[name]) for r in table])
+def shape_of(row: KernelRow) -> tuple[float, ...]:
+    """Shape of a mixture-of-experts layer."""
+    return tuple(row.get(name, 0.0) for name in SHAPE)
 
 
-def solve(family: str, start: dict[str, float], times: Array, model: Callable[..., Array]) -> Fit:
-    """Least squares over the logarithms of the parameters; ``model`` takes them in order and returns seconds."""
-
-    def residuals(x: Array) -> Array:
-        return np.asarray(np.log(model(*np.exp(x)) / (times * MICRO)))
-
-    answer = least_squares(residuals, np.log(list(start.values())), xtol=1e-12, ftol=1e-12)
-    return Fit(family, dict(zip(start, np.exp(answer.x).tolist(), strict=True)), answer.fun)
+def most_measured(rows: tuple[KernelRow, ...]) -> tuple[float, ...]:
+    """The shape with the most rows; of equals the largest."""
+    counts = Counter(map(shape_of, rows))
+    return max(counts, key=lambda shape: (counts[shape], shape))
 
 
-def fit_moe(fmt: str, table: list[dict[str, str]], shared: float, combine: Combine, half_width: float | None) -> Fit:
-    """Fused MoE. Without ``half_width`` it is fitted too, which takes more than one tensor parallelism."""
-    tokens, tp, family = column(table, "tokens"), column(table, "tp"), "fp4" if fmt == "mxfp4" else fmt
-    moe = MODEL.moe
-    distinct = moe.experts * (1 - (1 - moe.top_k / moe.experts) ** tokens) + shared
-    moved = distinct * EXPERT_PARAMS * BYTES_PER_PARAM[fmt] / tp
-    flops = 2 * EXPERT_PARAMS * tokens * (moe.top_k + shared) / tp
-    width, peak = moe.intermediate / tp, HARDWARE.peak(fmt) or np.nan
-    prefix = f"moe.{family}."
-    start = {f"{prefix}latency_us": 10.0, f"{prefix}floor_us": 30.0, f"{prefix}bandwidth_eff": 0.8}
-    start[f"{prefix}compute_eff"] = 0.4
-    if half_width is None:
-        start["moe.half_width"] = 350.0
-
-    def model(latency: float, floor: float, bandwidth: float, compute: float, half: float = half_width or 0.0) -> Array:
-        memory = moved / (HARDWARE.hbm_bandwidth * bandwidth)
-        math = flops / (peak * compute * width / (width + half))
-        return np.maximum(floor * MICRO, latency * MICRO + combine(memory, math))
-
-    return solve(f"fused MoE {fmt}", start, column(table, "time_us"), model)
+def other_shapes(
+    kind: KernelClass, rows: tuple[KernelRow, ...], hardware: Hardware, start: Mapping[str, float]
+) -> tuple[float, int] | None:
+    """Error and number of the rows of all shapes but the most measured one, predicted by a fit to that one alone; None
+    where there is but one shape, or too few rows of it."""
+    chosen = most_measured(rows)
+    own = [row for row in rows if shape_of(row) == chosen]
+    others = [row for row in rows if shape_of(row) != chosen]
+    if not others or len(own) < LEAST_ROWS:
+        return None
+    fit = fit_class(kind, own, hardware, start)
+    assert fit is not None
+    return rms(log_errors(kind, others, hardware, {**priors(), **start, **fit.values})), len(others)
 
 
-def fit_dense(combine: Combine) -> Fit:
-    """BF16 GEMMs; the shape N x K is in the kernel's name."""
-    table = rows("gemm", "BF16")
-    n, k = np.array([r["kernel"].rsplit("_", 1)[1].split("x") for r in table], dtype=float).T
-    tokens, width = column(table, "tokens"), BYTES_PER_PARAM["bf16"]
-    moved, flops = (n * k + tokens * (n + k)) * width, 2 * n * k * tokens
-
-    def model(latency: float, bandwidth: float, compute: float) -> Array:
-        memory, math = moved / (HARDWARE.hbm_bandwidth * bandwidth), flops / (HARDWARE.peak_flops.bf16 * compute)
-        return latency * MICRO + combine(memory, math)
-
-    start = {"dense.latency_us": 3.0, "dense.bandwidth_eff": 0.7, "dense.compute_eff": 0.6}
-    return solve("GEMM bf16", start, column(table, "time_us"), model)
+def lines_of(name: str, found: KernelFit) -> Iterator[Line]:
+    """The lines of one accelerator."""
+    hardware = load_hardware(name)
+    without = values_of(borrowed(hardware).known)
+    nearest = relatives(hardware)[0].hardware
+    known: dict[str, float] = {}
+    for fit in found.fits:
+        beyond = other_shapes(fit.kind, fit.rows, hardware, known) if "MoE" in fit.kind.title else None
+        error = rms(log_errors(fit.kind, fit.rows, hardware, without))
+        yield Line(name, title(fit), len(fit.rows), fit.rms, *(beyond or (None, 0)), error, nearest)
+        known.update(fit.values)
 
 
-def fit_all_reduce() -> Fit:
-    """All-reduce over a full mesh: no combination rule, since nothing is computed."""
-    table = rows("all_reduce", "BF16")
-    gpus, message = column(table, "tp"), column(table, "message_bytes")
-
-    def model(latency: float, doubling: float, bandwidth: float) -> Array:
-        wire = 2 * message / (gpus * HARDWARE.scale_up.bandwidth * bandwidth)
-        return (latency + doubling * np.log2(gpus)) * MICRO + wire
-
-    start = {"comm.latency_us": 9.0, "comm.doubling_us": 5.0, "comm.bandwidth_eff": 0.7}
-    return solve("all-reduce", start, column(table, "time_us"), model)
+def title(fit: Fitted) -> str:
+    """Class and format in words."""
+    return f"{fit.kind.title}, {fit.kind.fmt.upper()}" if fit.kind.title in FORMATTED else fit.kind.title
 
 
-def fit_all(rule: str = SHIPPED_RULE) -> list[Fit]:
-    """All families under one combination rule; FP8 was published at one parallelism, so it takes FP4's half width."""
-    combine = RULES[rule]
-    fp4 = fit_moe("mxfp4", rows("fused_moe", "MXFP4"), 0.0, combine, None)
-    fp8 = fit_moe("fp8", rows("fused_moe_with_shared_expert", "FP8"), 1.0, combine, fp4.values["moe.half_width"])
-    return [fp4, fp8, fit_dense(combine), fit_all_reduce()]
+FORMATTED = ("fused MoE", "GEMM", "attention")
 
 
-def drift(fits: list[Fit]) -> dict[str, float]:
-    """Shipped value over fitted value, minus one, of every fitted parameter."""
-    return {name: priors()[name] / value - 1 for fit in fits for name, value in fit.values.items()}
+def table(fits: Mapping[str, KernelFit]) -> str:
+    """All accelerators in markdown."""
+    head = ("accelerator", "kernels", "rows", "fitted", "other shapes", "from its relatives")
+    out = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * 4]
+    for name, found in fits.items():
+        for i, line in enumerate(lines_of(name, found)):
+            shapes = "" if line.one_shape is None else f"{100 * line.one_shape:.0f} ({line.others} rows)"
+            label = f"`{name}` (nearest: `{line.nearest}`)" if i == 0 else ""
+            cells = (
+                label,
+                line.kernels,
+                f"{line.rows}",
+                f"{100 * line.fitted:.0f}",
+                shapes,
+                f"{100 * line.relative:.0f}",
+            )
+            out.append(f"| {' | '.join(cells)} |")
+    return "\n".join(out)
 
 
-def main() -> int:
-    """Print the tables; with ``--check`` return 1 on drift."""
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; with ``--check`` return 1 if the shipped priors have drifted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a shipped value is more than 1 %% off")
-    check = parser.parse_args().check
-    fits = {rule: fit_all(rule) for rule in RULES}
-    moved = drift(fits[SHIPPED_RULE])
-
-    print(f"{'parameter':24}{'fitted':>10}{'shipped':>10}{'off':>9}")
-    for fit in fits[SHIPPED_RULE]:
-        for name, value in fit.values.items():
-            print(f"{name:24}{value:10.4g}{priors()[name]:10.4g}{moved[name]:+9.2%}")
-    print(f"\n{'log error':24}" + "".join(f"{f'{rule}: rms':>12}{'worst':>9}" for rule in RULES))
-    for of_rules in zip(*fits.values(), strict=True):
-        print(f"{of_rules[0].family:24}" + "".join(f"{fit.rms:12.1%}{fit.worst:9.1%}" for fit in of_rules))
-
-    off = [name for name, by in moved.items() if abs(by) > TOLERANCE]
-    if off:
-        print(f"\nmore than {TOLERANCE:.0%} off its fit: {', '.join(off)}", file=sys.stderr)
-    return 1 if check and off else 0
+    parser.add_argument("--markdown", action="store_true", help="with the markers of docs/accuracy.md around the table")
+    parser.add_argument("--check", action="store_true", help="compare with the shipped priors and print no table")
+    options = parser.parse_args(arguments)
+    fits = {name: build(name) for name in TABLES}
+    if options.check:
+        moved = [text for name, found in fits.items() for text in differences(found.content, name)]
+        print(
+            "\n".join(moved) or "the shipped priors are those of the tables", file=sys.stderr if moved else sys.stdout
+        )
+        return 1 if moved else 0
+    text = table(fits)
+    print(f"<!-- priors -->\n{text}\n<!-- /priors -->" if options.markdown else text)
+    return 0
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", ".hypothesis", "*.sqlite", "notebooks")
 
 HAND = ("tests/cost/test_hand_computed.py", "tests/cost/test_hand_computed_small.py", "tests/facts/test_sizes.py")
-COST = ("tests/cost", "--ignore=tests/cost/test_kernel_priors.py")
+COST = ("tests/cost",)
 PIECES = tuple(
     f"tests/kernels/test_{name}.py"
     for name in (

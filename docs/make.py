@@ -29,6 +29,8 @@ ROOMS = ("simulator", "hardware_profiles")
 DATA = {
     "hardware_profiles": "accelerators: capacity, bandwidth, peaks, links, power, price",
     "simulator/cost": "every parameter of the cost model: prior, bounds, unit, meaning, source",
+    "simulator/cost/kernel_priors": "the same parameters as the kernel tables of one accelerator have them",
+    "simulator/facts": "quick all-reduce: from which message size each number format goes on the wire",
     "simulator/facts/models": "models: shape and checkpoints",
     "simulator/facts/engines": "engines: scheduling policy, memory rules, speculation round",
     "simulator/facts/recipes": "recipes: how published runs launched an engine, and which runs take which",

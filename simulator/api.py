@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.fitting.against import Against, compare_against
     from simulator.fitting.calibrate import Session, calibrate
     from simulator.fitting.evaluate import Evaluation, evaluate
+    from simulator.fitting.kernels.build import KernelFit, fit_kernels
     from simulator.fitting.suggest import Suggestions, suggest
     from simulator.measurements.files import read_measurements, shipped_measurements
     from simulator.planning.answer import Answer
@@ -58,6 +59,7 @@ __all__ = [
     "Explanation",
     "Inference",
     "InputError",
+    "KernelFit",
     "MachineError",
     "Matched",
     "Parts",
@@ -76,6 +78,7 @@ __all__ = [
     "draw",
     "evaluate",
     "explain",
+    "fit_kernels",
     "infer_acceptance",
     "limits",
     "load_calibration",
@@ -112,6 +115,7 @@ HOMES = {
     "simulator.fitting.against": ("Against", "compare_against"),
     "simulator.fitting.calibrate": ("Session", "calibrate"),
     "simulator.fitting.evaluate": ("Evaluation", "evaluate"),
+    "simulator.fitting.kernels.build": ("KernelFit", "fit_kernels"),
     "simulator.fitting.suggest": ("Suggestions", "suggest"),
     "simulator.measurements.files": ("read_measurements", "shipped_measurements"),
     "simulator.planning.answer": ("Answer",),

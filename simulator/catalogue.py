@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 from simulator.cost.calibration import Calibration, load_calibration
 from simulator.cost.parameters import registry
+from simulator.cost.priors import KernelPriors, layered
+from simulator.cost.priors import shipped as shipped_priors
 from simulator.errors import unknown_name
 from simulator.facts.engine import Engine
 from simulator.facts.hardware import Hardware
@@ -25,6 +27,8 @@ Row = dict[str, Any]
 
 PARAMETERS = "parameters"
 """The kind that is no folder of profiles but the one table of the cost model's parameters."""
+PRIORS = "priors"
+"""The kind whose names are those of accelerators: the same parameters as kernel tables have them."""
 
 UNITS_OF_PLAIN_NUMBERS = {
     "chunk_tokens": "tokens",
@@ -73,9 +77,9 @@ def profiles(kind: str | None = None, name: str | None = None) -> ResultTable:
     """All shipped profiles, those of one kind, or every number of one with its unit and source.
 
     Args:
-        kind: ``hardware``, ``model``, ``engine``, ``recipe``, ``acceptance``, ``calibration`` or ``parameters``; the
-            plural is the same.
-        name: of one profile, or the path of your own file, which is checked.
+        kind: ``hardware``, ``model``, ``engine``, ``recipe``, ``acceptance``, ``calibration``, ``priors`` or
+            ``parameters``; the plural is the same.
+        name: of one profile, or the path of your own file, which is checked; of ``priors`` that of any accelerator.
 
     Raises:
         InputError: no such kind or profile, or a faulty file.
@@ -97,7 +101,7 @@ def entries(kind: str | None = None) -> list[Row]:
     Raises:
         InputError: no such kind.
     """
-    kinds = [*LOADERS, PARAMETERS] if kind is None else [_known(kind)]
+    kinds = [*LOADERS, PRIORS, PARAMETERS] if kind is None else [_known(kind)]
     rows = [
         {"kind": one, "name": name, "summary": summary(spec)} | (_launch(spec) if kind else {})
         for one in kinds
@@ -105,6 +109,8 @@ def entries(kind: str | None = None) -> list[Row]:
         for name in names(one)
         for spec in [LOADERS[one](name)]
     ]
+    if PRIORS in kinds:
+        rows += [_tables(name, priors, full=kind is not None) for name, priors in shipped_priors().items()]
     if PARAMETERS in kinds:
         text = f"prior, bounds and source of the {len(registry())} parameters of the cost model"
         rows.append({"kind": PARAMETERS, "name": "-", "summary": text})
@@ -116,6 +122,41 @@ def parameters() -> list[Row]:
     return [asdict(parameter) for parameter in registry().values()]
 
 
+def _tables(name: str, priors: KernelPriors, full: bool) -> Row:
+    """Which kernel tables the priors of an accelerator come from."""
+    files = [table.file for table in priors.tables]
+    count = sum(fit.rows for fit in priors.fits)
+    text = f"{len(priors.parameters)} parameters from {count} kernel times of {' and '.join(files)}"
+    row = {"kind": PRIORS, "name": name, "summary": text}
+    return row | ({"tables": ", ".join(files), "rows": count} if full else {})
+
+
+def priors_of(hardware: str) -> list[Row]:
+    """The parameters with the priors of an accelerator: name, value, unit, sd, scale, layer, kernels, source, meaning.
+
+    ``layer`` says whose tables a value is from: of the ``accelerator`` itself, of another of the ``vendor``, or of none
+    (``generic``); ``kernels`` is that accelerator.
+
+    Args:
+        hardware: profile name or path.
+    """
+    found = layered(load_hardware(hardware))
+    return [
+        {
+            "name": name,
+            "value": known.value,
+            "unit": known.unit,
+            "sd": known.sd,
+            "scale": known.scale,
+            "layer": found.layers[name],
+            "kernels": found.givers.get(name, ""),
+            "source": known.source,
+            "meaning": known.meaning,
+        }
+        for name, known in found.known.items()
+    ]
+
+
 def numbers(kind: str, name: str) -> list[Row]:
     """Every entry of one profile: field, value, unit, meaning, source, note. The profile is checked first.
 
@@ -123,6 +164,8 @@ def numbers(kind: str, name: str) -> list[Row]:
         InputError: no such kind or profile, or a faulty file.
     """
     kind = _known(kind)
+    if kind == PRIORS:
+        return priors_of(name)
     if kind == PARAMETERS:
         rows = [row for row in parameters() if row["name"] == name]
         if not rows:
@@ -194,7 +237,7 @@ def _launch(spec: Spec) -> Row:
 
 def _known(kind: str) -> str:
     """The kind meant by a word, singular or plural."""
-    kinds = [*LOADERS, PARAMETERS]
+    kinds = [*LOADERS, PRIORS, PARAMETERS]
     found = [one for one in kinds if kind.lower() in (one, f"{one}s")]
     if not found:
         raise unknown_name("kind of profile", kind, kinds)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("simulator.cli.compare:compare", "MTP against Off at matched interactivity."),
     "explain": ("simulator.cli.explain:explain", "Where the time of one configuration goes, operator by operator."),
     "calibrate": ("simulator.cli.calibrate:calibrate", "Fit the physical parameters to measured points."),
+    "fit-kernels": ("simulator.cli.fit_kernels:fit_kernels", "Fit the priors of an accelerator to its kernel times."),
     "evaluate": ("simulator.cli.evaluate:evaluate", "Predict every row of a measured file and report the errors."),
     "validate": ("simulator.cli.validate:validate", "Check whether a measured curve is possible and plausible."),
     "what-if": ("simulator.cli.what_if:what_if", "Acceptance, depth, workload, sensitivity: when does MTP pay?"),

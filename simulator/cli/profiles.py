@@ -21,14 +21,15 @@ from simulator.cli.output import check_outputs, emit
 def profiles(kind: str | None, name: str | None, form: str, output: str | None) -> None:
     """List all profiles, those of one KIND, or show every number of one with its unit and source.
 
-    KIND is hardware, model, engine, recipe, acceptance, calibration or parameters; NAME may be the path of your own
-    file, which is checked.
+    KIND is hardware, model, engine, recipe, acceptance, calibration, priors or parameters; NAME may be the path of your
+    own file, which is checked. The priors of an accelerator say where each parameter of the cost model comes from.
 
     \b
     mtpsim profiles
     mtpsim profiles hardware mi355x
     mtpsim profiles recipes
     mtpsim profiles engine my-engine.yaml
+    mtpsim profiles priors b200
     """
     check_outputs(output, None)
     from simulator import api

@@ -24,13 +24,21 @@ from pydantic import Field
 from simulator.cost.covariance import Fault, covariance_faults
 from simulator.cost.measured import Scope
 from simulator.cost.parameters import Known, on_bounds, prior_covariance, registry, with_values
-from simulator.cost.priors import kernel_priors, layered
+from simulator.cost.priors import KernelPriors, kernel_priors, layered
 from simulator.errors import InputError, brief
 from simulator.facts.deployment import Deployment
 from simulator.facts.hardware import Hardware
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
-from simulator.facts.reading import is_path, names, raise_faults, read_mapping, validate
+from simulator.facts.reading import (
+    is_path,
+    load_hardware,
+    names,
+    raise_faults,
+    read_mapping,
+    shipped_name,
+    validate,
+)
 from simulator.files.limits import current
 from simulator.files.paths import user_path
 
@@ -196,6 +204,21 @@ class Calibration(Spec):
         return fitted + others, matrix
 
 
+class KernelsAlone(Calibration):
+    """A file of kernel priors as a calibration to which no run was fitted.
+
+    Its accelerator may be the user's own, of which the file has but the name; the deployment brings the profile, and
+    with it the relatives that give what the tables do not show.
+    """
+
+    own: KernelPriors
+
+    def of_hardware(self, hardware: Hardware) -> Calibration:
+        """The same with what the relatives of the accelerator give. Another accelerator than the one that was measured
+        takes the values too: :func:`mismatches` says so."""
+        return self.model_copy(update={"priors": prior_values(layered(hardware, self.own).known)})
+
+
 def digest(content: dict[str, Any]) -> str:
     """SHA-256 of a calibration's content, its own ``hash`` entry left out."""
     body = {k: v for k, v in content.items() if k != "hash"}
@@ -267,10 +290,19 @@ def _outdated(name: str, raw: Mapping[str, Any]) -> str:
 def _of_kernels(name: str, label: str, raw: dict[str, Any]) -> Calibration:
     """A file of kernel priors (``mtpsim fit-kernels``) as a calibration to which no run was fitted."""
     found = kernel_priors(raw, label)
+    if found.cost_model != COST_MODEL:
+        files = " ".join(shlex.quote(table.file) for table in found.tables)
+        raise InputError(
+            f"{label}: cost_model: fitted with version {found.cost_model} of the cost model, expected {COST_MODEL}. "
+            f"Fit it again: mtpsim fit-kernels {files} --hardware {shlex.quote(found.hardware)} -o {shlex.quote(name)}"
+        )
     base = load_calibration(PRIORS)
     scope = base.scope.model_copy(update={"kernels": [found.hardware], "hardware": [found.hardware]})
-    known = layered(None, found).known
-    return base.model_copy(update={"name": found.name, "scope": scope, "priors": prior_values(known)})
+    values = {parameter: PriorValue(value=p.value, sd=p.sd) for parameter, p in found.parameters.items()}
+    fields = {**dict(base), "name": found.name, "scope": scope, "priors": values, "own": found}
+    alone = KernelsAlone.model_construct(**fields)
+    known = shipped_name("hardware", found.hardware)
+    return alone if known is None else alone.of_hardware(load_hardware(known))
 
 
 def prior_values(known: Known) -> dict[str, PriorValue]:

@@ -110,11 +110,13 @@ class Layered:
     Attributes:
         known: all parameters by name; ``source`` says where value and spread come from.
         layers: per parameter ``accelerator``, ``vendor`` or ``generic``.
+        givers: per parameter of the first two layers the accelerator whose tables gave it.
         kernels: accelerators whose kernel times are in it, its own alone if it has tables.
     """
 
     known: Known
     layers: dict[str, str]
+    givers: dict[str, str]
     kernels: tuple[str, ...]
 
 
@@ -124,47 +126,56 @@ ONE_ALONE = 0.3
 """The same where only one accelerator of the vendor has tables of it."""
 
 
-def layered(hardware: Hardware | None, own: KernelPriors | None = None) -> Layered:
-    """Priors of an accelerator. Of shipped accelerators they are computed once.
+def layered(hardware: Hardware, own: KernelPriors | None = None) -> Layered:
+    """Priors of an accelerator. Without ``own`` they are computed once.
 
     Args:
-        hardware: the accelerator; None: that of ``own``.
-        own: its kernel priors; None: those that ship for it, if any.
+        hardware: the accelerator.
+        own: its kernel priors, before those that ship for it, if any.
     """
-    if hardware is None:
-        assert own is not None
-        hardware = load_hardware(own.hardware)
-    return _layered_shipped(hardware, current().implausible) if own is None else _layered(hardware, own)
+    if own is None:
+        return _layered_shipped(hardware, current().implausible)
+    return _layered(hardware, [own, *_shipped_for(hardware)])
+
+
+def borrowed(hardware: Hardware) -> Layered:
+    """Priors of an accelerator as if it had no kernel tables: of its relatives, else generic."""
+    return _layered(hardware, [])
 
 
 @functools.lru_cache(maxsize=64)
 def _layered_shipped(hardware: Hardware, implausible: bool) -> Layered:
-    return _layered(hardware, shipped().get(hardware.name))
+    return _layered(hardware, _shipped_for(hardware))
 
 
-def _layered(hardware: Hardware, own: KernelPriors | None) -> Layered:
+def _shipped_for(hardware: Hardware) -> list[KernelPriors]:
+    found = shipped().get(hardware.name)
+    return [] if found is None else [found]
+
+
+def _layered(hardware: Hardware, own: Sequence[KernelPriors]) -> Layered:
     donors = relatives(hardware)
     known: dict[str, Any] = {}
     layers: dict[str, str] = {}
+    givers: dict[str, str] = {}
     used: Counter[str] = Counter()
     for name, generic in registry().items():
-        giver = next((donor for donor in donors if name in donor.parameters), None)
-        if own is not None and name in own.parameters:
-            prior = own.parameters[name]
+        mine, giver = (next((p for p in of if name in p.parameters), None) for of in (own, donors))
+        if mine is not None:
+            prior = mine.parameters[name]
             known[name] = dataclasses.replace(generic, value=prior.value, sd=prior.sd, source=prior.source)
-            layers[name] = "accelerator"
+            layers[name], givers[name] = "accelerator", hardware.name
         elif giver is not None:
             prior = giver.parameters[name]
             sd = math.hypot(prior.sd, between(name, donors))
             source = f"as {giver.hardware}, wider: {prior.source}"
             known[name] = dataclasses.replace(generic, value=prior.value, sd=sd, source=source)
-            layers[name] = "vendor"
+            layers[name], givers[name] = "vendor", giver.hardware
             used[giver.hardware] += 1
         else:
             known[name], layers[name] = generic, "generic"
-    return Layered(
-        known, layers, (own.hardware,) if own is not None else tuple(name for name, _ in used.most_common(1))
-    )
+    kernels = (hardware.name,) if own else tuple(name for name, _ in used.most_common(1))
+    return Layered(known, layers, givers, kernels)
 
 
 def relatives(hardware: Hardware) -> list[KernelPriors]:

@@ -25,6 +25,8 @@ MARKS: tuple[frozenset[str], ...] = tuple(
         "half_width narrowed",
         "metric mtp_over_off acceptance_length",
         "request replica arrival_s rounds",
+        "name value unit sd scale",
+        "parameter value unit sd rows",
     )
 )
 """Columns that make a CSV file of declared columns a result: no measured file has them."""
@@ -77,6 +79,11 @@ def is_calibration(found: Glimpse) -> bool:
     return all(re.search(rb"(?m)^" + key + rb":", found.head) for key in (b"format", b"parameters"))
 
 
+def is_priors(found: Glimpse) -> bool:
+    """A YAML mapping whose top level has ``tables``, ``fits`` and ``parameters``."""
+    return all(re.search(rb"(?m)^" + key + rb":", found.head) for key in (b"tables", b"fits", b"parameters"))
+
+
 def is_result(found: Glimpse) -> bool:
     """JSON, CSV or a text table as the commands write them."""
     if re.match(rb'\{\n ?"meta": \{', found.head):
@@ -93,9 +100,10 @@ def is_result(found: Glimpse) -> bool:
 RESULT = Kind("an earlier result of mtpsim", is_result)
 PICTURE = Kind("a picture (PNG, SVG or PDF)", is_picture)
 CALIBRATION = Kind("a calibration", is_calibration)
+KERNEL_PRIORS = Kind("kernel priors", is_priors)
 
 FOREIGN: tuple[tuple[str, Callable[[Glimpse], bool]], ...] = (
-    *((kind.name, kind.ours) for kind in (RESULT, PICTURE, CALIBRATION)),
+    *((kind.name, kind.ours) for kind in (RESULT, PICTURE, CALIBRATION, KERNEL_PRIORS)),
     ("what a plan has simulated (--resume)", lambda found: found.head.startswith(b'{"plan": "')),
     ("finished runs of a sweep (--results)", lambda found: found.first_line == "mtpsim results"),
     ("a binary file", lambda found: b"\0" in found.head),

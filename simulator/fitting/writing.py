@@ -1,4 +1,4 @@
-"""Write a calibration file: YAML, one line per parameter, whole or not at all."""
+"""Write a calibration or kernel priors: YAML, one line per parameter, whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from simulator.errors import InputError
-from simulator.files.kinds import CALIBRATION
+from simulator.files.kinds import CALIBRATION, Kind
 from simulator.files.writing import check_place, write_file
 from simulator.files.yaml_scalars import DECIMAL
 
@@ -30,7 +30,7 @@ def to_yaml(content: Mapping[str, Any]) -> str:
     return str(yaml.dump(dict(content), Dumper=_Plain, sort_keys=False, **options))
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, kind: Kind = CALIBRATION) -> None:
     """Refuse an output path that cannot be written, before any work is done.
 
     Raises:
@@ -39,15 +39,15 @@ def check_target(path: Path) -> None:
     """
     if path.suffix not in (".yaml", ".yml"):
         raise InputError(f"-o {path}: expected a file that ends in .yaml")
-    check_place("-o", path, CALIBRATION)
+    check_place("-o", path, kind)
 
 
-def write(content: Mapping[str, Any], path: Path) -> None:
-    """Write a calibration, in place of an earlier one at most.
+def write(content: Mapping[str, Any], path: Path, kind: Kind = CALIBRATION) -> None:
+    """Write a calibration or kernel priors, in place of an earlier file of that kind at most.
 
     Raises:
         InputError: the path cannot be written, or another kind of file stands there.
         MachineError: the disk is full.
     """
-    check_target(path)
-    write_file("-o", path, CALIBRATION, to_yaml(content))
+    check_target(path, kind)
+    write_file("-o", path, kind, to_yaml(content))

@@ -12,7 +12,7 @@ import pytest
 
 from simulator.errors import InputError, MachineError
 from simulator.files import writing
-from simulator.files.kinds import CALIBRATION, PICTURE, RESULT, SIGNATURE, Glimpse, Kind, described
+from simulator.files.kinds import CALIBRATION, KERNEL_PRIORS, PICTURE, RESULT, SIGNATURE, Glimpse, Kind, described
 from simulator.files.writing import check_place, write_file, written
 
 PNG = b"\x89PNG\r\n\x1a\n\x00"
@@ -23,11 +23,14 @@ OURS: list[tuple[Kind, bytes]] = [
     (RESULT, b"concurrency,tp,total_tok_s_gpu,scope,scope_reasons\n4,2,1,inside,\n"),
     (RESULT, b"request,replica,arrival_s,input_tokens,output_tokens,rounds,ttft_ms,tpot_ms,e2e_ms\n"),
     (RESULT, b"kind,name,summary\n"),
+    (RESULT, b"name,value,unit,scale,sd,low,high,meaning,source,fitted,family\n"),
+    (RESULT, b"parameter,value,unit,sd,rows,source\n"),
     (RESULT, TEXT),
     (PICTURE, PNG),
     (PICTURE, SVG),
     (PICTURE, b"%PDF-1.4\n"),
     (CALIBRATION, b"# mine\nformat: 1\nname: fit\nparameters: {}\n"),
+    (KERNEL_PRIORS, b"name: mine\nhardware: h200\ntables: []\nfits: []\nparameters: {}\n"),
 ]
 OTHERS = [
     b"# Read me\n",
@@ -57,7 +60,7 @@ def test_a_file_of_the_same_kind_is_replaced(kind: Kind, old: bytes, tmp_path: P
     assert path.read_text() == "new"
 
 
-@pytest.mark.parametrize("kind", [RESULT, PICTURE, CALIBRATION], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [RESULT, PICTURE, CALIBRATION, KERNEL_PRIORS], ids=lambda kind: kind.name)
 def test_a_file_of_another_kind_stays(kind: Kind, tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     for old in [*OTHERS, *(old for other, old in OURS if other is not kind)]:

@@ -46,6 +46,8 @@ CASES: dict[str, Callable[[], Result]] = {
     "profiles": lambda: sim.profiles(),
     "profiles hardware": lambda: sim.profiles("hardware", "mi355x"),
     "profiles parameters": lambda: sim.profiles("parameters"),
+    "profiles priors": lambda: sim.profiles("priors"),
+    "profiles priors mi355x": lambda: sim.profiles("priors", "mi355x"),
     "simulate": simulation,
     "plan": lambda: sim.plan(MTP, rate=2.0, promises=PROMISES, tp=(2,), mtp=(0, 2)),
     "plan pools": lambda: sim.plan(
@@ -105,6 +107,12 @@ def test_the_columns_of_a_calibration_are_declared() -> None:
     select = "precision=FP4 and tp=2 and spec=off and concurrency>16"
     session = sim.calibrate(RUNS, name="two", select=select, cross_validate=False)
     assert {name for row in session.records() for name in row if declared(name) is None} == set()
+
+
+def test_the_columns_of_a_kernel_fit_are_declared() -> None:
+    """The document of a fit is its file, whose format the loader declares."""
+    found = sim.fit_kernels(sim.shipped_measurements("kernels_amd_more.csv"), "mi355x")
+    assert {name for row in found.records() for name in row if declared(name) is None} == set()
 
 
 def test_the_columns_of_measured_files_are_declared() -> None:

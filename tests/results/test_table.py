@@ -21,6 +21,7 @@ from simulator import (
     compare_against,
     evaluate,
     explain,
+    fit_kernels,
     infer_acceptance,
     make_scenario,
     plan,
@@ -131,6 +132,10 @@ KINDS: dict[str, Kind] = {
     ),
     "calibrate": (
         lambda: calibrate(FILE, select=f"{FEW} and spec=off", cross_validate=False),
+        lambda d: d["parameters"],
+    ),
+    "fit_kernels": (
+        lambda: fit_kernels(shipped_measurements("kernels_amd_more.csv"), "mi355x"),
         lambda d: d["parameters"],
     ),
     "simulate": (lambda: simulate(rate=1.0, duration="1min", promises=["ttft-p99=2s"]), lambda d: [d["figures"]]),

@@ -61,8 +61,30 @@ def test_speed_check_fails_on_a_missed_goal(
     assert speed.main([]) == 0
 
 
-def test_kernel_fits_check() -> None:
-    subprocess.run([sys.executable, FOLDER / "fit_kernels.py", "--check"], check=True, stdout=subprocess.DEVNULL)
+def test_kernel_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    # all accelerators take a quarter of a minute: the smallest table alone; its lines stand in the page
+    module = script("fit_kernels")
+    monkeypatch.setattr(module, "TABLES", {"mi300x": module.TABLES["mi300x"]})
+    assert module.main(["--check"]) == 0
+    assert module.main(["--markdown"]) == 0
+    printed = capsys.readouterr().out
+    page = (FOLDER.parent / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    lines = [line for line in printed.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 5
+    assert all(line in page for line in lines)
+    monkeypatch.setattr(module, "differences", lambda content, hardware: ["mi300x: moved"])
+    assert module.main(["--check"]) == 1
+
+
+def test_a_fit_to_one_shape_is_judged_by_the_others() -> None:
+    module = script("fit_kernels")
+    (fit,) = [f for f in module.build("mi300x").fits if (f.kind.title, f.kind.fmt) == ("fused MoE", "fp8")]
+    chosen = module.most_measured(fit.rows)
+    error, others = module.other_shapes(fit.kind, fit.rows, module.load_hardware("mi300x"), {})
+    assert others == sum(module.shape_of(row) != chosen for row in fit.rows) < len(fit.rows)
+    assert error > fit.rms  # which has seen them
+    alone = tuple(row for row in fit.rows if module.shape_of(row) == chosen)
+    assert module.other_shapes(fit.kind, alone, module.load_hardware("mi300x"), {}) is None
 
 
 def test_accuracy_starts() -> None:

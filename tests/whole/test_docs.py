@@ -85,6 +85,7 @@ def lay_out(folder: Path) -> None:
             writer.writeheader()
             writer.writerows(row for row in rows if row["spec"] == spec)
     files = ("calibrating.md", "csv", "curve.csv"), ("profiles.md", "yaml", "my_gpu.yaml")
+    files += (("profiles.md", "csv", "kernels.csv"),)
     for page, language, name in (*files, ("recipes.md", "yaml", "my_recipe.yaml")):
         (block,) = [b for b in blocks_of(ROOT / "docs" / page) if b.language == language]
         (folder / name).write_text(block.content, encoding="utf-8")

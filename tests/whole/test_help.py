@@ -18,6 +18,7 @@ from simulator import shipped_measurements
 from simulator.cli import COMMANDS, group, run
 from simulator.facts.reading import locate
 from simulator.fitting import shipped
+from simulator.fitting.kernels import shipped as shipped_kernels
 from tests.whole.test_docs import SLOW, lay_out
 
 DASK = "tcp://127.0.0.1:8786"
@@ -27,7 +28,8 @@ SHORTER = {
 }
 """Command -> options that a test adds, of which the last one counts; the what-if studies as on the pages.
 
-``calibrate --shipped`` makes one of the shipped calibrations instead of all of them.
+``calibrate --shipped`` makes one of the shipped calibrations instead of all of them, ``fit-kernels --shipped`` one of
+the shipped priors.
 """
 
 STATUSES = {"validate": (0, 3, 4), "simulate": (0, 3), "plan": (0, 3)}
@@ -105,6 +107,7 @@ def test_an_example_runs(
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(shipped, "RECIPES", shipped.RECIPES[2:3])
+    monkeypatch.setattr(shipped_kernels, "TABLES", {"mi300x": shipped_kernels.TABLES["mi300x"]})
     words = shlex.split(line.replace(DASK, scheduler) if scheduler else line)[1:]
     command = " ".join(words[:2]) if words[0] == "what-if" else words[0]
     shorter = SHORTER.get(command, SLOW.get(words[1], "") if words[0] == "what-if" else "")

@@ -15,6 +15,7 @@ from simulator.cli import COMMANDS, group, run
 from simulator.cli.options import Inputs
 
 FILE = str(shipped_measurements("sglang_mi355x_8k1k.csv"))
+KERNELS = str(shipped_measurements("kernels_amd_more.csv"))
 ROWS = "precision=FP4 and concurrency<=8"
 FORMULA = ("--method", "closed-form")
 FEW, FEWER = (*FORMULA, "--select", ROWS), {"method": "closed-form", "select": ROWS}
@@ -77,6 +78,7 @@ ONLY_THERE = {
     "compare": {"against"},
     "explain": {"queue_over_memory", "sweep"},
     "calibrate": {"shipped", "check"},
+    "fit-kernels": {"shipped", "check"},
     "validate": {"allow_unchecked"},
     "what-if workload": {"across_isl", "across_osl", "across_hardware", "across_precision"},
 }
@@ -106,7 +108,7 @@ def test_defaults_by_name(words: str) -> None:
             assert arguments[name] == expected, f"{words} {name}"
 
 
-@pytest.mark.parametrize("words", [words for words, command in LEAVES.items() if "hardware" in defaults(command)])
+@pytest.mark.parametrize("words", [words for words, command in LEAVES.items() if "precision" in defaults(command)])
 def test_the_scenario_of_a_command_is_the_scenario_of_the_api(words: str) -> None:
     options = defaults(LEAVES[words])
     arguments = {name: p.default for name, p in inspect.signature(make_scenario).parameters.items()}
@@ -137,6 +139,7 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "what-if sweep": ((), {}),
     "simulate": (("--rate", "2", "--duration", "1min"), {"rate": 2.0, "duration": "1min"}),
     "plan": (("--rate", "2", "--ttft-p99", "2s"), {"rate": 2.0, "promises": ["ttft-p99=2s"]}),
+    "fit-kernels": ((KERNELS, "--hardware", "mi355x"), {"tables": KERNELS, "hardware": "mi355x"}),
     "validate": ((FILE, *FEW), {"files": FILE, **FEWER}),
     "evaluate": ((FILE, *FEW), {"files": FILE, **FEWER}),
     "infer-acceptance": ((FILE, FILE, *FEW), {"off": FILE, "mtp": FILE, **FEWER}),

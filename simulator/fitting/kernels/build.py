@@ -12,9 +12,11 @@ from simulator.cost.parameters import registry
 from simulator.errors import InputError
 from simulator.facts.hardware import Hardware
 from simulator.facts.reading import load_hardware
+from simulator.files.kinds import KERNEL_PRIORS
 from simulator.files.paths import user_path
 from simulator.fitting.kernels.classes import classes
 from simulator.fitting.kernels.fit import Fitted, fit_class
+from simulator.fitting.kernels.left_out import left_out
 from simulator.fitting.kernels.table import KernelTable, read_table
 from simulator.fitting.writing import write
 from simulator.results.progress import Progress, silent
@@ -25,7 +27,7 @@ from simulator.results.table import Result
 class KernelFit(Result):
     """Kernel priors of one accelerator: what was fitted, and the content of the file.
 
-    ``meta``: name, hardware and tables.
+    ``meta``: name, hardware, tables, and ``left_out``: why rows were not used -> how many.
     """
 
     meta: Mapping[str, Any]
@@ -37,8 +39,8 @@ class KernelFit(Result):
         return [{"parameter": name, **fields} for name, fields in self.content["parameters"].items()]
 
     def document(self) -> dict[str, Any]:
-        """The content of the priors file."""
-        return self.content
+        """The content of the priors file, and what was left out."""
+        return {**self.content, "left_out": self.meta["left_out"]}
 
     def write(self, path: str | Path) -> None:
         """Write the priors file; it is whole or not there.
@@ -46,12 +48,12 @@ class KernelFit(Result):
         Raises:
             InputError: not a ``.yaml`` path, or one that cannot be written.
         """
-        write(self.content, user_path("-o", path))
+        write(self.content, user_path("-o", path), KERNEL_PRIORS)
 
 
 def fit_kernels(
     tables: str | Path | Sequence[str | Path],
-    hardware: str = "mi355x",
+    hardware: str,
     *,
     name: str | None = None,
     progress: Progress = silent,
@@ -94,7 +96,8 @@ def fit_kernels(
             f"attention_prefill, gdn_* or all_reduce with their shape, found {', '.join(kinds[:8])}"
         )
     content = _content(name or of.name, of, read, fits)
-    meta = {"name": content["name"], "hardware": of.name, "tables": content["tables"]}
+    unused = left_out(read, [row for fit in fits for row in fit.rows])
+    meta = {"name": content["name"], "hardware": of.name, "tables": content["tables"], "left_out": unused}
     return KernelFit(meta, tuple(fits), content)
 
 

@@ -333,6 +333,12 @@ def gpus_of(row: KernelRow) -> int:
 FP4_OF: tuple[Format, Format] = ("mxfp4", "nvfp4")
 
 
+KERNELS = frozenset(
+    ("fused_moe", "gemm", "attention_decode", "attention_prefill", "all_reduce", "gdn_causal_conv1d_update")
+) | {DeltaNet.STEP, DeltaNet.CHUNKED}
+"""Names of the kernels that some class has."""
+
+
 def classes() -> list[KernelClass]:
     """All classes, in the order in which they are fitted: a later one may need what an earlier one found."""
     out: list[KernelClass] = []

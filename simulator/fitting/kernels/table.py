@@ -78,11 +78,21 @@ class KernelRow:
 
 @dataclass(frozen=True)
 class KernelTable:
-    """The rows of one file that are of one accelerator."""
+    """The rows of one file that are of one accelerator.
+
+    Attributes:
+        path: as it was named.
+        sha256: of the file.
+        rows: of the accelerator, outliers left out.
+        elsewhere: number of rows of other accelerators.
+        outliers: number of rows of this one that their notes call outliers.
+    """
 
     path: str
     sha256: str
     rows: tuple[KernelRow, ...]
+    elsewhere: int = 0
+    outliers: int = 0
 
 
 def read_table(path: str | Path, hardware: Hardware) -> KernelTable:
@@ -110,23 +120,31 @@ def read_table(path: str | Path, hardware: Hardware) -> KernelTable:
             f"{name}: line 1: missing column {', '.join(missing)}; a kernel table has {', '.join(REQUIRED)} and the "
             f"shape of each kernel ({', '.join(NUMBERS)}); found {printable(', '.join(header)) or 'nothing'}"
         )
-    rows = []
-    for line, cells in enumerate(lines[1:], start=2):
-        if any(cell.strip() for cell in cells):
-            found = _row(dict(zip(header, (c.strip() for c in cells), strict=False)), line, hardware, faults)
-            rows += [] if found is None else [found]
+    rows: list[KernelRow] = []
+    elsewhere = outliers = 0
+    for line, texts in enumerate(lines[1:], start=2):
+        if not any(text.strip() for text in texts):
+            continue
+        cells = dict(zip(header, (text.strip() for text in texts), strict=False))
+        if not _is_of(cells.get("hardware", ""), hardware):
+            elsewhere += 1
+        elif "outlier" in cells.get("notes", "").lower():
+            outliers += 1
+        elif (found := _row(cells, line, faults)) is not None:
+            rows.append(found)
     faults.raise_if_any()
     if not rows:
         raise InputError(
             f"{name}: no row of {hardware.name}; expected its name in the column hardware, or no such column"
         )
-    return KernelTable(name, hashlib.sha256(data).hexdigest(), tuple(rows))
+    return KernelTable(name, hashlib.sha256(data).hexdigest(), tuple(rows), elsewhere, outliers)
 
 
-def _row(cells: Mapping[str, str], line: int, hardware: Hardware, faults: Faults) -> KernelRow | None:
-    of = cells.get("hardware", "")
-    if (of and hardware.name not in (of.lower(), shipped_name("hardware", of))) or "outlier" in cells.get("notes", ""):
-        return None
+def _is_of(named: str, hardware: Hardware) -> bool:
+    return not named or hardware.name in (named.lower(), shipped_name("hardware", named))
+
+
+def _row(cells: Mapping[str, str], line: int, faults: Faults) -> KernelRow | None:
     numbers: dict[str, float] = {}
     for column in (*NUMBERS, "time_us"):
         text = cells.get(column, "")
