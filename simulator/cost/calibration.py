@@ -110,7 +110,9 @@ class Calibration(Spec):
     """A calibration file, validated."""
 
     format: int = Field(ge=1, le=1)
-    cost_model: int = Field(default=1, description="version of the cost model that it was fitted with")
+    cost_model: Annotated[Whole, Plausible(1, 1_000)] = Field(
+        default=1, description="version of the cost model that it was fitted with"
+    )
     name: str
     description: str = ""
     scope: Scope
@@ -178,6 +180,13 @@ class Calibration(Spec):
                     faults.append((("parameters", name, key), text))
             if fitted.unit != known.unit:
                 faults.append((("parameters", name, "unit"), f"expected {known.unit}, found {fitted.unit!r}"))
+        for name, prior in self.priors.items():
+            bounds = registry().get(name)
+            if bounds is None:
+                faults.append((("priors", name), "no such parameter; mtpsim profiles parameters lists them"))
+            elif not bounds.low <= prior.value <= bounds.high:
+                text = f"expected a number in [{bounds.low:g}, {bounds.high:g}] {bounds.unit}, found {prior.value:g}"
+                faults.append((("priors", name, "value"), text))
         length = self.acceptance
         if length is not None and length.length > length.spec_tokens + 1:
             text = f"expected at most {length.spec_tokens + 1} at {length.spec_tokens} drafts, found {length.length:g}"

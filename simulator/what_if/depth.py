@@ -79,7 +79,7 @@ def what_if_depth(
         >>> from simulator import make_scenario, what_if_depth
         >>> study = what_if_depth(make_scenario(mtp=4, acceptance=[0.9, 0.5, 0.1, 0.1]), [32], method="closed-form")
         >>> study.tables["best"][0]["spec_tokens"]
-        1
+        2
     """
     scenario = scenario or make_scenario(mtp=8)
     check_drafts(scenario)

@@ -36,6 +36,7 @@ NO_RANGE = frozenset(
         "Calibration.errors",  # checked to be finite; reported, never computed with
         "FittedValue.value",  # each parameter has bounds of its own
         "FittedValue.prior",
+        "PriorValue.value",
         "Covariance.matrix",  # against itself and the standard errors
         "DataSource.rows",  # line numbers
     }

@@ -125,9 +125,15 @@ def test_another_image() -> None:
 
 
 def test_without_a_calibration_nothing_is_measured() -> None:
-    found = judge(make_scenario(hardware="b200", precision="fp8"), 32)
-    assert found.scope == "unmeasured"
-    assert found.spread("tpot") > judge(make_scenario(calibration="kernel-priors"), 32).spread("tpot") == 0.0
+    """An accelerator without kernel tables of its own says whose they are; its priors are as wide as that asks for."""
+    own, borrowed = (make_scenario(hardware=name, precision="fp8", tp=8) for name in ("b200", "gb200"))
+    assert judge(own, 32).scope == judge(borrowed, 32).scope == "unmeasured"
+    assert [reason.aspect for reason in judge(own, 32).reasons] == ["calibration"]
+    assert judge(borrowed, 32).texts[1] == "kernel times are those of b200"
+    mine, theirs = (made.calibration.known for made in (own, borrowed))
+    fitted = own.calibration.priors
+    assert len(fitted) > 30
+    assert all(theirs[name].sd > mine[name].sd for name in fitted)
 
 
 def test_open_loop_traffic_by_its_means() -> None:
