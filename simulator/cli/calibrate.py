@@ -12,7 +12,7 @@ from simulator.files.paths import user_path
 
 @click.command()
 @click.argument("files", metavar="DATA.csv...", nargs=-1)
-@click.option("-o", "--output", metavar="FIT.yaml", help="Calibration file to write.")
+@click.option("-o", "--output", metavar="FILE.yaml", help="Calibration file to write.")
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
 @click.option("--name", help="Name of the calibration; default: the output file's name.")
 @click.option("--prior", metavar="NAME|FILE", help="Start from this calibration instead of the kernel priors.")

@@ -13,7 +13,7 @@ from simulator.files.paths import user_path
 @click.command()
 @click.argument("tables", metavar="TABLE.csv...", nargs=-1)
 @click.option("--hardware", metavar="NAME|FILE", help="Whose times these are.")
-@click.option("-o", "--output", metavar="PRIORS.yaml", help="Priors file to write.")
+@click.option("-o", "--output", metavar="FILE.yaml", help="Priors file to write.")
 @click.option("--name", help="Name of the priors; default: that of the accelerator.")
 @click.option(
     "--format",

@@ -46,6 +46,7 @@ class Scope(Spec):
     spec: list[str] = Field(default_factory=list)
     curves: list[Curve] = Field(default_factory=list, description="what was measured")
     images: list[str] = Field(default_factory=list, description="of the engine, as the runs state them")
+    recipes: list[str] = Field(default_factory=list, description="that launched the runs")
     kernels: list[str] = Field(default_factory=list, description="hardware whose kernel times the priors come from")
 
     @property

@@ -147,19 +147,44 @@ def relaunched(deployment: Deployment, mtp: bool) -> Deployment:
     said = deployment.launch
     if not said.by_rule or said.own is None:
         return deployment
-    recipe = _by_rule(deployment, said.own, mtp, said.date, said.image)
+    recipe = _by_rule(deployment, said.own, mtp, said.date, said.image, said.among)
     if (None if recipe is None else recipe.name) == said.recipe:
         return deployment
     again = said.model_copy(update={"recipe": None if recipe is None else recipe.name})
     return deployment.model_copy(update={"engine": launched(said.own, recipe, said.changes), "launch": again})
 
 
+def as_fitted(deployment: Deployment, recipes: Sequence[str], mtp: bool) -> Deployment:
+    """The same deployment with the recipe of the runs that a calibration was fitted to, where nobody named one.
+
+    Args:
+        deployment: launched by its rule.
+        recipes: of those runs; none: the rule stands.
+        mtp: whether drafts are made.
+    """
+    if deployment.launch.among == tuple(recipes) or not deployment.launch.by_rule:
+        return deployment
+    said = deployment.launch.model_copy(update={"among": tuple(recipes)})
+    return relaunched(deployment.model_copy(update={"launch": said}), mtp)
+
+
 def _by_rule(
-    deployment: Deployment, own: Engine, mtp: bool, date: str | None = None, image: str | None = None
+    deployment: Deployment,
+    own: Engine,
+    mtp: bool,
+    date: str | None = None,
+    image: str | None = None,
+    among: Sequence[str] = (),
 ) -> Recipe | None:
     """What :func:`resolve_recipe` says of the shipped engine; of a user's own nothing."""
     if own.name not in names("engine") or own != _shipped_engine(own.name):
         return None
+    if among and date is None and image is None:
+        run = {"engine": own.name, "hardware": deployment.hardware.name, "vendor": deployment.hardware.vendor}
+        fitted = [recipe for recipe in _shipped() if recipe.name in among]
+        found = best(fitted, **run, precision=deployment.weights.precision, mtp=mtp, date=None, image=None)
+        if found is not None:
+            return found
     return resolve_recipe(own.name, deployment.hardware, deployment.weights.precision, mtp, date, image)
 
 

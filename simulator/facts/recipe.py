@@ -132,6 +132,7 @@ class Launch(Spec):
 
     ``recipe`` None: the engine's own settings. ``by_rule``: nobody named the recipe. ``changes``: settings over those
     of the recipe. ``own``: the engine before both; ``date`` and ``image``: of the run, where known.
+    ``among``: recipes of the runs that the calibration was fitted to, which go first where no run is known.
     """
 
     recipe: str | None = None
@@ -140,6 +141,7 @@ class Launch(Spec):
     own: Engine | None = None
     date: str | None = None
     image: str | None = None
+    among: tuple[str, ...] = ()
 
 
 def applied(engine: Engine, settings: Settings) -> Engine:

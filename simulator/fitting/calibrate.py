@@ -217,6 +217,8 @@ def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: 
             )
     swept = [run for sweep in sweeps for run in sweep.grid()]
     scope["curves"] = [curve.model_dump() for curve in curves_of(runs + swept)]
+    used = {run.deployment.launch.recipe for run in runs + swept}
+    scope["recipes"] = sorted(name for name in used if name is not None)
     scope["images"] = sorted({p.engine_version for p in points if p.engine_version})
     return scope
 

@@ -13,7 +13,7 @@ from simulator.cost.calibration import Calibration, default_calibration, load_ca
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.launch import RecipeSet, launch, relaunched
+from simulator.facts.launch import RecipeSet, as_fitted, launch, relaunched
 from simulator.facts.memory import MemoryFit, memory_fit, reserved_tokens
 from simulator.facts.model import Model
 from simulator.facts.quantities import MOST
@@ -202,6 +202,7 @@ def make_scenario(
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if checkpoint is None:
         deployment = with_fitted_checkpoint(deployment, chosen)
+    deployment = as_fitted(deployment, chosen.scope.recipes, mtp > 0)
     stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
     return Scenario(
         deployment=deployment,
@@ -246,6 +247,7 @@ def for_lengths(scenario: Scenario, mean_isl: float) -> Scenario:
     deployment = scenario.deployment
     if scenario.any_checkpoint:
         deployment = with_fitted_checkpoint(deployment, after)
+    deployment = as_fitted(deployment, after.scope.recipes, k > 0)
     return replace(scenario, deployment=deployment, calibration=after, speculation=speculation)
 
 

@@ -13,6 +13,7 @@ from simulator.facts.launch import resolve_recipe, settings_of
 from simulator.facts.reading import load_engine, load_hardware, load_recipe, names, read_mapping
 from simulator.facts.recipe import applied
 from simulator.serving.scenario import Scenario, make_scenario
+from simulator.speculation.acceptance import OFF
 from simulator.what_if.gain import off_of
 
 TP = {"tp": 8}
@@ -56,7 +57,7 @@ def test_a_run_is_launched_as_published(
     state: str,
     running: int | None,
 ) -> None:
-    engine = launched(hardware, precision, mtp).deployment.engine
+    engine = launched(hardware, precision, mtp, calibration="kernel-priors").deployment.engine
     assert (engine.chunk_tokens, (engine.polls(8), engine.polls(64))) == (chunk, polls)
     assert engine.polls(15) == polls[0]
     assert engine.polls(16) == polls[1]
@@ -276,3 +277,17 @@ def test_an_old_engine_file_is_told_where_recipes_are(tmp_path: Path) -> None:
     mine.write_text(yaml.safe_dump(read_mapping("engine", "vllm") | {"recipes": {"fp8": {"poll_steps": 30}}}))
     with pytest.raises(InputError, match="--recipe names one"):
         load_engine(str(mine))
+
+
+def test_a_calibration_brings_the_recipe_of_its_runs() -> None:
+    """The page of June is fitted with the recipe of June, and so is what it predicts; a name goes before."""
+    for mtp in (0, 3):
+        page = launched("mi355x", "fp4", mtp, tp=2, calibration="inferencex-mi355x-fp4-1k1k")
+        assert page.deployment.launch.recipe == "sglang-mi355x-fp4-2026-06"
+    named = launched(
+        "mi355x", "fp4", 0, tp=2, calibration="inferencex-mi355x-fp4-1k1k", recipe="sglang-mi355x-fp4-2026-08"
+    )
+    assert named.deployment.launch.recipe == "sglang-mi355x-fp4-2026-08"
+    september = launched("mi355x", "fp4", 0, calibration="sglang-mi355x-fp4-2026-09")
+    assert september.deployment.launch.recipe == "sglang-mi355x-fp4-2026-08"
+    assert page.drafting(OFF).deployment.launch.recipe == "sglang-mi355x-fp4-2026-06"
