@@ -11,7 +11,7 @@ from simulator.cost.calibration import Calibration
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.launch import NONE
+from simulator.facts.launch import NONE, as_fitted
 from simulator.facts.memory import memory_fit, reserved_tokens
 from simulator.facts.reading import is_path, load_model
 from simulator.measurements import MeasuredPoint
@@ -88,6 +88,7 @@ class Configuration:
         deployment = self.deployment
         if not _known(self.model, self.checkpoint):
             deployment = with_fitted_checkpoint(deployment, calibration)
+        deployment = as_fitted(deployment, calibration.scope.recipes, self.spec_tokens > 0)
         acceptance = Acceptance(length=self.acceptance_length)
         speculation = resolve_speculation(self.spec_tokens, acceptance, deployment.model, calibration)
         return Scenario(deployment, self.workload, speculation, calibration, forced)

@@ -197,16 +197,20 @@ def narrower(one: str, other: str) -> bool:
 
 @every_accelerator
 def test_fewer_bytes_are_never_slower_for_one_request(hardware: str) -> None:
+    """Start-ups are each kernel's own, and those of narrow formats are longer in the tables: beside them, that is."""
     seconds = {
-        (s.deployment.tp, s.deployment.checkpoint): explain(s, 1, batch=1).accounts["decode"].device_seconds
+        (s.deployment.tp, s.deployment.checkpoint): sum(
+            row.compute_seconds + row.transfer_seconds for row in explain(s, 1, batch=1).accounts["decode"].rows
+        )
         for s in running(hardware)
         if not s.speculation.tokens
     }
+    fused = {(s.deployment.tp, s.deployment.checkpoint): s.deployment.fused_shared_expert for s in running(hardware)}
     found = load_hardware(hardware)
     for tp, (one, other) in itertools.product(TPS, itertools.permutations(MODEL.checkpoints, 2)):
         own = all(found.peak(fmt) is not None for fmt in group_formats(MODEL.checkpoints[one]).values())
-        # computed in a wider format, weights take time to widen: the one reason to be slower
-        if own and narrower(one, other) and (tp, other) in seconds:
+        # computed in a wider format, weights take time to widen; a shared expert apart moves activations of its own
+        if own and narrower(one, other) and (tp, other) in seconds and fused[tp, one] == fused[tp, other]:
             assert seconds[tp, one] <= seconds[tp, other] * ROUNDING, (tp, one, other)
 
 
