@@ -17,7 +17,6 @@ import yaml
 from simulator import calibrate, make_scenario, shipped_measurements
 from simulator.cli import run
 from simulator.cost.calibration import digest, load_calibration
-from simulator.cost.parameters import registry
 from simulator.errors import InputError
 from simulator.facts.reading import read_mapping
 from simulator.measurements import MeasuredPoint, read_csv, select, write_csv
@@ -150,8 +149,9 @@ def test_the_covariance_is_one_of_the_parameters_and_has_their_errors(fitted: Pa
 
 
 def test_moved_is_the_distance_from_the_prior_in_its_own_errors(fitted: Path) -> None:
-    for name, entry in load_calibration(str(fitted)).parameters.items():
-        p = registry()[name]
+    calibration = load_calibration(str(fitted))
+    for name, entry in calibration.parameters.items():
+        p = calibration.known[name]
         moved = (p.to_internal(entry.value) - p.to_internal(entry.prior)) / entry.prior_sd
         assert entry.moved_sd == pytest.approx(moved, abs=0.01)
 

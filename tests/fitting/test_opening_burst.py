@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.cost.parameters import priors
+from simulator.cost.parameters import values_of
+from simulator.facts.reading import load_hardware
 from simulator.fitting.fit import Fit, fit
 from simulator.fitting.prior import default_prior
 from simulator.fitting.problem import Problem
@@ -55,7 +56,8 @@ def runs() -> tuple[Cell, ...]:
 
 @cache
 def fitted() -> Fit:
-    return fit(Problem(runs(), [], default_prior(False), priors()))
+    prior = default_prior(False, load_hardware("mi355x"))
+    return fit(Problem(runs(), [], prior, values_of(prior.known)))
 
 
 def errors(cells: Sequence[Cell], *, exact: bool = True) -> dict[str, np.ndarray]:

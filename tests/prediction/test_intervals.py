@@ -138,7 +138,7 @@ def test_more_uncertainty_in_any_parameter_never_narrows() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["moe.fp4.bandwidth_eff", "comm.latency_us", "host.step_us", "dense.latency_us", "small.latency_us"]
+    "name", ["moe.fp4.bandwidth_eff", "comm.latency_us", "host.step_us", "dense.bf16.latency_us", "small.latency_us"]
 )
 @pytest.mark.parametrize("clients", [8, 64])
 def test_slopes_of_tpot_and_throughput_are_those_of_the_discrete_events(name: str, clients: int) -> None:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, Calibration
-from simulator.cost.parameters import priors
+from simulator.cost.parameters import values_of
+from simulator.facts.reading import load_hardware
 from simulator.fitting.fit import Fit, fit
 from simulator.fitting.prior import Prior, default_prior
 from simulator.fitting.problem import Problem
@@ -100,14 +101,23 @@ def measured_rows(problem: Problem, x: NDArray[np.float64], rng: np.random.Gener
     return rows
 
 
+def start() -> Prior:
+    return default_prior(True, load_hardware("mi355x"))
+
+
+def problem_of(rows: Sequence[MeasuredPoint]) -> Problem:
+    prior = start()
+    return Problem(cells_of(rows), [], prior, values_of(prior.known))
+
+
 def refit(rows: Sequence[MeasuredPoint]) -> Fit:
-    return fit(Problem(cells_of(rows), [], default_prior(fit_acceptance=True), priors()))
+    return fit(problem_of(rows))
 
 
 @cache
 def trials() -> tuple[Trial, ...]:
-    prior, rng = default_prior(fit_acceptance=True), np.random.default_rng(20260914)
-    blank = Problem(cells_of(blank_rows()), [], prior, priors())
+    prior, rng = start(), np.random.default_rng(20260914)
+    blank = problem_of(blank_rows())
     truths = [(x := planted(prior, rng), measured_rows(blank, x, rng)) for _ in range(TRIALS)]
     return tuple(Trial(refit(rows), x) for x, rows in truths)
 
@@ -146,7 +156,7 @@ def test_every_fit_converges() -> None:
 
 
 def test_data_made_at_the_priors_without_noise_move_nothing() -> None:
-    prior = default_prior(fit_acceptance=True)
-    blank = Problem(cells_of(blank_rows()), [], prior, priors())
+    prior = start()
+    blank = problem_of(blank_rows())
     found = refit(measured_rows(blank, prior.mean, np.random.default_rng(1), noise=0.0))
     assert np.abs(found.moved).max() < 0.3
