@@ -50,16 +50,16 @@ MUTANTS = (
     Mutant(
         "shared expert: bytes left out where fused",
         COST + "experts.py",
-        "expert_bytes * layer.shared_intermediate / layer.intermediate if fused else 0.0",
-        "0.0",
+        "ONE: expert_bytes * shared",
+        "ONE: 0.0",
     ),
     Mutant(
         "shared expert: FLOPs left out where fused",
         COST + "experts.py",
-        "layer.top_k + (layer.shared_intermediate / layer.intermediate if fused else 0.0)",
+        "(layer.top_k + shared)",
         "layer.top_k",
     ),
-    Mutant("EP: balanced", COST + "experts.py", 'p["moe.ep_imbalance"] if d.ep > 1 else 1.0', "1.0"),
+    Mutant("EP: balanced", COST + "experts.py", "rates.imbalance(d.ep)", "1.0"),
     Mutant(
         "EP: experts as narrow as without",
         COST + "experts.py",
@@ -121,11 +121,16 @@ MUTANTS = (
     Mutant(
         "all-reduce: one pass",
         COST + "collectives.py",
-        '"all-reduce", 2 * count, {T: message}, d.tp, passes=2',
-        '"all-reduce", 2 * count, {T: message}, d.tp, passes=1',
+        "rates.collective(name, count, {T: message}, gpus, passes=2)",
+        "rates.collective(name, count, {T: message}, gpus, passes=1)",
     ),
     Mutant("all-reduce: one per layer", COST + "collectives.py", '"all-reduce", 2 * count', '"all-reduce", count'),
-    Mutant("attention DP: reduced over all GPUs", COST + "collectives.py", "inner, d.attention_tp", "inner, d.tp"),
+    Mutant(
+        "attention DP: reduced over all GPUs",
+        COST + "collectives.py",
+        "message / d.dp, d.attention_tp",
+        "message / d.dp, d.tp",
+    ),
     Mutant("attention: no gate in the queries", COST + "attention.py", "(2 if layer.output_gate else 1)", "1"),
     Mutant(
         "attention: keys without values",
@@ -164,9 +169,9 @@ MUTANTS = (
     Mutant("experts: block scales not stored", FACTS + "formats.py", '"mxfp4": 0.53125', '"mxfp4": 0.5'),
     Mutant(
         "experts: computed in BF16",
-        COST + "experts.py",
-        "flops_rate=rates.flops(fmt,",
-        'flops_rate=rates.flops("bf16",',
+        COST + "rates.py",
+        'self.flops(fmt, f"{computed}.compute_eff")',
+        'self.flops("bf16", f"{computed}.compute_eff")',
     ),
     Mutant("router: sharded", COST + "experts.py", "hidden, layer.experts, ", "hidden, layer.experts / tp, "),
     Mutant(

@@ -106,7 +106,8 @@ def document(text: str) -> Any:
 
 # --- the configurations -----------------------------------------------------------------------------------------------
 
-COPIED = ("sglang_mi355x_8k1k.csv", "atom_mi355x_tp4.csv", "inferencex_frontier_fp4_1k1k.csv", "mi355x.yaml")
+COPIED = ("sglang_mi355x_8k1k.csv", "atom_mi355x_tp4.csv", "inferencex_frontier_fp4_1k1k.csv")
+PROFILE = "hardware_profiles/mi355x.yaml"
 
 WORDS = {
     "SGLANG": COPIED[0],
@@ -142,6 +143,7 @@ COMMANDS = """
 1 calibrate SGLANG --select "precision=FP4 and tp=4 and concurrency<=8" -o out/fp4.yaml --no-cross-validation
 1 calibrate SGLANG --select "precision=FP4 and concurrency<=8" -o out/more.yaml --prior sglang-mi355x-fp4-2026-09
 1 calibrate ATOM --select "precision=FP8 and spec=mtp and isl=1024 and concurrency<=16" -o out/mtp.yaml
+1 fit-kernels kernels.csv --hardware mi355x -o out/kernels.yaml
 + calibrate ATOM -o out/all_atom.yaml
 + calibrate SGLANG --select precision=FP4 -o out/all_fp4.yaml
 + calibrate SGLANG --select precision=FP8 -o out/all_fp8.yaml
@@ -218,7 +220,7 @@ def kind(command: Command) -> str:
 
 
 def find(checkout: Path, name: str) -> Path:
-    """The file of this name, wherever it lies.
+    """The file of this name, which may begin with the folder that it lies in, wherever that is.
 
     Raises:
         SystemExit: there is none, or there are several that differ.
@@ -234,7 +236,7 @@ def prepare(checkout: Path) -> None:
     Path("out").mkdir()
     for name in COPIED:
         shutil.copy(find(checkout, name), name)
-    Path("own.yaml").write_text(Path("mi355x.yaml").read_text().replace("name: mi355x", "name: own"))
+    Path("own.yaml").write_text(find(checkout, PROFILE).read_text().replace("name: mi355x", "name: own"))
     Path("swapped.csv").write_text(Path(COPIED[0]).read_text().replace(",FP4,", ",FP8,"))
     rng = random.Random(1)
     rows = [(700 * i, rng.randint(50, 9000), rng.randint(1, 900)) for i in range(200)]
@@ -242,6 +244,8 @@ def prepare(checkout: Path) -> None:
     Path("trace.csv").write_text("arrival_s,input_tokens,output_tokens\n" + "".join(lines))
     fields = "timestamp", "input_length", "output_length"
     Path("trace.jsonl").write_text("".join(json.dumps(dict(zip(fields, row, strict=True))) + "\n" for row in rows))
+    gemms = "".join(f"gemm,bf16,10240,4096,{t},{us}\n" for t, us in ((1, 18), (64, 20), (1024, 95), (8192, 700)))
+    Path("kernels.csv").write_text("kernel,precision,n,k,tokens,time_us\n" + gemms)
     Path("day.csv").write_text("start_s,requests_per_s\n0,1\n60,2.5\n120,0.5\n")
 
 

@@ -68,7 +68,7 @@ def every_class(fp4: str) -> list[Cells]:
     for gpus in (2, 4, 8):
         reduce = {"kernel": "all_reduce", "precision": "bf16", "gpus": gpus}
         out += [{**reduce, "message_bytes": 2**p} for p in range(14, 30, 2)]
-        out += [{**reduce, "message_bytes": 2**p, "notes": "int4 on the wire"} for p in range(20, 30, 2)]
+        out += [{**reduce, "message_bytes": 2**p, "notes": "int4 on the wire"} for p in range(22, 30, 2)]
     return out
 
 
