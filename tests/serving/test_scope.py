@@ -16,9 +16,11 @@ from simulator.facts.reading import names
 from simulator.measurements import read_csv
 from simulator.measurements.configuration import configuration
 from simulator.measurements.files import shipped_measurements
+from simulator.serving import scope
 from simulator.serving.scope import INSIDE, POOLS, WORDS, Asked, Reason, Verdict, judge, judge_traffic, nearest
-from simulator.serving.steps import KINDS, steps
+from simulator.serving.steps import KINDS, Step, steps
 
+METRICS = ("total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms")
 FP4 = "sglang-mi355x-fp4-2026-09"
 ASKED = Asked("mi355x", "m", "e", "c", "fp8", tp=4, ep=1, dp=1, isl=1024, osl=1024, spec_tokens=0)
 
@@ -100,20 +102,26 @@ def test_every_fitted_row_is_inside() -> None:
                 assert judge(scenario, row.concurrency, row.engine_version) == INSIDE
 
 
-def test_a_step_that_nobody_took_widens_every_interval() -> None:
-    def width(scenario: Any, metric: str) -> float:
-        row = predict(scenario, [32]).rows[0]
-        return math.log(row[f"{metric}_hi"] / row[f"{metric}_lo"])
+def test_a_step_that_nobody_took_widens_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a cost that is planted, since a measured one may be 0: the squares of the widths add."""
+
+    def widths(scenario: Any, cost: float) -> dict[str, float]:
+        planted = Step(throughput=cost, tpot=2 * cost, ttft=3 * cost, source="planted")
+        monkeypatch.setattr(scope, "steps", lambda: dict.fromkeys(steps(), planted))
+        (row,) = predict(scenario, [32]).rows
+        return {metric: math.log(row[f"{metric}_hi"] / row[f"{metric}_lo"]) for metric in METRICS}
 
     for changes in ({"tp": 8}, {"dp": 2}, {"ep": 2}, {"checkpoint": "mxfp4"}, {"isl": 60000, "tp": 8}):
         away = fp4(**changes)
         (row,) = predict(away, [32]).rows
         assert row["scope"] in WORDS[2:]
         assert row["scope_reasons"]
-        for metric, kind in (("total_tok_s_gpu", "throughput"), ("mean_tpot_ms", "tpot"), ("mean_ttft_ms", "ttft")):
-            least = 2 * 1.645 * judge(away, 32).spread(kind)
-            assert least > 0.0
-            assert width(away, metric) > least
+        free, dear = widths(away, 0.0), widths(away, 0.05)
+        size = sum(reason.size for reason in judge(away, 32).reasons)
+        assert size > 0.0
+        for metric, times in zip(METRICS, (1, 2, 3), strict=True):
+            added = 2 * 1.645 * times * 0.05 * math.sqrt(size)
+            assert dear[metric] == pytest.approx(math.hypot(free[metric], added), rel=1e-3)
 
 
 def test_another_image() -> None:
