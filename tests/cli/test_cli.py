@@ -332,7 +332,9 @@ def test_profiles_shows_every_number_with_unit_and_source(ask: Any) -> None:
 
 
 def test_the_head_names_the_recipe_and_who_chose_it(ask: Any) -> None:
-    assert "recipe sglang-mi355x-fp4-2026-08 (by rule)" in flat(ask("predict", "--concurrency", "4"))
+    assert "recipe sglang-mi355x-fp4-2026-06 (by rule)" in flat(ask("predict", "--concurrency", "4"))
+    newest = flat(ask("predict", "--concurrency", "4", "--calibration", "kernel-priors"))
+    assert "recipe sglang-mi355x-fp4-2026-08 (by rule)" in newest
     text = ask("predict", "--concurrency", "4", "--recipe", "none", "--recipe-set", "chunk_tokens=8192")
     assert "recipe none: the engine's own settings with chunk_tokens 8192" in flat(text)
     found = predicted(ask, "--concurrency", "4", "--recipe", "sglang-mi355x-fp4-2026-07")

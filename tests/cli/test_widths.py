@@ -17,7 +17,7 @@ from tests.whole.test_docs import lay_out
 WIDTH = 60
 FAST = "--method closed-form"
 ASKED = [
-    f"predict --tp 2,4 --mtp 0,3 --concurrency 4,128 {FAST}",
+    f"predict --tp 2,4 --mtp 0,3 --concurrency 4,100 {FAST}",
     f"predict --concurrency 4..16 --isl 100000 {FAST}",
     f"compare --at 60 --concurrency 8..32 {FAST}",
     "compare --against inferencex-mi355x-fp4-1k1k",
