@@ -11,7 +11,8 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration
+from simulator.measurements import MeasuredPoint
+from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, recipe_of_run
 from simulator.prediction.predict import predict_one
 from simulator.serving.scenario import resolve_calibration
 from simulator.validation.curves import Known
@@ -145,12 +146,22 @@ def _narrower_weights(rows: Sequence[Known], measured: Measured, again: Repredic
     for one in checkpoints.values():
         if BYTES_PER_PARAM[one.routed_experts] >= stated:
             continue
-        other = replace(curve, precision=one.precision, checkpoint=one.repository)
-        found = _predictions(rows, measured, again, other)
+        other = _with_own_recipe(replace(curve, precision=one.precision, checkpoint=one.repository), rows[0].row)
+        found = None if other is None else _predictions(rows, measured, again, other)
         if found is not None:
             narrow, wide = one.precision.upper(), curve.precision.upper()
             text = f"{narrow} runs labelled {wide}: the weights of {one.repository} give them"
             yield Reading("narrower_weights", text, 0, found, {"fits_precision": narrow})
+
+
+def _with_own_recipe(other: Configuration, row: MeasuredPoint) -> Configuration | None:
+    """With the recipe of its own precision on the day of the row, unless the row names one; None if it cannot run."""
+    if row.recipe is not None:
+        return other
+    try:
+        return replace(other, recipe=recipe_of_run(replace(other, recipe=None), row.date, row.engine_version))
+    except InputError:
+        return None
 
 
 def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
