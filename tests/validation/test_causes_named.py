@@ -202,9 +202,13 @@ def test_mtp_runs_published_as_off(rows: Sequence[MeasuredPoint]) -> None:
 
 def test_fp4_rows_called_fp8() -> None:
     rows = select(SGLANG, "precision = FP4 and spec = off and tp = 2")
-    found = only(judge([replace(r, precision="FP8", checkpoint=None) for r in rows]))
-    assert found.kind == "narrower_weights"
+    report = judge([replace(r, precision="FP8", checkpoint=None) for r in rows])
+    (found,) = (f for f in report.findings if f.kind == "narrower_weights")
     assert found.message.startswith("FP4 runs labelled FP8")
+    # the FP8 recipe looks for requests every 30 steps: at four clients no wait of that kind was measured
+    others = [f for f in report.findings if f.severity in ("suspicious", "impossible") and f is not found]
+    assert {f.kind for f in others} <= {"faster_than_expected"}
+    assert all("TTFT" in f.message for f in others)
 
 
 def test_sound_off_rows_stay_clean_beside_an_inflated_mtp_curve() -> None:
