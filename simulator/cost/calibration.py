@@ -23,7 +23,7 @@ from pydantic import Field
 
 from simulator.cost.covariance import Fault, covariance_faults
 from simulator.cost.measured import Scope
-from simulator.cost.parameters import Known, on_bounds, prior_covariance, registry, with_values
+from simulator.cost.parameters import NO_SUCH, Known, on_bounds, prior_covariance, registry, with_values
 from simulator.cost.priors import KernelPriors, kernel_priors, layered
 from simulator.errors import InputError, brief
 from simulator.facts.deployment import Deployment
@@ -171,21 +171,18 @@ class Calibration(Spec):
         for name, fitted in self.parameters.items():
             known = self.known.get(name)
             if known is None:
-                faults.append((("parameters", name), "no such parameter; mtpsim profiles parameters lists them"))
+                faults.append((("parameters", name), NO_SUCH))
                 continue
             for key in ("value", "prior"):
-                value = getattr(fitted, key)
-                if not known.low <= value <= known.high:
-                    text = f"expected a number in [{known.low:g}, {known.high:g}] {known.unit}, found {value:g}"
+                if (text := known.beyond(getattr(fitted, key))) is not None:
                     faults.append((("parameters", name, key), text))
             if fitted.unit != known.unit:
                 faults.append((("parameters", name, "unit"), f"expected {known.unit}, found {fitted.unit!r}"))
         for name, prior in self.priors.items():
             bounds = registry().get(name)
             if bounds is None:
-                faults.append((("priors", name), "no such parameter; mtpsim profiles parameters lists them"))
-            elif not bounds.low <= prior.value <= bounds.high:
-                text = f"expected a number in [{bounds.low:g}, {bounds.high:g}] {bounds.unit}, found {prior.value:g}"
+                faults.append((("priors", name), NO_SUCH))
+            elif (text := bounds.beyond(prior.value)) is not None:
                 faults.append((("priors", name, "value"), text))
         length = self.acceptance
         if length is not None and length.length > length.spec_tokens + 1:

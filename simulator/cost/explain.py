@@ -10,7 +10,7 @@ from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost, account, host_cost
 from simulator.cost.forward import draft_operators, target_operators
 from simulator.cost.loads import Load, Routing, decode_load, extend_load, prefill_load, verify_load
-from simulator.cost.operator import Operator
+from simulator.cost.operator import Operator, launches
 from simulator.cost.rates import lossless
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
@@ -103,14 +103,14 @@ def explain_prefill(
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     loads = {"prefill": load}
     rows = account(target, load, "prefill", ideal)
-    launches = sum(op.count for op in target if op.runs(load.tokens))
+    launched = launches(target, load.tokens)
     if speculation.tokens:
         draft, ideal = _operators(deployment, parameters, draft=True)
         loads["draft prefill"] = prefill_load(routing, prompts, prompt_tokens, cached_tokens)
         rows += account(draft, loads["draft prefill"], "draft prefill", ideal)
-        launches += sum(op.count for op in draft if op.runs(load.tokens))
+        launched += launches(draft, load.tokens)
     device = sum(row.seconds for row in rows)
-    launching = parameters["host.launch_us"] * MICRO * launches
+    launching = parameters["host.launch_us"] * MICRO * launched
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
     return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth, loads)
 
@@ -121,9 +121,8 @@ def _launching(
     """Microseconds that launching the draft passes takes beyond the device's own time."""
     total = 0.0
     for name, load in loads.items():
-        launches = sum(op.count for op in draft if op.runs(load.tokens))
         device = sum(row.seconds for row in rows if row.group == name)
-        total += max(0.0, parameters["host.launch_us"] * launches - device / MICRO)
+        total += max(0.0, parameters["host.launch_us"] * launches(draft, load.tokens) - device / MICRO)
     return total
 
 

@@ -20,7 +20,7 @@ fitted better by it (``benchmarks/fit_kernels.py`` prints both).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,6 +71,11 @@ class Operator:
         for load, amount in self.bytes.items():
             out[2 + load] += amount / self.byte_rate
         return out
+
+
+def launches(operators: Sequence[Operator], tokens: float) -> float:
+    """Kernels that a pass over so many tokens launches."""
+    return sum(op.count for op in operators if op.runs(tokens))
 
 
 def table(operators: list[Operator]) -> NDArray[np.float64]:

@@ -58,6 +58,12 @@ class Parameter:
         found = low + share * (high - low)
         return min(max(math.exp(found) if self.scale == "log" else found, self.low), self.high)
 
+    def beyond(self, value: float) -> str | None:
+        """What is wrong with a value outside the bounds; None if it is inside."""
+        if self.low <= value <= self.high:
+            return None
+        return f"expected a number in [{self.low:g}, {self.high:g}] {self.unit}, found {value:g}"
+
     def share(self, value: float) -> float:
         """Where a value stands between the bounds, 0 to 1, on the parameter's scale."""
         low, high = self._ends
@@ -116,6 +122,7 @@ def registry() -> dict[str, Parameter]:
     return {name: Parameter(name=name, **fields) for name, fields in raw.items()}
 
 
+NO_SUCH = "no such parameter; mtpsim profiles parameters lists them"
 FAMILY_CORRELATION = 0.8
 
 

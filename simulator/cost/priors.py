@@ -19,7 +19,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from simulator.cost.parameters import Known, registry
+from simulator.cost.covariance import Fault
+from simulator.cost.parameters import NO_SUCH, Known, registry
 from simulator.facts.hardware import GENERATIONS, Hardware
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
@@ -68,15 +69,14 @@ class KernelPriors(Spec):
     fits: list[ClassFit]
     parameters: dict[str, KernelPrior]
 
-    def faults(self) -> list[tuple[tuple[str | int, ...], str]]:
+    def faults(self) -> list[Fault]:
         """What contradicts the table of parameters, by where it stands."""
-        out: list[tuple[tuple[str | int, ...], str]] = []
+        out: list[Fault] = []
         for name, prior in self.parameters.items():
             known = registry().get(name)
             if known is None:
-                out.append((("parameters", name), "no such parameter; mtpsim profiles parameters lists them"))
-            elif not known.low <= prior.value <= known.high:
-                text = f"expected a number in [{known.low:g}, {known.high:g}] {known.unit}, found {prior.value:g}"
+                out.append((("parameters", name), NO_SUCH))
+            elif (text := known.beyond(prior.value)) is not None:
                 out.append((("parameters", name, "value"), text))
             elif prior.unit != known.unit:
                 out.append((("parameters", name, "unit"), f"expected {known.unit}, found {prior.unit!r}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -64,8 +64,20 @@ def resolve_recipe(
         >>> resolve_recipe("sglang", load_hardware("mi355x"), "fp4", False, "2026-07-20").name
         'sglang-mi355x-fp4-2026-07'
     """
+    return _best_of(_shipped(), engine, hardware, precision, mtp, date, image)
+
+
+def _best_of(
+    recipes: Iterable[Recipe],
+    engine: str,
+    hardware: Hardware,
+    precision: str,
+    mtp: bool,
+    date: str | None = None,
+    image: str | None = None,
+) -> Recipe | None:
     return best(
-        _shipped(),
+        recipes,
         engine=engine,
         hardware=hardware.name,
         vendor=hardware.vendor,
@@ -179,13 +191,12 @@ def _by_rule(
     """What :func:`resolve_recipe` says of the shipped engine; of a user's own nothing."""
     if own.name not in names("engine") or own != _shipped_engine(own.name):
         return None
-    if among and date is None and image is None:
-        run = {"engine": own.name, "hardware": deployment.hardware.name, "vendor": deployment.hardware.vendor}
-        fitted = [recipe for recipe in _shipped() if recipe.name in among]
-        found = best(fitted, **run, precision=deployment.weights.precision, mtp=mtp, date=None, image=None)
+    run = own.name, deployment.hardware, deployment.weights.precision, mtp
+    if date is None and image is None:
+        found = _best_of((recipe for recipe in _shipped() if recipe.name in among), *run)
         if found is not None:
             return found
-    return resolve_recipe(own.name, deployment.hardware, deployment.weights.precision, mtp, date, image)
+    return resolve_recipe(*run, date, image)
 
 
 def settings_of(changes: RecipeSet) -> dict[str, Any]:

@@ -12,16 +12,17 @@ from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.launch import NONE, as_fitted
-from simulator.facts.memory import memory_fit, reserved_tokens
 from simulator.facts.reading import is_path, load_model
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
 from simulator.serving.scenario import (
     Acceptance,
     Scenario,
+    memory_of,
     resolve_deployment,
     resolve_speculation,
     resolve_workload,
+    slots_of,
     with_fitted_checkpoint,
 )
 from simulator.traffic.benchmark import Workload
@@ -74,11 +75,8 @@ class Configuration:
     @property
     def slots(self) -> int:
         """Most requests that run at once, at least one; see :attr:`Scenario.slots`."""
-        workload, engine = self.workload, self.deployment.engine
-        longest = self.isl + self.osl
-        tokens = reserved_tokens(engine, workload.mean_isl, workload.mean_osl, longest)
-        fits = memory_fit(self.deployment, tokens, self.spec_tokens, longest).max_concurrency
-        return max(1, min(fits, engine.max_running or fits))
+        deployment = self.deployment
+        return max(1, slots_of(deployment, memory_of(deployment, self.workload, self.spec_tokens)))
 
     def scenario(self, calibration: Calibration, forced: tuple[str, ...] = ()) -> Scenario:
         """The scenario under a calibration, with the row's own acceptance length when it states one.

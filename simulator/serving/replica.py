@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator import kernels as kn
 from simulator.cost.forward import draft_operators, target_operators
-from simulator.cost.operator import table
+from simulator.cost.operator import launches, table
 from simulator.facts.deployment import Deployment
 from simulator.speculation.acceptance import Speculation
 from simulator.units import MICRO, MILLI
@@ -56,7 +56,7 @@ def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]
     drafts = draft_operators(deployment, parameters) if k else []
     target = table(operators)
     draft = table(drafts) if k else np.zeros((1, target.shape[1]))
-    launched, drafted = (sum(op.count for op in ops if op.runs(SHORT)) for ops in (operators, drafts))
+    launched, drafted = launches(operators, SHORT), launches(drafts, SHORT)
     return Tables(target, draft, launched + drafted, drafted)
 
 

@@ -85,14 +85,12 @@ class Scenario:
     @property
     def slots(self) -> int:
         """Most requests that run at once: what fits, and what the engine is launched for. More than that wait."""
-        return min(self.max_concurrency, self.deployment.engine.max_running or self.max_concurrency)
+        return slots_of(self.deployment, self.memory)
 
     @property
     def memory(self) -> MemoryFit:
         """Memory of one GPU, with the caches that running requests take in the mean."""
-        w, longest = self.workload, self.workload.isl + self.workload.osl
-        tokens = reserved_tokens(self.deployment.engine, w.mean_isl, w.mean_osl, longest)
-        return memory_fit(self.deployment, tokens, self.speculation.tokens, longest)
+        return memory_of(self.deployment, self.workload, self.speculation.tokens)
 
     def drafting(self, speculation: sp.Speculation) -> Scenario:
         """The same scenario with other drafts or none, and the recipe that its rule then chooses."""
@@ -112,6 +110,18 @@ class Scenario:
                 f"{d.model.name} {d.checkpoint} at concurrency {concurrency} on {d.tp} x {d.hardware.name} with "
                 f"--mtp {self.speculation.tokens} does not fit. {memory.arithmetic(concurrency)}"
             )
+
+
+def memory_of(deployment: Deployment, workload: Workload, spec_tokens: int) -> MemoryFit:
+    """Memory of one GPU, with the caches that running requests of a workload take in the mean."""
+    longest = workload.isl + workload.osl
+    tokens = reserved_tokens(deployment.engine, workload.mean_isl, workload.mean_osl, longest)
+    return memory_fit(deployment, tokens, spec_tokens, longest)
+
+
+def slots_of(deployment: Deployment, memory: MemoryFit) -> int:
+    """Most requests that run at once: what fits, and what the engine is launched for."""
+    return min(memory.max_concurrency, deployment.engine.max_running or memory.max_concurrency)
 
 
 def make_scenario(
