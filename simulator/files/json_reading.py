@@ -10,22 +10,23 @@ from simulator.errors import InputError, brief
 MOST_DIGITS = 30
 
 
-def parse_json_object(text: str, where: str) -> dict[str, Any]:
+def parse_json_object(text: str, where: str, *, finite: bool = True) -> dict[str, Any]:
     """The object that a text holds.
 
     Args:
         text: of one line, or of a file.
         where: file and line, for messages.
+        finite: ``NaN`` and ``Infinity``, which are no JSON but which programs write, are refused too.
 
     Raises:
-        InputError: not JSON, not an object, nested too deep, a key twice, ``NaN``, ``Infinity`` or an endless number.
+        InputError: not JSON, not an object, nested too deep, a key twice or an endless number.
 
     Example:
         >>> parse_json_object('{"timestamp": 27.5}', "trace.jsonl: line 1")
         {'timestamp': 27.5}
     """
     try:
-        found = _DECODER.decode(text)
+        found = (_DECODER if finite else _LOOSE).decode(text)
     except json.JSONDecodeError as fault:
         raise InputError(f"{where}: not JSON: {fault.msg}") from None
     except RecursionError:
@@ -57,4 +58,5 @@ def _constant(text: str) -> NoReturn:
     raise ValueError(f"expected finite numbers, found {text}")
 
 
+_LOOSE = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole)
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole, parse_constant=_constant)

@@ -1,0 +1,2 @@
+"""A Hugging Face ``config.json`` -> a model profile: every number with the key it comes from, and a list of what was not
+understood."""

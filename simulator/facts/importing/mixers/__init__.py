@@ -1,0 +1,1 @@
+"""Which mixer each layer has, and the shape of each: one file a kind."""
