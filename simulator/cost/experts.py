@@ -5,13 +5,15 @@ from __future__ import annotations
 from simulator.cost.operator import ONE, D, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
 from simulator.facts.formats import Format
-from simulator.facts.layers import MoE
+from simulator.facts.layers import Experts
 
 NO_KERNEL_US = 0.05
 """A preparation shorter than this is no kernel: the times of the fused kernel include top-k and sorting."""
 
 
-def operators(layer: MoE, count: float, fmt: Format, shared_fmt: Format, fused: bool, rates: Rates) -> list[Operator]:
+def operators(
+    layer: Experts, count: float, fmt: Format, shared_fmt: Format, fused: bool, rates: Rates
+) -> list[Operator]:
     """Operators of ``count`` layers.
 
     Args:
@@ -43,7 +45,7 @@ def operators(layer: MoE, count: float, fmt: Format, shared_fmt: Format, fused: 
     return ops
 
 
-def _routed(layer: MoE, count: float, fmt: Format, fused: bool, rates: Rates) -> Operator:
+def _routed(layer: Experts, count: float, fmt: Format, fused: bool, rates: Rates) -> Operator:
     """The fused kernel of the routed experts; with expert parallelism that of the busiest GPU."""
     d = rates.deployment
     busiest = rates.imbalance(d.ep)
