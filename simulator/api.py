@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simulator.catalogue import profiles
     from simulator.cost.calibration import Calibration, load_calibration
     from simulator.errors import InputError, MachineError
+    from simulator.facts.importing.imported import Imported, import_model
     from simulator.facts.launch import resolve_recipe
     from simulator.facts.reading import load_engine, load_hardware, load_model, load_recipe
     from simulator.files.limits import limits
@@ -57,6 +58,7 @@ __all__ = [
     "Calibration",
     "Evaluation",
     "Explanation",
+    "Imported",
     "Inference",
     "InputError",
     "KernelFit",
@@ -79,6 +81,7 @@ __all__ = [
     "evaluate",
     "explain",
     "fit_kernels",
+    "import_model",
     "infer_acceptance",
     "limits",
     "load_calibration",
@@ -109,6 +112,7 @@ HOMES = {
     "simulator.catalogue": ("profiles",),
     "simulator.cost.calibration": ("Calibration", "load_calibration"),
     "simulator.errors": ("InputError", "MachineError"),
+    "simulator.facts.importing.imported": ("Imported", "import_model"),
     "simulator.facts.launch": ("resolve_recipe",),
     "simulator.facts.reading": ("load_engine", "load_hardware", "load_model", "load_recipe"),
     "simulator.files.limits": ("limits",),

@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulator.cli.simulate:simulate", "Open-loop traffic against one replica or a fleet."),
     "plan": ("simulator.cli.plan:plan", "The cheapest deployment that keeps latency promises."),
     "suggest": ("simulator.cli.suggest:suggest", "Which next measurement would narrow a prediction most."),
+    "import-model": (
+        "simulator.cli.import_model:import_model",
+        "Make a model profile from a Hugging Face configuration.",
+    ),
     "profiles": ("simulator.cli.profiles:profiles", "List and show the profiles that ship, and your own."),
 }
 """Name -> (module:command, one line of help)."""

@@ -39,7 +39,7 @@ def operators(
     if layer.shared_intermediate and not fused:
         width = layer.shared_intermediate / tp
         ops += [
-            rates.gemm("shared expert up, gate", count, hidden, 2 * width, shared_fmt),
+            rates.gemm("shared expert up, gate", count, hidden, layer.inputs * width, shared_fmt),
             rates.gemm("shared expert down", count, width, hidden, shared_fmt),
         ]
     return ops

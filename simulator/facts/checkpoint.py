@@ -14,7 +14,7 @@ class Checkpoint(Spec):
     """Number format per tensor group of one published checkpoint. What is absent is as :func:`group_formats` says."""
 
     repository: str
-    precision: Literal["bf16", "fp8", "fp4"]
+    precision: Literal["bf16", "fp8", "fp4", "int4"]
     routed_experts: Format | None = Field(default=None, description="absent: the model has none")
     attention: Format = Field(description="projections of the mixers")
     gdn: Format | None = Field(default=None, description="projections of linear attention; absent: as attention")

@@ -157,7 +157,7 @@ def _instead(model: Model, hardware: Hardware) -> str:
         for c in model.checkpoints.values()
         if all(hardware.peak(fmt) is not None for fmt in group_formats(c).values())
     }
-    found = min(computed, key=lambda precision: int("".join(filter(str.isdigit, precision))), default=None)
+    found = min(computed, key=bits, default=None)
     return "" if found is None else f"--precision {found} names one that it computes, or "
 
 
@@ -166,7 +166,9 @@ def resolve_checkpoint(
 ) -> str:
     """Name of the checkpoint meant by a precision, or by a checkpoint's own name or repository (case-insensitive).
 
-    A precision of fp4 means MXFP4 on AMD and NVFP4 on NVIDIA; the first checkpoint of that format in the profile wins.
+    A precision of fp4 means MXFP4 on AMD; on NVIDIA NVFP4, or MXFP4 where the model has no other. The first checkpoint
+    of that format in the profile wins. A repository that is a name of the model itself says no more than the model
+    beside a precision that is not its own.
 
     Raises:
         InputError: nothing is named, the name or precision is not known, or the two contradict each other.
@@ -174,20 +176,47 @@ def resolve_checkpoint(
     if checkpoint_name is not None:
         name = _named_checkpoint(model, checkpoint_name)
         found = model.checkpoints[name].precision
-        if precision is not None and precision.lower() != found:
+        if precision is None or precision.lower() == found:
+            return name
+        if checkpoint_name.lower() not in map(str.lower, model.aliases):
             raise InputError(f"checkpoint {name} is {found}, but the precision asked for is {precision.lower()}")
-        return name
     if precision is None:
         raise InputError("name a precision or a checkpoint")
     wanted = precision.lower()
     known = sorted({c.precision for c in model.checkpoints.values()})
     if wanted not in known:
         raise unknown_name("precision", precision, known)
-    fmt = FP4_OF_VENDOR[hardware.vendor] if wanted == "fp4" else None
-    for name, checkpoint in model.checkpoints.items():
-        if checkpoint.precision == wanted and fmt in (None, checkpoint.body):
-            return name
-    raise InputError(f"model {model.name} has no {str(fmt).upper()} checkpoint for {hardware.name}; name a checkpoint")
+    formats = FP4_OF_VENDOR[hardware.vendor] if wanted == "fp4" else (None,)
+    for fmt in formats:
+        for name, checkpoint in model.checkpoints.items():
+            if checkpoint.precision == wanted and fmt in (None, checkpoint.body):
+                return name
+    raise InputError(
+        f"model {model.name} has no {str(formats[0]).upper()} checkpoint for {hardware.name}; name a checkpoint"
+    )
+
+
+def default_precision(model: Model, hardware: Hardware) -> str:
+    """The precision where nobody names one: FP4 if the model has it, else the narrowest that the hardware computes."""
+    known = {c.precision: c for c in model.checkpoints.values()}
+    if "fp4" in known:
+        return "fp4"
+    computed = [
+        precision
+        for precision, checkpoint in known.items()
+        if all(hardware.peak(fmt) is not None for fmt in group_formats(checkpoint).values())
+    ]
+    return min(computed or known, key=bits)
+
+
+def bits(precision: str) -> int:
+    """How wide a precision is.
+
+    Example:
+        >>> bits("bf16"), bits("int4")
+        (16, 4)
+    """
+    return int("".join(filter(str.isdigit, precision)))
 
 
 def _named_checkpoint(model: Model, wanted: str) -> str:

@@ -30,6 +30,9 @@ class Model(Spec):
     draft: Draft | None = Field(default=None, description="absent: the model has no draft of its own")
     checkpoints: dict[str, Checkpoint]
     default_acceptance: str | None = Field(default=None, description="name of an acceptance profile, of random tokens")
+    sources: dict[str, str] = Field(
+        default_factory=dict, description="path of a number -> key of the source that it comes from"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -1,9 +1,9 @@
 """Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
 
 A name is looked up among the shipped profiles without case, spaces and punctuation, of hardware with the vendor
-too ("NVIDIA H200" is h200) and by the aliases of its profile, of a model with the organisation too
-("Qwen/Qwen3.5-397B-A17B"); anything else that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as the
-user's own file.
+too ("NVIDIA H200" is h200) and by the aliases of its profile, of a model by the repositories of its checkpoints too
+("Qwen/Qwen3.5-397B-A17B-FP8"); anything else that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as
+the user's own file. A model may also be the ``config.json`` of a repository, or a folder with one in it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from simulator.facts.engine import Engine
 from simulator.facts.former import FormerModel, is_former
 from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
+from simulator.facts.naming import Named, index, written
 from simulator.facts.plausible import implausible
 from simulator.facts.quantities import Spec
 from simulator.facts.recipe import Recipe
@@ -31,6 +32,9 @@ from simulator.files.paths import user_path
 from simulator.files.yaml_reading import SHOWN, line_of, read_yaml, shown_key
 
 S = TypeVar("S", bound=Spec)
+
+CONFIG = "config.json"
+"""The configuration in a repository of a model."""
 
 VENDORS = frozenset(get_args(Hardware.model_fields["vendor"].annotation))
 
@@ -59,8 +63,8 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def is_path(name: str) -> bool:
-    """Whether a profile argument means a file of the user."""
-    return name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
+    """Whether a profile argument is written as a file of the user."""
+    return name.endswith((".yaml", ".yml", ".json")) or "/" in name or "\\" in name
 
 
 def locate(kind: str, name: str) -> Traversable | Path:
@@ -69,15 +73,24 @@ def locate(kind: str, name: str) -> Traversable | Path:
     Raises:
         InputError: no such shipped profile (nearest match offered), or no such file.
     """
-    if is_path(name) and not (kind == "model" and shipped_name(kind, name)):
+    known = None if is_path(name) and kind != "model" else shipped_name(kind, name)
+    if is_path(name):
         path = user_path(f"{kind} profile {name}", name)
+        if not path.is_file() and known is not None:
+            return room(kind).joinpath(f"{known}.yaml")
         if not path.is_file():
-            raise InputError(f"{kind} profile {name}: no such file")
+            raise InputError(f"{kind} profile {name}: no such file{_or_repository(kind, name)}")
         return path
-    known = shipped_name(kind, name)
     if known is None:
         raise unknown_name(kind, name, names(kind))
     return room(kind).joinpath(f"{known}.yaml")
+
+
+def _or_repository(kind: str, name: str) -> str:
+    """What else a path may be meant as, where it may be a repository."""
+    if kind != "model" or name.count("/") != 1 or name.endswith((".yaml", ".yml", ".json")):
+        return ""
+    return ", and no shipped model is of this repository; mtpsim import-model makes a profile of its config.json"
 
 
 @functools.cache
@@ -88,6 +101,9 @@ def shipped_name(kind: str, name: str) -> str | None:
     """
     if name.lower() in names(kind):
         return name.lower()
+    if kind == "model":
+        found = named_model(name)
+        return None if found is None else found.profile
     words, plain = re.findall(r"[a-z0-9]+", name.lower()), _written(kind)
     for i in range(len(words) if kind == "hardware" else 1):
         before, found = words[:i], plain.get("".join(words[i:]), [])
@@ -98,6 +114,21 @@ def shipped_name(kind: str, name: str) -> str | None:
     return None
 
 
+def named_model(name: str) -> Named | None:
+    """The shipped model, and its checkpoint, that a name or repository means; None: none.
+
+    Example:
+        >>> named_model("qwen/qwen3.5-397b-a17b-fp8")
+        Named(profile='qwen3.5-397b-a17b', checkpoint='fp8')
+    """
+    return Named(name.lower()) if name.lower() in names("model") else _models().get(written(name))
+
+
+@functools.cache
+def _models() -> dict[str, Named]:
+    return index({one: room("model").joinpath(f"{one}.yaml").read_text(encoding="utf-8") for one in names("model")})
+
+
 @functools.cache
 def _written(kind: str) -> dict[str, list[str]]:
     """Letters and digits of every name and alias -> the shipped profiles of which it is one."""
@@ -105,18 +136,31 @@ def _written(kind: str) -> dict[str, list[str]]:
     for one in names(kind):
         aliased = ALIASED.get(kind)
         called = (one, *(aliased(one).aliases if aliased else ()))
-        for written in {re.sub(r"[^a-z0-9]", "", name.lower()) for name in called}:
-            found.setdefault(written, []).append(one)
+        for spelled in {written(name) for name in called}:
+            found.setdefault(spelled, []).append(one)
     return found
 
 
 def read_mapping(kind: str, name: str) -> dict[str, Any]:
-    """The raw mapping of a profile file.
+    """The raw mapping of a profile file, or of the profile that the configuration of a model becomes.
 
     Raises:
-        InputError: the file is missing, is not YAML, or is not a mapping.
+        InputError: the file is missing, is not YAML, or is not a mapping; no right profile can be made of it.
     """
+    if kind == "model" and is_configuration(name):
+        from simulator.facts.importing.imported import imported_mapping
+
+        return imported_mapping(name)
     return parse_mapping(locate(kind, name), f"{kind} profile {name}")
+
+
+def is_configuration(name: str) -> bool:
+    """Whether the name of a model means a ``config.json``, or a folder with one in it."""
+    if name.endswith(".json"):
+        return True
+    if name.endswith((".yaml", ".yml")) or (not is_path(name) and shipped_name("model", name) is not None):
+        return False
+    return (user_path(f"model profile {name}", name) / CONFIG).is_file()
 
 
 def parse_mapping(path: Traversable | Path, label: str) -> dict[str, Any]:
@@ -225,9 +269,5 @@ def load_recipe(name: str) -> Recipe:
     return validate(Recipe, read_mapping("recipe", name), f"recipe profile {name}")
 
 
-ALIASED: dict[str, Callable[[str], Hardware | Model | Engine]] = {
-    "hardware": load_hardware,
-    "model": load_model,
-    "engine": load_engine,
-}
+ALIASED: dict[str, Callable[[str], Hardware | Engine]] = {"hardware": load_hardware, "engine": load_engine}
 """Kinds of which a profile has other names."""

@@ -84,6 +84,11 @@ def is_priors(found: Glimpse) -> bool:
     return all(re.search(rb"(?m)^" + key + rb":", found.head) for key in (b"tables", b"fits", b"parameters"))
 
 
+def is_model(found: Glimpse) -> bool:
+    """A YAML mapping whose top level has ``hidden``, ``layers`` and ``checkpoints``."""
+    return all(re.search(rb"(?m)^" + key + rb":", found.head) for key in (b"hidden", b"layers", b"checkpoints"))
+
+
 def is_result(found: Glimpse) -> bool:
     """JSON, CSV or a text table as the commands write them."""
     if re.match(rb'\{\n ?"meta": \{', found.head):
@@ -101,9 +106,10 @@ RESULT = Kind("an earlier result of mtpsim", is_result)
 PICTURE = Kind("a picture (PNG, SVG or PDF)", is_picture)
 CALIBRATION = Kind("a calibration", is_calibration)
 KERNEL_PRIORS = Kind("kernel priors", is_priors)
+MODEL = Kind("a model profile", is_model)
 
 FOREIGN: tuple[tuple[str, Callable[[Glimpse], bool]], ...] = (
-    *((kind.name, kind.ours) for kind in (RESULT, PICTURE, CALIBRATION, KERNEL_PRIORS)),
+    *((kind.name, kind.ours) for kind in (RESULT, PICTURE, CALIBRATION, KERNEL_PRIORS, MODEL)),
     ("what a plan has simulated (--resume)", lambda found: found.head.startswith(b'{"plan": "')),
     ("finished runs of a sweep (--results)", lambda found: found.first_line == "mtpsim results"),
     ("a binary file", lambda found: b"\0" in found.head),

@@ -6,28 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from simulator.errors import InputError
+from simulator.files import yaml_writing
 from simulator.files.kinds import CALIBRATION, Kind
-from simulator.files.writing import check_place, write_file
-from simulator.files.yaml_scalars import DECIMAL
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes what :mod:`simulator.files.yaml_reading` reads: no anchors, and text like ``1e5`` in quotes."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_Plain.add_implicit_resolver("tag:yaml.org,2002:float", DECIMAL, list("-+.0123456789"))
-
-
-def to_yaml(content: Mapping[str, Any]) -> str:
-    """Block style outside, flow style for leaves."""
-    options: dict[str, Any] = {"default_flow_style": None, "width": 120, "allow_unicode": True}
-    return str(yaml.dump(dict(content), Dumper=_Plain, sort_keys=False, **options))
 
 
 def check_target(path: Path, kind: Kind = CALIBRATION) -> None:
@@ -37,9 +17,7 @@ def check_target(path: Path, kind: Kind = CALIBRATION) -> None:
         InputError: not a .yaml file, a folder that is missing or not writable, or another kind of file stands there.
         MachineError: the disk is full.
     """
-    if path.suffix not in (".yaml", ".yml"):
-        raise InputError(f"-o {path}: expected a file that ends in .yaml")
-    check_place("-o", path, kind)
+    yaml_writing.check_target(path, kind)
 
 
 def write(content: Mapping[str, Any], path: Path, kind: Kind = CALIBRATION) -> None:
@@ -49,5 +27,4 @@ def write(content: Mapping[str, Any], path: Path, kind: Kind = CALIBRATION) -> N
         InputError: the path cannot be written, or another kind of file stands there.
         MachineError: the disk is full.
     """
-    check_target(path, kind)
-    write_file("-o", path, kind, to_yaml(content))
+    yaml_writing.write_yaml(content, path, kind)

@@ -18,6 +18,7 @@ from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_clien
 from simulator.serving.scenario import (
     Acceptance,
     Scenario,
+    checkpoint_of,
     memory_of,
     resolve_deployment,
     resolve_speculation,
@@ -108,12 +109,13 @@ def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant
     k = 0 if row.spec == "off" else row.spec_tokens or DEFAULT_DEPTH
     kv = row.kv_cache_dtype.lower() if row.kv_cache_dtype else None
     kv = KV_NAMES.get(kv, kv) if kv else None
+    named = _profile(model or row.model)
     out = Configuration(
         hardware=_profile(row.hardware),
-        model=_profile(model or row.model),
+        model=named,
         engine=_profile(row.engine),
         precision=row.precision.lower(),
-        checkpoint=row.checkpoint,
+        checkpoint=row.checkpoint or _checkpoint_of(named, row.precision.lower()),
         tp=row.tp,
         ep=row.ep or 1,
         dp=row.tp if row.dp_attention else 1,
@@ -174,6 +176,15 @@ def _named(values: Sequence[Any]) -> dict[str, Any]:
     if not _known(named["model"], named["checkpoint"]):
         named["checkpoint"] = None
     return named
+
+
+@functools.cache
+def _checkpoint_of(model: str, precision: str) -> str | None:
+    """The checkpoint that the name of a model is the repository of; None also for a name that nothing knows."""
+    try:
+        return checkpoint_of(model, precision)
+    except InputError:
+        return None  # said, with the line of the row, where the model is looked up
 
 
 @functools.cache

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from simulator.bounds import number, whole
 from simulator.cost.calibration import Calibration, default_calibration, load_calibration, mismatches
 from simulator.errors import InputError, brief, unknown_name
-from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
+from simulator.facts.deployment import Deployment, check_deployment, default_precision, resolve_checkpoint
 from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.launch import RecipeSet, as_fitted, launch, relaunched
 from simulator.facts.memory import MemoryFit, memory_fit, reserved_tokens
 from simulator.facts.model import Model
 from simulator.facts.quantities import MOST
-from simulator.facts.reading import load_engine, load_hardware, load_model
+from simulator.facts.reading import is_configuration, load_engine, load_hardware, load_model, named_model
 from simulator.speculation import acceptance as sp
 from simulator.speculation.published import load_acceptance
 from simulator.traffic.benchmark import Workload
@@ -153,12 +153,13 @@ def make_scenario(
     """A checked scenario; the arguments are the options of ``mtpsim predict``.
 
     Names of profiles are case-insensitive, and a path to a YAML file is accepted wherever a name is. Without
-    ``precision`` and ``checkpoint`` the precision is FP4: MXFP4 on AMD, NVFP4 on NVIDIA. Of several checkpoints of a
-    precision it is one that the calibration was fitted to.
+    ``precision`` and ``checkpoint`` the precision is FP4 where the model has it: MXFP4 on AMD, NVFP4 on NVIDIA. Of
+    several checkpoints of a precision it is one that the calibration was fitted to. A model named by the repository of
+    a checkpoint is that checkpoint, unless another precision is stated.
 
     Args:
         hardware: profile name or path.
-        model: profile name or path.
+        model: profile name, repository or path; also of a ``config.json`` or the folder that it is in.
         precision: ``bf16``, ``fp8`` or ``fp4``.
         checkpoint: name or repository of one checkpoint of the model.
         engine: profile name or path.
@@ -189,8 +190,8 @@ def make_scenario(
         >>> make_scenario(tp=2, mtp=3, acceptance_length=2.8).max_concurrency > 64
         True
     """
-    if precision is None and checkpoint is None:
-        precision = "fp4"
+    if checkpoint is None:
+        checkpoint = checkpoint_of(model, precision)
     if isinstance(mtp, bool) or not isinstance(mtp, int) or mtp > MOST:
         raise InputError(f"--mtp: expected a whole number, 0 for off, found {brief(mtp)}")
     deployment = resolve_deployment(
@@ -224,6 +225,15 @@ def make_scenario(
         stated=stated,
         any_checkpoint=checkpoint is None,
     )
+
+
+def checkpoint_of(model: str, precision: str | None) -> str | None:
+    """The checkpoint that a model's name is the repository of, if it has the precision asked for; None: none."""
+    named = None if is_configuration(model) else named_model(model)
+    if named is None or named.checkpoint is None:
+        return None
+    found = load_model(model).checkpoints[named.checkpoint].precision
+    return named.checkpoint if precision is None or precision.lower() == found else None
 
 
 def with_fitted_checkpoint(deployment: Deployment, calibration: Calibration) -> Deployment:
@@ -304,6 +314,8 @@ def resolve_deployment(
     hw, m, e = load_hardware(hardware), load_model(model), load_engine(engine)
     if kv_dtype is not None and kv_dtype.lower() not in BYTES_PER_PARAM:
         raise unknown_name("KV-cache format", kv_dtype, BYTES_PER_PARAM)
+    if precision is None and checkpoint is None:
+        precision = default_precision(m, hw)
     name = resolve_checkpoint(m, hw, precision, checkpoint)
     fields = {
         "hardware": hw,

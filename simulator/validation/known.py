@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.errors import InputError
-from simulator.facts.reading import names
+from simulator.facts.reading import names, shipped_name
 from simulator.measurements import FrontierPoint, MeasuredPoint, Row
 from simulator.measurements.configuration import configuration
 from simulator.validation.curves import Known
@@ -61,4 +61,4 @@ def described(row: FrontierPoint) -> bool:
 
     Interpolated points are no runs, so nothing more is expected of each.
     """
-    return row.hardware.lower() in names("hardware") and row.model.lower() in names("model")
+    return row.hardware.lower() in names("hardware") and shipped_name("model", row.model) is not None

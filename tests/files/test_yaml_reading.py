@@ -46,7 +46,7 @@ KEYS = st.one_of(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_siz
     )
 )
 def test_what_a_calibration_writes_is_read_back(content: dict[object, object]) -> None:
-    from simulator.fitting.writing import to_yaml
+    from simulator.files.yaml_writing import to_yaml
 
     found = parse_yaml(to_yaml(content), "content")  # type: ignore[arg-type]
     assert repr(found) == repr(content)

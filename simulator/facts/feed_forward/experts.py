@@ -18,7 +18,7 @@ EXPERTS, CHOSEN = Plausible(1, 10_000), Plausible(1, 1_000)
 
 
 class Experts(FeedForwardShape):
-    """Mixture of experts. Each expert has a gate, an up and a down projection.
+    """Mixture of experts. Each expert has an up and a down projection, and a gate where it is gated.
 
     Source: Shazeer et al., arXiv 1701.06538; shared expert: DeepSeekMoE, arXiv 2401.06066.
     """
@@ -37,6 +37,7 @@ class Experts(FeedForwardShape):
     )
     top_groups: Annotated[Whole | None, CHOSEN] = Field(default=None, gt=0, description="groups that it keeps")
     bias: bool = Field(default=False, description="experts and router have biases")
+    gated: bool = Field(default=True, description="a gate beside the up projection: three matrices rather than two")
 
     @model_validator(mode="after")
     def _chosen(self) -> Experts:
@@ -49,6 +50,11 @@ class Experts(FeedForwardShape):
         """Routed experts of a layer, and how many of them a token goes to."""
         return self.experts, self.top_k
 
+    @property
+    def inputs(self) -> int:
+        """Matrices of an expert that take its input: up, and gate where there is one."""
+        return 2 if self.gated else 1
+
     def width(self, hidden: int) -> int:
         """Channels that the routed experts take and give."""
         return self.latent or hidden
@@ -56,8 +62,8 @@ class Experts(FeedForwardShape):
     def expert_parameters(self, hidden: int) -> int:
         """Parameters of one routed expert."""
         width = self.width(hidden)
-        biases = (2 * self.intermediate + width) * self.bias
-        return 3 * width * self.intermediate + biases
+        biases = (self.inputs * self.intermediate + width) * self.bias
+        return (self.inputs + 1) * width * self.intermediate + biases
 
     def expert_bytes(self, hidden: int, fmt: str) -> float:
         """Stored bytes of one routed expert (6.685 MB in MXFP4, 25.17 MB in BF16)."""
@@ -65,7 +71,7 @@ class Experts(FeedForwardShape):
 
     def shared_expert_parameters(self, hidden: int) -> int:
         """Parameters of the shared expert; 0 without one."""
-        return 3 * hidden * self.shared_intermediate
+        return (self.inputs + 1) * hidden * self.shared_intermediate
 
     def shared_gate_parameters(self, hidden: int) -> int:
         """Parameters of the scalar gate of the shared expert; 0 without one."""

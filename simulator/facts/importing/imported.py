@@ -15,8 +15,9 @@ from simulator.facts.model import Model
 from simulator.facts.reading import validate
 from simulator.facts.weights import active_parameters, draft_parameters, total_checkpoint_bytes, total_parameters
 from simulator.files.kinds import MODEL
-from simulator.files.writing import write_file
-from simulator.files.yaml_writing import to_yaml
+from simulator.files.paths import user_path
+from simulator.files.telling import tell
+from simulator.files.yaml_writing import write_yaml
 from simulator.results.table import Result, Rows
 
 KV_FORMAT = "bf16"
@@ -84,7 +85,7 @@ class Imported(Result):
         Raises:
             InputError: the path cannot be written, does not end in .yaml, or another kind of file stands there.
         """
-        write_file("-o", path, MODEL, to_yaml(self.content))
+        write_yaml(self.content, user_path("-o", os.fspath(path)), MODEL)
 
 
 def import_model(
@@ -113,6 +114,24 @@ def import_model(
         not_understood=tuple(described(made.items)),
         state_dtype=made.state_dtype,
     )
+
+
+def imported_mapping(path: str) -> dict[str, Any]:
+    """The profile of a configuration, for :func:`simulator.facts.reading.load_model`; what it does not hold is told once.
+
+    Raises:
+        InputError: as :func:`import_model`.
+    """
+    found = import_model(path)
+    if found.not_understood and path not in _told:
+        _told.add(path)
+        keys = ", ".join(item["key"] for item in found.not_understood)
+        tell(f"{path}: not in the profile: {keys}; mtpsim import-model says how much that can matter")
+    return dict(found.content)
+
+
+_told: set[str] = set()
+"""Configurations of which it was told what their profiles do not hold."""
 
 
 def checked(made: Profile, path: str) -> Model:
