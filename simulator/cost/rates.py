@@ -19,6 +19,9 @@ from simulator.units import MICRO, NANO
 ACTIVATION_BYTES = BYTES_PER_PARAM["bf16"]
 """Per element of what passes between kernels and between GPUs: BF16 in every checkpoint."""
 
+FIRST_ROWS = 512
+"""Rows of a dense matrix product that go at ``first_speed``."""
+
 
 @dataclass(frozen=True)
 class KernelRates:
@@ -90,6 +93,9 @@ class KernelRates:
             fmt: of the weights; activations are BF16.
             per: load that counts the rows.
             share: part of the load that this GPU computes.
+
+        The first :data:`FIRST_ROWS` rows go at a speed of their own: slower where their narrow tiles leave units idle,
+        faster where arithmetic hides behind the streaming of weights. Both are seen in kernel tables.
         """
         weights = k * n
         activations = (k + n) * ACTIVATION_BYTES * share
@@ -103,6 +109,8 @@ class KernelRates:
             byte_rate=self.bandwidth(f"{family}.bandwidth_eff"),
             flops={per: 2.0 * weights * share},
             bytes={ONE: weights * BYTES_PER_PARAM[fmt], per: activations},
+            bend=FIRST_ROWS / share if per == T else math.inf,
+            first_speed=self.parameters[f"{family}.first_speed"],
         )
 
     def small(self, name: str, count: float, bytes_per_token: float, latency: str = "small.latency_us") -> Operator:
@@ -210,4 +218,5 @@ def lossless(parameters: Mapping[str, float]) -> dict[str, float]:
     """The same parameters with every efficiency 1 at any width, so that achieved rates are the hardware's peaks."""
     efficiencies = [name for name in parameters if name.endswith("_eff")]
     widths = [name for name in parameters if name.endswith("_width")]
-    return dict(parameters) | dict.fromkeys(efficiencies, 1.0) | dict.fromkeys(widths, 0.0)
+    speeds = [name for name in parameters if name.endswith("_speed")]
+    return dict(parameters) | dict.fromkeys(efficiencies + speeds, 1.0) | dict.fromkeys(widths, 0.0)
