@@ -56,4 +56,5 @@ def _routed(layer: MoE, count: float, fmt: Format, fused: bool, rates: Rates) ->
         layer.intermediate / (d.tp / d.ep),
         flops={T: 2.0 * parameters * (layer.top_k + shared) / d.tp * busiest},
         moved={D: expert_bytes * busiest, ONE: expert_bytes * shared},
+        speed=rates.expert_speed(fmt, layer.experts),
     )

@@ -77,7 +77,7 @@ class Operator:
     @property
     def bent(self) -> bool:
         """Whether the first tokens of a pass are computed at another rate than further ones."""
-        return math.isfinite(self.bend)
+        return self.first_speed != 1.0 and math.isfinite(self.bend)
 
     def rows(self) -> list[list[float]]:
         """Seconds per call: ``[count, floor, seconds per load..., least, most]``, :data:`COLUMNS` numbers; two rows
