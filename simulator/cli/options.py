@@ -67,7 +67,7 @@ class Inputs:
         """The same, but Off alone where the model has no MTP layer and the user named no depth."""
         from simulator.facts.reading import load_model
 
-        if given("mtp") or load_model(self.model).mtp_layers:
+        if given("mtp") or load_model(self.model).draft is not None:
             return self
         return replace(self, mtp=[0])
 

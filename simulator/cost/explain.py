@@ -41,7 +41,7 @@ def explain_round(
     if not (math.isfinite(context_tokens) and context_tokens >= 0.0):
         raise InputError(f"context_tokens: expected a finite number of at least 0, found {context_tokens}")
     k, made = speculation.tokens, deployment.engine.speculation
-    routing = Routing.of(deployment.model.moe, parameters)
+    routing = Routing.of(deployment.model, parameters)
     context = batch * context_tokens
     load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], deployment.state_transfers(k))
     rows: list[OperatorCost] = []
@@ -98,7 +98,7 @@ def explain_prefill(
             f"prompts x prompt_tokens: {prompts:g} x {prompt_tokens:g} = {prompts * prompt_tokens:g} tokens exceed one "
             f"prefill pass of {deployment.engine.name} (chunk_tokens {chunk}); a later chunk has cached_tokens > 0"
         )
-    routing = Routing.of(deployment.model.moe, parameters)
+    routing = Routing.of(deployment.model, parameters)
     target, ideal = _operators(deployment, parameters, draft=False)
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     loads = {"prefill": load}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.operator import KV, LOADS, ONE, QK, ST, D, L, T
-from simulator.facts.layers import MoE
+from simulator.facts.model import Model
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ class Routing:
     correlation: float
 
     @classmethod
-    def of(cls, moe: MoE, parameters: Mapping[str, float]) -> Routing:
-        """The routing of a model under one set of parameters."""
-        return cls(moe.experts, moe.top_k, parameters["routing.skew"], parameters["routing.correlation"])
+    def of(cls, model: Model, parameters: Mapping[str, float]) -> Routing:
+        """The routing of a model under one set of parameters; of one without experts, to none."""
+        experts, top_k = model.experts.choice if model.experts else (0, 0)
+        return cls(experts, top_k, parameters["routing.skew"], parameters["routing.correlation"])
 
     def distinct(self, tokens: float, sequences: float) -> float:
         """Expected distinct experts that ``tokens`` tokens of ``sequences`` requests touch in one layer.

@@ -219,9 +219,10 @@ class Rates(KernelRates):
 
     deployment: Deployment
 
-    def expert_speed(self, fmt: Format, experts: int) -> float:
-        """Of the fused MoE kernel, 1 for a tuned one; a shape in no tuning table runs in a default configuration."""
-        untuned = layered(self.hardware).untuned(fmt, self.deployment.model.hidden, experts)
+    def expert_speed(self, fmt: Format, width: int, experts: int) -> float:
+        """Of the fused MoE kernel of so many experts on vectors of ``width`` channels: 1 for a tuned one; what is in no
+        tuning table runs in a default configuration."""
+        untuned = layered(self.hardware).untuned(fmt, width, experts)
         return self.parameters["moe.untuned_speed"] if untuned else 1.0
 
     @classmethod

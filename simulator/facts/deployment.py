@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from simulator.errors import InputError, unknown_name
+from simulator.facts.checkpoint import Checkpoint, draft_group, group_formats
 from simulator.facts.engine import Engine
 from simulator.facts.formats import BITS_FAMILY, FP4_OF_VENDOR, Format
 from simulator.facts.hardware import Hardware
-from simulator.facts.layers import undivided
-from simulator.facts.model import Checkpoint, Model, group_formats
+from simulator.facts.layers import Experts
+from simulator.facts.model import Model
 from simulator.facts.quantities import Spec
 from simulator.facts.recipe import Launch
+
+
+@dataclass(frozen=True)
+class LayerFormats:
+    """Number formats by tensor group of the layers of a pass.
+
+    ``fused``: the shared expert is computed in the kernel of the routed experts.
+    """
+
+    by_group: Mapping[str, Format]
+    fused: bool
+
+    def __getitem__(self, group: str) -> Format:
+        """The format of a tensor group."""
+        return self.by_group[group]
 
 
 class Deployment(Spec):
@@ -49,14 +68,27 @@ class Deployment(Spec):
 
         The engine can, and both have the same format.
         """
-        return self.engine.fused_shared_expert and self.weights.shared_expert == self.weights.routed_experts
+        formats = group_formats(self.weights)
+        return self.engine.fused_shared_expert and formats["shared_expert"] == formats.get("routed_experts")
 
     @property
     def fused_draft_expert(self) -> bool:
         """The same of the MTP layers, where their experts have the format of the target's: one kernel serves both."""
         formats, routed = group_formats(self.weights), self.weights.routed_experts
-        same = formats["draft_shared_expert"] == formats["draft_experts"] == routed
+        same = formats["draft_shared_expert"] == formats.get("draft_experts") == routed
         return self.fused_shared_expert and same
+
+    @property
+    def target_formats(self) -> LayerFormats:
+        """Number formats of the layers of the target."""
+        return LayerFormats(group_formats(self.weights), self.fused_shared_expert)
+
+    @property
+    def draft_formats(self) -> LayerFormats:
+        """Number formats of the layers of the draft, by the same groups."""
+        formats = group_formats(self.weights)
+        own = {group: formats[draft_group(group)] for group in formats if draft_group(group) in formats}
+        return LayerFormats(own, self.fused_draft_expert)
 
     def state_transfers(self, k: int) -> float:
         """Recurrent-state reads and writes per request and round at depth k; 0 for a model without such a state."""
@@ -87,15 +119,20 @@ def _parallel_faults(deployment: Deployment) -> list[str]:
         gpus = deployment.hardware.scale_up.gpus
         faults.append(f"tp {tp} exceeds the {gpus} GPUs in the scale-up domain of {deployment.hardware.name}")
     faults += [f"{name} {size} must divide tp {tp}" for name, size in (("dp", dp), ("ep", ep)) if tp % size]
-    checks = [("ep", ep, undivided(ep, {"experts": model.moe.experts}))]
+    mixers, fed = model.mixers.values(), model.feed_forwards.values()
+    experts = [layer for layer in fed if isinstance(layer, Experts)]
+    if ep > 1 and not experts:
+        faults.append(f"ep {ep}: model {model.name} has no experts to divide; expected 1")
+    checks = [("ep", ep, layer.group_faults(ep)) for layer in experts]
     if tp % dp == 0:
-        ranks, layers = deployment.attention_tp, (model.attention, model.gdn)
-        checks += [("tp" if dp == 1 else "tp/dp", ranks, layer.faults(ranks)) for layer in layers if layer is not None]
+        ranks = deployment.attention_tp
+        checks += [("tp" if dp == 1 else "tp/dp", ranks, layer.faults(ranks)) for layer in mixers]
     if tp % ep == 0:
-        widths = undivided(tp // ep, {"expert intermediate": model.moe.intermediate})
-        checks.append(("tp" if ep == 1 else "tp/ep", tp // ep, widths))
-    checks.append(("tp", tp, undivided(tp, {"shared-expert intermediate": model.moe.shared_intermediate})))
-    return faults + [f"{name} {size} {fault}" for name, size, found in checks for fault in found]
+        name = "tp" if ep == 1 else "tp/ep"
+        checks += [(name, tp // ep, layer.shard_faults(tp // ep)) for layer in experts]
+    checks += [("tp", tp, layer.faults(tp)) for layer in fed]
+    faults += [f"{name} {size} {fault}" for name, size, found in checks for fault in found]
+    return list(dict.fromkeys(faults))
 
 
 def _format_faults(deployment: Deployment) -> list[str]:
@@ -148,7 +185,7 @@ def resolve_checkpoint(
         raise unknown_name("precision", precision, known)
     fmt = FP4_OF_VENDOR[hardware.vendor] if wanted == "fp4" else None
     for name, checkpoint in model.checkpoints.items():
-        if checkpoint.precision == wanted and fmt in (None, checkpoint.routed_experts):
+        if checkpoint.precision == wanted and fmt in (None, checkpoint.body):
             return name
     raise InputError(f"model {model.name} has no {str(fmt).upper()} checkpoint for {hardware.name}; name a checkpoint")
 

@@ -1,149 +1,101 @@
-"""Layer kinds of a decoder: their shapes, and what follows from a shape by counting.
+"""Layers of a decoder: any mixer with any feed-forward, in groups of equal ones, and what those of a pass add up to.
 
-Counts are of one layer. Parameters are pure numbers, sizes bytes; ``hidden`` is the width of the residual stream in
-channels, and ``ranks`` the number of GPUs over which the layer is sharded. Oracle: the tensor shapes and the
-config.json of Qwen/Qwen3.5-397B-A17B."""
+A new kind is one file in ``mixers/`` or ``feed_forward/`` and a word in the union here."""
 
 from __future__ import annotations
 
-import math
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from simulator.facts.formats import BYTES_PER_PARAM, CONV_STATE_BYTES, STATE_BYTES
-from simulator.facts.plausible import Plausible
-from simulator.facts.quantities import Spec, Whole
+from simulator.facts.feed_forward.dense import Dense
+from simulator.facts.feed_forward.experts import Experts
+from simulator.facts.mixers.attention import Attention
+from simulator.facts.mixers.gated_delta_net import GatedDeltaNet
+from simulator.facts.quantities import Spec
+from simulator.facts.shapes import Layers
 
-Heads = Annotated[Whole, Plausible(1, 10_000)]
-HeadChannels = Annotated[Whole, Plausible(8, 10_000)]
-Width = Annotated[Whole, Plausible(16, 1_000_000)]
+__all__ = ["Attention", "Dense", "Experts", "FeedForward", "GatedDeltaNet", "LayerGroup", "Mixer", "Stack"]
 
+Mixer = Annotated[Attention | GatedDeltaNet, Field(discriminator="kind")]
+FeedForward = Annotated[Dense | Experts, Field(discriminator="kind")]
 
-class Attention(Spec):
-    """Full (softmax) attention layers: a KV cache that grows with every token."""
-
-    query_heads: Heads = Field(gt=0)
-    kv_heads: Heads = Field(gt=0)
-    head_dim: HeadChannels = Field(gt=0)
-    output_gate: bool = Field(default=False, description="q_proj also emits a gate of the same width")
-
-    def parameters(self, hidden: int) -> int:
-        """Parameters: q (with its output gate), k, v, o, and the two head norms."""
-        query_output = hidden * self.query_heads * self.head_dim * (3 if self.output_gate else 2)
-        return query_output + self.kv_projection_parameters(hidden) + 2 * self.head_dim
-
-    def kv_projection_parameters(self, hidden: int) -> int:
-        """Parameters of the k and v projections."""
-        return 2 * hidden * self.kv_heads * self.head_dim
-
-    def kv_heads_per_gpu(self, ranks: int) -> int:
-        """KV heads that each of ``ranks`` GPUs holds; beyond one head per GPU they are replicated."""
-        return max(1, math.ceil(self.kv_heads / ranks))
-
-    def share_per_gpu(self, hidden: int, ranks: int) -> float:
-        """Part of the parameters that each of ``ranks`` GPUs holds: 1 / ranks, and k and v by whole heads."""
-        kv = self.kv_projection_parameters(hidden)
-        rest = self.parameters(hidden) - kv
-        return (rest / ranks + kv * (self.kv_heads_per_gpu(ranks) / self.kv_heads)) / (rest + kv)
-
-    def cache_bytes(self, fmt: str, ranks: int = 1) -> float:
-        """KV-cache bytes of one token on each of ``ranks`` GPUs.
-
-        Example:
-            >>> Attention(query_heads=32, kv_heads=2, head_dim=256).cache_bytes("bf16", ranks=4)
-            1024.0
-        """
-        return 2 * self.kv_heads_per_gpu(ranks) * self.head_dim * BYTES_PER_PARAM[fmt]
-
-    def faults(self, ranks: int) -> list[str]:
-        """What a number of ranks breaks, each as the end of a sentence that begins with the number."""
-        faults = undivided(ranks, {"query heads": self.query_heads})
-        if self.kv_heads % ranks and ranks % self.kv_heads:
-            faults.append(f"must divide or be a multiple of the {self.kv_heads} KV heads")
-        return faults
+NONE = "none"
+"""What stands for a layer that has no mixer, or no feed-forward."""
 
 
-class GatedDeltaNet(Spec):
-    """Gated DeltaNet (linear attention) layers: a recurrent state per sequence instead of a KV cache.
+class LayerGroup(Spec):
+    """So many equal layers: a mixer and a feed-forward, by their names in the model, or one of the two."""
 
-    Source: Yang et al., Gated Delta Networks, arXiv 2412.06464.
-    """
+    count: Layers = Field(gt=0)
+    mixer: str | None = None
+    feed_forward: str | None = None
 
-    key_heads: Heads = Field(gt=0)
-    key_dim: HeadChannels = Field(gt=0)
-    value_heads: Heads = Field(gt=0)
-    value_dim: HeadChannels = Field(gt=0)
-    conv_kernel: Annotated[Whole, Plausible(2, 100)] = Field(gt=1)
+    @field_validator("mixer", "feed_forward", mode="before")
+    @classmethod
+    def _none(cls, name: Any) -> Any:
+        return None if name == NONE else name
+
+    @model_validator(mode="after")
+    def _something(self) -> LayerGroup:
+        if self.mixer is None and self.feed_forward is None:
+            raise ValueError("a layer needs a mixer, a feed_forward or both")
+        return self
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The layers of one forward pass, whatever their order: every mixer and feed-forward with its number of layers."""
+
+    mixers: tuple[tuple[Mixer, int], ...] = ()
+    feed_forwards: tuple[tuple[FeedForward, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls, groups: Iterable[LayerGroup], mixers: Mapping[str, Mixer], feed_forwards: Mapping[str, FeedForward]
+    ) -> Stack:
+        """The layers of some groups, by kind in the order in which the kinds are declared."""
+        groups = list(groups)
+        mixed = {name: sum(g.count for g in groups if g.mixer == name) for name in mixers}
+        fed = {name: sum(g.count for g in groups if g.feed_forward == name) for name in feed_forwards}
+        return cls(
+            tuple((mixers[name], count) for name, count in mixed.items() if count),
+            tuple((feed_forwards[name], count) for name, count in fed.items() if count),
+        )
 
     @property
-    def keys(self) -> int:
-        """Channels of all key heads; as many of the queries."""
-        return self.key_heads * self.key_dim
+    def mixer_layers(self) -> int:
+        """Layers with a mixer."""
+        return sum(count for _, count in self.mixers)
 
     @property
-    def values(self) -> int:
-        """Channels of all value heads; as many of the output gate z."""
-        return self.value_heads * self.value_dim
+    def feed_forward_layers(self) -> int:
+        """Layers with a feed-forward."""
+        return sum(count for _, count in self.feed_forwards)
 
     @property
-    def conv_channels(self) -> int:
-        """Channels that the convolution runs over: queries, keys and values."""
-        return 2 * self.keys + self.values
+    def experts(self) -> tuple[tuple[Experts, int], ...]:
+        """The feed-forwards with routed experts, with their numbers of layers."""
+        return tuple((layer, count) for layer, count in self.feed_forwards if isinstance(layer, Experts))
 
-    def parameters(self, hidden: int) -> int:
-        """Parameters: q, k, v, z, b, a and output projections, convolution, decay and norm."""
-        projections = hidden * (self.conv_channels + 2 * self.values + 2 * self.value_heads)
-        return projections + self.conv_channels * self.conv_kernel + 2 * self.value_heads + self.value_dim
+    def parameters(self, hidden: int) -> dict[str, int]:
+        """Parameters of all layers by tensor group; each mixer and each feed-forward has a norm before it."""
+        out = {"norms": hidden * (self.mixer_layers + self.feed_forward_layers)}
+        for layer, count in (*self.mixers, *self.feed_forwards):
+            for group, each in layer.parameters(hidden).items():
+                out[group] = out.get(group, 0) + count * each
+        return out
 
-    def state_bytes(self, dtype: str) -> float:
-        """Bytes of one copy of a sequence's state: a matrix per value head in ``dtype``, and the BF16 convolution's.
-
-        On each GPU of an attention rank it is this over the number of its GPUs: state heads and channels are sharded.
-
-        Example:
-            >>> net = GatedDeltaNet(key_heads=16, key_dim=128, value_heads=64, value_dim=128, conv_kernel=4)
-            >>> net.state_bytes("bf16")
-            2170880.0
-        """
-        recurrent = self.value_heads * self.key_dim * self.value_dim * STATE_BYTES[dtype]
-        convolution = (self.conv_kernel - 1) * self.conv_channels * CONV_STATE_BYTES
-        return recurrent + convolution
-
-    def faults(self, ranks: int) -> list[str]:
-        """What a number of ranks breaks, each as the end of a sentence that begins with the number."""
-        return undivided(ranks, {"GDN key heads": self.key_heads, "GDN value heads": self.value_heads})
-
-
-class MoE(Spec):
-    """Mixture of experts, one per layer. Each expert has a gate, an up and a down projection."""
-
-    experts: Annotated[Whole, Plausible(1, 10_000)] = Field(gt=0)
-    top_k: Annotated[Whole, Plausible(1, 1_000)] = Field(gt=0)
-    intermediate: Width = Field(gt=0)
-    shared_intermediate: Width = Field(ge=0, description="0: no shared expert")
-
-    def expert_parameters(self, hidden: int) -> int:
-        """Parameters of one routed expert."""
-        return 3 * hidden * self.intermediate
-
-    def expert_bytes(self, hidden: int, fmt: str) -> float:
-        """Stored bytes of one routed expert (6.685 MB in MXFP4, 25.17 MB in BF16)."""
-        return self.expert_parameters(hidden) * BYTES_PER_PARAM[fmt]
-
-    def shared_expert_parameters(self, hidden: int) -> int:
-        """Parameters of the shared expert; 0 without one."""
-        return 3 * hidden * self.shared_intermediate
-
-    def shared_gate_parameters(self, hidden: int) -> int:
-        """Parameters of the scalar gate of the shared expert; 0 without one."""
-        return hidden if self.shared_intermediate else 0
-
-    def router_parameters(self, hidden: int) -> int:
-        """Parameters of the router."""
-        return hidden * self.experts
-
-
-def undivided(ranks: int, sizes: dict[str, int]) -> list[str]:
-    """The sizes, by what they count, that ``ranks`` does not divide: each as the end of a sentence about the ranks."""
-    return [f"must divide the {size} {what}" for what, size in sizes.items() if size % ranks]
+    def parameters_per_gpu(self, hidden: int, attention_ranks: int, ranks: int) -> dict[str, float]:
+        """Parameters on each GPU by tensor group; ranks are those of the mixers and those of the feed-forwards."""
+        out = {"norms": float(hidden * (self.mixer_layers + self.feed_forward_layers))}
+        sharded: list[tuple[Mixer | FeedForward, int, int]] = []
+        sharded += [(layer, count, attention_ranks) for layer, count in self.mixers]
+        sharded += [(layer, count, ranks) for layer, count in self.feed_forwards]
+        for layer, count, gpus in sharded:
+            shares = layer.share_per_gpu(hidden, gpus)
+            for group, each in layer.parameters(hidden).items():
+                out[group] = out.get(group, 0.0) + count * each * shares[group]
+        return out

@@ -13,25 +13,32 @@ from simulator.facts.weights import weight_bytes_per_gpu
 from simulator.units import GIGA
 
 
-def kv_layers(model: Model, spec_tokens: int) -> int:
-    """Layers with a KV cache: the full-attention layers, and the MTP layers when k > 0."""
-    return model.full_layers + (model.mtp_layers if spec_tokens > 0 else 0)
+def kv_bytes(model: Model, tokens: float, fmt: str, spec_tokens: int = 0, ranks: int = 1) -> float:
+    """KV-cache bytes of a sequence of ``tokens`` tokens on each of ``ranks`` GPUs, those of the draft when k > 0.
+
+    Layers with a window keep no more tokens than it spans.
+    """
+    kept: dict[float, float] = {}
+    for layer, count in (*model.target_layers.mixers, *(model.draft_layers.mixers if spec_tokens > 0 else ())):
+        found = layer.cached_tokens(tokens)
+        kept[found] = kept.get(found, 0.0) + count * layer.cache_bytes(fmt, ranks)
+    return sum(cached * each for cached, each in kept.items())
 
 
 def kv_bytes_per_token(model: Model, fmt: str, spec_tokens: int = 0) -> float:
-    """KV-cache bytes of one token, one copy of every head (30,720 B in BF16 without speculation)."""
-    return kv_layers(model, spec_tokens) * model.attention.cache_bytes(fmt)
+    """KV-cache bytes of one token within every window, one copy of every head (30,720 B in BF16 without drafts)."""
+    return kv_bytes(model, 1.0, fmt, spec_tokens)
 
 
-def kv_bytes_per_token_per_gpu(deployment: Deployment, spec_tokens: int = 0) -> float:
-    """KV-cache bytes of one token on each GPU of the attention rank that serves it."""
+def kv_bytes_per_gpu(deployment: Deployment, tokens: float, spec_tokens: int = 0) -> float:
+    """KV-cache bytes of a sequence on each GPU of the attention rank that serves it."""
     d = deployment
-    return kv_layers(d.model, spec_tokens) * d.model.attention.cache_bytes(d.kv_format, d.attention_tp)
+    return kv_bytes(d.model, tokens, d.kv_format, spec_tokens, d.attention_tp)
 
 
 def state_bytes(model: Model, dtype: str) -> float:
     """Bytes of one copy of a sequence's recurrent state, convolution state included (97.7 MB BF16, 192 MB FP32)."""
-    return model.gdn_layers * model.gdn.state_bytes(dtype) if model.gdn is not None else 0.0
+    return sum((count * layer.state_bytes(dtype) for layer, count in model.target_layers.mixers), 0.0)
 
 
 def state_bytes_per_gpu(deployment: Deployment) -> float:
@@ -146,13 +153,13 @@ def memory_fit(
         raise InputError(f"tokens per request must be positive and finite, found {tokens_per_request}")
     if spec_tokens < 0:
         raise InputError(f"speculative tokens must be 0 or more, found {spec_tokens}")
-    if spec_tokens and not deployment.model.mtp_layers:
+    if spec_tokens and deployment.model.draft is None:
         raise InputError(f"model {deployment.model.name} has no MTP layer: speculative tokens must be 0")
     engine, hardware = deployment.engine, deployment.hardware
     return MemoryFit(
         weights=sum(weight_bytes_per_gpu(deployment, draft=spec_tokens > 0).values()),
         workspace=engine.workspace,
-        kv_per_request=tokens_per_request * kv_bytes_per_token_per_gpu(deployment, spec_tokens),
+        kv_per_request=kv_bytes_per_gpu(deployment, tokens_per_request, spec_tokens),
         state_per_request=engine.speculation.slots(spec_tokens) * state_bytes_per_gpu(deployment),
         hbm=hardware.hbm_capacity,
         budget=engine.memory_fraction * hardware.hbm_capacity,
@@ -160,5 +167,5 @@ def memory_fit(
         state_pool=engine.state_pool,
         cache_fraction=engine.cache_fraction,
         tokens=tokens_per_request,
-        kv_longest=(longest or tokens_per_request) * kv_bytes_per_token_per_gpu(deployment, spec_tokens),
+        kv_longest=kv_bytes_per_gpu(deployment, longest or tokens_per_request, spec_tokens),
     )

@@ -1,99 +1,92 @@
-"""The shape of a model and the number formats of its checkpoints."""
+"""The shape of a model: named mixers and feed-forwards in groups of layers, its draft, and its checkpoints."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from simulator.facts.formats import Format
-from simulator.facts.layers import Attention, GatedDeltaNet, MoE
+from simulator.facts.checkpoint import Checkpoint
+from simulator.facts.draft import Draft
+from simulator.facts.former import FormerModel, is_former
+from simulator.facts.layers import NONE, Experts, FeedForward, LayerGroup, Mixer, Stack
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Spec, Whole
 
 
-class Checkpoint(Spec):
-    """Number format per tensor group of one published checkpoint."""
-
-    repository: str
-    precision: Literal["bf16", "fp8", "fp4"]
-    routed_experts: Format
-    shared_expert: Format
-    attention: Format = Field(description="full-attention projections")
-    gdn: Format = Field(description="Gated DeltaNet projections")
-    lm_head: Format
-    draft_experts: Format
-    draft_dense: Format
-    fused_shared_expert: bool | None = Field(
-        default=None, description="no longer read: the engine or its recipe says whether the shared expert is fused"
-    )
-    source: str
-
-
 class Model(Spec):
-    """Shape of a decoder with MoE layers, optional Gated DeltaNet layers and an optional MTP layer."""
+    """Shape of a decoder. The order of its layers does not matter, only how many there are of each."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    aliases: list[str] = Field(default_factory=list, description="other names and repositories of the same model")
     source: str
     hidden: Annotated[Whole, Plausible(64, 131_072)] = Field(gt=0)
-    layers: Annotated[Whole, Plausible(1, 1_000)] = Field(gt=0)
-    full_attention_every: Annotated[Whole, Plausible(1, 1_000)] = Field(
-        gt=0, description="1: every layer; 4: every fourth layer is full attention"
-    )
     vocabulary: Annotated[Whole, Plausible(100, 10_000_000)] = Field(gt=0)
-    attention: Attention
-    gdn: GatedDeltaNet | None = None
-    moe: MoE
-    mtp_layers: Annotated[Whole, Plausible(1, 100)] = Field(ge=0)
+    tied_embedding: bool = Field(default=False, description="embedding and lm_head are one matrix")
+    mixers: dict[str, Mixer] = Field(default_factory=dict)
+    feed_forwards: dict[str, FeedForward] = Field(default_factory=dict)
+    layers: list[LayerGroup] = Field(min_length=1)
+    draft: Draft | None = Field(default=None, description="absent: the model has no draft of its own")
     checkpoints: dict[str, Checkpoint]
     default_acceptance: str | None = Field(default=None, description="name of an acceptance profile, of random tokens")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _former(cls, raw: Any, info: ValidationInfo) -> Any:
+        if not is_former(raw):
+            return raw
+        strict = bool((info.context or {}).get("yaml"))
+        return FormerModel.model_validate(raw, strict=strict, context=info.context).in_groups()
+
     @model_validator(mode="after")
     def _shape(self) -> Model:
-        if self.full_attention_every > 1 and self.gdn is None:
-            raise ValueError("gdn: required because full_attention_every > 1 leaves layers without attention")
-        if self.full_attention_every > self.layers:
-            raise ValueError(f"full_attention_every: {self.full_attention_every} leaves none of {self.layers} layers")
-        if self.moe.top_k > self.moe.experts:
-            raise ValueError(f"moe.top_k: {self.moe.top_k} exceeds moe.experts {self.moe.experts}")
+        faults = [*self._name_faults(), *self._format_faults()]
+        if len({layer.choice for layer in self.feed_forwards.values() if isinstance(layer, Experts)}) > 1:
+            faults.append("feed_forwards: all that have experts need the same number of them and the same top_k")
         if not self.checkpoints:
-            raise ValueError("checkpoints: at least one is needed")
+            faults.append("checkpoints: at least one is needed")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
-    @property
-    def full_layers(self) -> int:
-        """Number of full-attention layers."""
-        return self.layers // self.full_attention_every
+    def _name_faults(self) -> Iterator[str]:
+        groups = [*self.layers, *(self.draft.groups if self.draft else ())]
+        for kind, known in (("mixer", self.mixers), ("feed_forward", self.feed_forwards)):
+            used = {name for group in groups if (name := getattr(group, kind)) is not None}
+            for name in sorted(used - known.keys()):
+                yield f"{kind} {name}: expected one of {kind}s, {', '.join(known) or 'of which there are none'}"
+            for name in sorted(known.keys() - used):
+                yield f"{kind}s.{name}: no layer has it"
+            if NONE in known:
+                yield f"{kind}s.{NONE}: stands for a layer without one; name it otherwise"
+
+    def _format_faults(self) -> Iterator[str]:
+        for name, checkpoint in self.checkpoints.items():
+            if self.experts is not None and checkpoint.routed_experts is None:
+                yield f"checkpoints.{name}.routed_experts: missing; the model has experts"
 
     @property
-    def gdn_layers(self) -> int:
-        """Number of Gated DeltaNet layers."""
-        return self.layers - self.full_layers
+    def target_layers(self) -> Stack:
+        """The layers of the model, without its draft."""
+        return Stack.of(self.layers, self.mixers, self.feed_forwards)
+
+    @property
+    def draft_layers(self) -> Stack:
+        """The layers of its draft; none without one."""
+        return Stack.of(self.draft.groups if self.draft else (), self.mixers, self.feed_forwards)
+
+    @property
+    def experts(self) -> Experts | None:
+        """A feed-forward with routed experts; all have as many and choose as many. None: the model has none."""
+        return next((layer for layer in self.feed_forwards.values() if isinstance(layer, Experts)), None)
+
+    @property
+    def layer_count(self) -> int:
+        """Number of layers."""
+        return sum(group.count for group in self.layers)
 
     @property
     def has_state(self) -> bool:
         """Whether sequences carry a recurrent state."""
-        return self.gdn is not None
-
-
-def group_formats(checkpoint: Checkpoint) -> dict[str, Format]:
-    """Number format of every tensor group. Routers, norms and the embedding are BF16 in every checkpoint.
-
-    The few small GDN tensors (b, a, convolution) that FP8 checkpoints keep in BF16 are counted as FP8: 0.03 GB.
-    """
-    return {
-        "attention": checkpoint.attention,
-        "gdn": checkpoint.gdn,
-        "routed_experts": checkpoint.routed_experts,
-        "shared_expert": checkpoint.shared_expert,
-        "router": "bf16",
-        "norms": "bf16",
-        "embedding": "bf16",
-        "lm_head": checkpoint.lm_head,
-        "draft_fc": "bf16",
-        "draft_attention": checkpoint.draft_dense,
-        "draft_experts": checkpoint.draft_experts,
-        "draft_shared_expert": checkpoint.draft_dense,
-        "draft_router": "bf16",
-        "draft_norms": "bf16",
-    }
+        return any(layer.state_bytes("bf16") > 0 for layer, _ in self.target_layers.mixers)

@@ -1,15 +1,16 @@
 """Strict YAML -> frozen specs. Every fault of a file is reported at once, with the file and the key path.
 
 A name is looked up among the shipped profiles without case, spaces and punctuation, of hardware with the vendor
-too ("NVIDIA H200" is h200) and by the aliases of its profile; anything that ends in ``.yaml`` or ``.yml`` or contains
-a path separator is read as the user's own file.
+too ("NVIDIA H200" is h200) and by the aliases of its profile, of a model with the organisation too
+("Qwen/Qwen3.5-397B-A17B"); anything else that ends in ``.yaml`` or ``.yml`` or contains a path separator is read as the
+user's own file.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.engine import Engine
+from simulator.facts.former import FormerModel, is_former
 from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
 from simulator.facts.plausible import implausible
@@ -67,7 +69,7 @@ def locate(kind: str, name: str) -> Traversable | Path:
     Raises:
         InputError: no such shipped profile (nearest match offered), or no such file.
     """
-    if is_path(name):
+    if is_path(name) and not (kind == "model" and shipped_name(kind, name)):
         path = user_path(f"{kind} profile {name}", name)
         if not path.is_file():
             raise InputError(f"{kind} profile {name}: no such file")
@@ -101,7 +103,7 @@ def _written(kind: str) -> dict[str, list[str]]:
     """Letters and digits of every name and alias -> the shipped profiles of which it is one."""
     found: dict[str, list[str]] = {}
     for one in names(kind):
-        aliased = load_hardware if kind == "hardware" else load_engine if kind == "engine" else None
+        aliased = ALIASED.get(kind)
         called = (one, *(aliased(one).aliases if aliased else ()))
         for written in {re.sub(r"[^a-z0-9]", "", name.lower()) for name in called}:
             found.setdefault(written, []).append(one)
@@ -132,7 +134,7 @@ def validate(spec: type[S], raw: dict[str, Any], label: str) -> S:
     try:
         found = spec.model_validate(raw, context={"yaml": True}, strict=True)
     except ValidationError as fault:
-        faults = [(error["loc"], _fault_text(error)) for error in fault.errors(include_url=False)]
+        faults = [(_in_file(raw, error["loc"]), _fault_text(error)) for error in fault.errors(include_url=False)]
     else:
         faults = [] if current().implausible else implausible(found, raw)
         if not faults:
@@ -159,6 +161,23 @@ def raise_faults(raw: dict[str, Any], faults: Sequence[tuple[tuple[Any, ...], st
     raise InputError("\n".join([f"{label}:", *lines[:SHOWN], *more]))
 
 
+def _in_file(raw: Any, path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The keys of a path that the file has: without the kinds of mappings, which pydantic puts into it."""
+    out: list[Any] = []
+    entered = False
+    for part in path:
+        if not entered and isinstance(raw, Mapping) and raw.get("kind") == part:
+            entered = True
+            continue
+        entered = False
+        out.append(part)
+        if isinstance(raw, Mapping):
+            raw = raw.get(part)
+        else:
+            raw = raw[part] if isinstance(raw, list) and isinstance(part, int) and part < len(raw) else None
+    return tuple(out)
+
+
 def _fault_line(raw: Any, path: tuple[Any, ...], text: str) -> str:
     line = line_of(raw, path)
     keys = ".".join(map(shown_key, path)) or "(top level)"
@@ -174,6 +193,11 @@ def _fault_text(error: Any) -> str:
             return "unknown key"
         case "value_error":
             return str(message)
+        case "union_tag_not_found":
+            return "kind is missing; it is required"
+        case "union_tag_invalid":
+            kinds = str(error["ctx"]["expected_tags"]).replace("'", "")
+            return f"unknown kind {brief(error['ctx']['tag'])}; expected one of {kinds}"
         case _:
             return f"{message[0].lower()}{message[1:]}, found {brief(error['input'])}"
 
@@ -185,7 +209,10 @@ def load_hardware(name: str) -> Hardware:
 
 def load_model(name: str) -> Model:
     """Model profile by name or path."""
-    return validate(Model, read_mapping("model", name), f"model profile {name}")
+    raw, label = read_mapping("model", name), f"model profile {name}"
+    if is_former(raw):
+        validate(FormerModel, raw, label)  # faults by the keys that the file has
+    return validate(Model, raw, label)
 
 
 def load_engine(name: str) -> Engine:
@@ -196,3 +223,11 @@ def load_engine(name: str) -> Engine:
 def load_recipe(name: str) -> Recipe:
     """Recipe by name or path."""
     return validate(Recipe, read_mapping("recipe", name), f"recipe profile {name}")
+
+
+ALIASED: dict[str, Callable[[str], Hardware | Model | Engine]] = {
+    "hardware": load_hardware,
+    "model": load_model,
+    "engine": load_engine,
+}
+"""Kinds of which a profile has other names."""

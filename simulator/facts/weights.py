@@ -4,40 +4,43 @@ All sizes are in bytes, all counts in parameters. Oracle: the tensor shapes of Q
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+from simulator.facts.checkpoint import Checkpoint, draft_group, group_formats
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.model import Checkpoint, Model, group_formats
+from simulator.facts.model import Model
+
+N = TypeVar("N", int, float)
+
+GROUPS = (
+    *("attention", "indexer", "gdn", "dense", "routed_experts", "shared_expert", "latent", "router", "norms"),
+    *("embedding", "lm_head"),
+)
+"""Tensor groups of a target in the order of all tables; a draft has those of its layers behind its projection."""
 
 
 def target_parameters(model: Model) -> dict[str, int]:
-    """Parameters of the whole target model per tensor group; ``norms`` includes the shared expert's scalar gate."""
-    hidden, moe = model.hidden, model.moe
-    return {
-        "attention": model.full_layers * model.attention.parameters(hidden),
-        "gdn": model.gdn_layers * model.gdn.parameters(hidden) if model.gdn is not None else 0,
-        "routed_experts": model.layers * moe.experts * moe.expert_parameters(hidden),
-        "shared_expert": model.layers * moe.shared_expert_parameters(hidden),
-        "router": model.layers * moe.router_parameters(hidden),
-        "norms": model.layers * (2 * hidden + moe.shared_gate_parameters(hidden)) + hidden,
-        "embedding": model.vocabulary * hidden,
-        "lm_head": model.vocabulary * hidden,
-    }
+    """Parameters of the whole target model per tensor group; ``norms`` includes the shared expert's scalar gate.
+
+    With a tied embedding the one matrix counts as the lm_head.
+    """
+    hidden = model.hidden
+    found = model.target_layers.parameters(hidden)
+    table = model.vocabulary * hidden
+    found["norms"] += hidden
+    return _in_order(found | {"embedding": 0 if model.tied_embedding else table, "lm_head": table})
 
 
 def draft_parameters(model: Model) -> dict[str, int]:
-    """Parameters of the MTP layers per tensor group. Embedding and lm_head are the target's, not counted again.
-
-    An MTP layer is a full-attention layer with a projection of two hidden vectors to one and three norms more.
-    """
-    layers, hidden, moe = model.mtp_layers, model.hidden, model.moe
-    return {
-        "draft_fc": layers * 2 * hidden**2,
-        "draft_attention": layers * model.attention.parameters(hidden),
-        "draft_experts": layers * moe.experts * moe.expert_parameters(hidden),
-        "draft_shared_expert": layers * moe.shared_expert_parameters(hidden),
-        "draft_router": layers * moe.router_parameters(hidden),
-        "draft_norms": layers * (5 * hidden + moe.shared_gate_parameters(hidden)),
-    }
+    """Parameters of the draft per tensor group. Embedding and lm_head are the target's, not counted again."""
+    if model.draft is None:
+        return {}
+    found = model.draft_layers.parameters(model.hidden)
+    own = model.draft.parameters(model.hidden)
+    found["norms"] += own["norms"]
+    return {"draft_fc": own["fc"]} | _of_draft(_in_order(found))
 
 
 def total_parameters(model: Model) -> int:
@@ -48,15 +51,14 @@ def total_parameters(model: Model) -> int:
 def active_parameters(model: Model) -> int:
     """Parameters that one token multiplies with, lm_head included and embedding excluded (16.33 B)."""
     groups = target_parameters(model)
-    routed = groups["routed_experts"] * model.moe.top_k // model.moe.experts
-    return total_parameters(model) - groups["routed_experts"] - groups["embedding"] + routed
+    all_experts = groups.get("routed_experts", 0)
+    routed = all_experts * model.experts.top_k // model.experts.experts if model.experts else 0
+    return total_parameters(model) - all_experts - groups.get("embedding", 0) + routed
 
 
 def checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> dict[str, float]:
     """Stored bytes per tensor group, target and draft (about 238 GB in all for MXFP4, 405 GB for FP8)."""
-    formats = group_formats(checkpoint)
-    counts = target_parameters(model) | draft_parameters(model)
-    return {group: count * BYTES_PER_PARAM[formats[group]] for group, count in counts.items()}
+    return _stored(target_parameters(model) | draft_parameters(model), checkpoint)
 
 
 def total_checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> float:
@@ -64,29 +66,35 @@ def total_checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> float:
     return sum(checkpoint_bytes(model, checkpoint).values())
 
 
-WHOLE = ("router", "norms", "draft_fc", "draft_router", "draft_norms")
-"""Groups that every GPU holds whole. The draft's fc is a plain linear layer: SGLang 0.5.23,
-``sglang/srt/models/qwen3_5_mtp.py``."""
-
-
-def share_per_gpu(deployment: Deployment, group: str) -> float:
-    """Part of a tensor group that each GPU holds.
-
-    Routed and shared experts, embedding and lm_head are divided by tp (with expert parallelism ep x tp_expert = tp);
-    attention and GDN by tp/dp, with KV heads replicated beyond one per GPU; the groups of :data:`WHOLE` by nothing.
-    """
-    model, ranks = deployment.model, deployment.attention_tp
-    if group in WHOLE:
-        return 1.0
-    if group in ("attention", "draft_attention"):
-        return model.attention.share_per_gpu(model.hidden, ranks)
-    return 1 / (ranks if group == "gdn" else deployment.tp)
-
-
 def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float]:
-    """Bytes of weights on each GPU per tensor group; ``draft`` says whether the MTP layers are loaded."""
-    return {
-        group: size * share_per_gpu(deployment, group)
-        for group, size in checkpoint_bytes(deployment.model, deployment.weights).items()
-        if draft or not group.startswith("draft_")
-    }
+    """Bytes of weights on each GPU per tensor group; ``draft`` says whether the MTP layers are loaded.
+
+    Mixers are divided by tp/dp and feed-forwards by tp, as their kinds say; embedding and lm_head by tp; norms by
+    nothing.
+    """
+    d, model = deployment, deployment.model
+    found = model.target_layers.parameters_per_gpu(model.hidden, d.attention_tp, d.tp)
+    table = model.vocabulary * model.hidden / d.tp
+    found["norms"] += model.hidden
+    counts = _in_order(found | {"embedding": 0.0 if model.tied_embedding else table, "lm_head": table})
+    if draft and model.draft is not None:
+        found = model.draft_layers.parameters_per_gpu(model.hidden, d.attention_tp, d.tp)
+        own = model.draft.parameters(model.hidden)
+        found["norms"] += own["norms"]
+        counts |= {"draft_fc": own["fc"] * model.draft.projection_share} | _of_draft(_in_order(found))
+    return _stored(counts, d.weights)
+
+
+def _in_order(counts: Mapping[str, N]) -> dict[str, N]:
+    """The groups that there are, in the order of :data:`GROUPS`."""
+    assert counts.keys() <= set(GROUPS), counts.keys()
+    return {group: counts[group] for group in GROUPS if counts.get(group)}
+
+
+def _of_draft(counts: Mapping[str, N]) -> dict[str, N]:
+    return {draft_group(group): count for group, count in counts.items()}
+
+
+def _stored(counts: Mapping[str, float], checkpoint: Checkpoint) -> dict[str, float]:
+    formats = group_formats(checkpoint)
+    return {group: count * BYTES_PER_PARAM[formats[group]] for group, count in counts.items()}

@@ -149,7 +149,7 @@ def _slopes(scenario: Scenario, concurrencies: Sequence[int], names: Sequence[st
 
 def _candidates(target: Scenario, tp: Sequence[int], workloads: Sequence[tuple[int, int]]) -> list[Scenario]:
     out = []
-    depths = sorted({0, target.speculation.tokens or 3}) if target.deployment.model.mtp_layers else [0]
+    depths = sorted({0, target.speculation.tokens or 3}) if target.deployment.model.draft is not None else [0]
     for gpus in sorted({*tp, target.deployment.tp}):
         deployment = target.deployment
         if gpus != deployment.tp:

@@ -124,7 +124,7 @@ def make_options(
                 try:
                     speculation = depth_speculation(base, acceptance, k)
                 except InputError as fault:
-                    if acceptance.given and base.deployment.model.mtp_layers:
+                    if acceptance.given and base.deployment.model.draft is not None:
                         raise
                     left_out.append(f"{name}: {str(fault).removeprefix(f'--mtp {k}: ')}")
                     continue
@@ -149,7 +149,7 @@ def depth_speculation(base: Scenario, acceptance: Acceptance, k: int) -> sp.Spec
     """
     model, calibration = base.deployment.model, base.calibration
     fitted = calibration.acceptance
-    if k and model.mtp_layers and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
+    if k and model.draft is not None and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
         rate = sp.rate_of_length(fitted.length, fitted.spec_tokens)
         text = f"rate {rate:.3f} of the length fitted by calibration {calibration.name} at depth {fitted.spec_tokens}"
         return sp.from_positions([rate] * k, k, sp.Source("fitted", text))

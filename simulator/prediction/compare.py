@@ -106,7 +106,7 @@ def compare(
     """
     if scenario is None:
         scenario, tp = make_scenario(mtp=3), tp or (() if sweep else (2, 4))
-    alone = scenario.deployment.model.mtp_layers == 0
+    alone = scenario.deployment.model.draft is None
     if scenario.speculation.tokens == 0 and not alone:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
     check_decodes(scenario)

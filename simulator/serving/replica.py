@@ -80,8 +80,8 @@ def build_replica(
     c.host_request = parameters["host.request_us"] * MICRO
     c.host_prefill = parameters["host.prefill_us"] * MICRO
     c.host_draft = parameters["host.draft_us"] * MICRO
-    c.experts = deployment.model.moe.experts
-    c.top_k = deployment.model.moe.top_k
+    if deployment.model.experts is not None:
+        c.experts, c.top_k = deployment.model.experts.choice
     c.skew = parameters["routing.skew"]
     c.correlation = parameters["routing.correlation"]
     c.chunk = deployment.engine.chunk_tokens

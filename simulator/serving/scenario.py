@@ -373,7 +373,7 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
         return sp.OFF
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: expected one way to state acceptance, found {len(given)}")
-    if model.mtp_layers == 0:
+    if model.draft is None:
         raise InputError(f"--mtp {k}: model {model.name} has no MTP layer")
     if acceptance.length is not None:
         return sp.from_length(acceptance.length, k)

@@ -142,9 +142,9 @@ def _predictions(
 def _narrower_weights(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
     curve = rows[0].curve
     checkpoints = curve.deployment.model.checkpoints
-    stated = BYTES_PER_PARAM[curve.deployment.weights.routed_experts]
+    stated = BYTES_PER_PARAM[curve.deployment.weights.body]
     for one in checkpoints.values():
-        if BYTES_PER_PARAM[one.routed_experts] >= stated:
+        if BYTES_PER_PARAM[one.body] >= stated:
             continue
         other = _with_own_recipe(replace(curve, precision=one.precision, checkpoint=one.repository), rows[0].row)
         found = None if other is None else _predictions(rows, measured, again, other)
@@ -167,7 +167,7 @@ def _with_own_recipe(other: Configuration, row: MeasuredPoint) -> Configuration 
 def _drafting(rows: Sequence[Known], measured: Measured, again: Repredictor) -> Iterator[Reading]:
     """MTP runs labelled Off, or of another acceptance than assumed, at the acceptance length that fits best."""
     curve = rows[0].curve
-    if not curve.deployment.model.mtp_layers:
+    if curve.deployment.model.draft is None:
         return
     for k in (curve.spec_tokens,) if curve.spec_tokens else (DEFAULT_DEPTH, DEEPER):
         lengths = np.linspace(LEAST_LENGTH, 1.0 + k, POINTS)

@@ -6,7 +6,7 @@ second and concurrency N of a replica, and the peaks of all its GPUs together:
 - memory: ``X ((n - 1) / q (W / N + S) + P) <= 1``. Each round reads the weights W once for all its requests, and for
   each of them S, the state twice (read, write) and the KV cache once; a prompt writes its own P.
 - compute: FLOPs of every prompt and output token, each matrix at the dense peak of the format it is stored in.
-- communication: two reductions of the hidden vector per layer and token.
+- communication: a reduction of the hidden vector per mixer, per feed-forward and token.
 
 TPOT: with r = X (n - 1) / q the mean batch of a round obeys ``b >= r W / (1 - r S)``, and ``TPOT >= (W + b S) / q``;
 without a throughput, and for medians, b = 1. TTFT: one prompt alone.
@@ -25,10 +25,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from simulator.facts.checkpoint import group_formats
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.memory import kv_bytes_per_token, state_bytes
-from simulator.facts.model import group_formats
+from simulator.facts.memory import kv_bytes, state_bytes
+from simulator.facts.model import Model
 from simulator.facts.weights import active_parameters, checkpoint_bytes, target_parameters
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.cells import measured
@@ -105,31 +106,56 @@ def roofs(deployment: Deployment, isl: int, osl: int, k: int, kv_dtype: str | No
     w = resolve_workload(isl, osl)
     bandwidth = deployment.tp * hw.hbm_bandwidth
     stored = checkpoint_bytes(model, weights)
-    always = ("attention", "gdn", "shared_expert", "router", "norms", "lm_head")
-    read = sum(stored[group] for group in always)
-    read += model.layers * model.moe.top_k * model.moe.expert_bytes(model.hidden, weights.routed_experts)
-    cache = kv_bytes_per_token(model, kv_dtype or KV_LEAST)
-    state = state_bytes(model, "bf16")
+    chosen = ("routed_experts", "embedding")
+    read = sum(stored[group] for group in target_parameters(model) if group not in chosen)
+    for layer, count in model.target_layers.experts:
+        read += count * layer.top_k * layer.expert_bytes(model.hidden, group_formats(weights)["routed_experts"])
+    state, kv = state_bytes(model, "bf16"), kv_dtype or KV_LEAST
     context = w.mean_isl + 0.5 * w.mean_osl
 
     fastest = max(peak for fmt in BYTES_PER_PARAM if (peak := hw.peak(fmt)) is not None)
-    pairs = model.full_layers * 4.0 * model.attention.query_heads * model.attention.head_dim / (deployment.tp * fastest)
+    pairs = {reach: flops / (deployment.tp * fastest) for reach, flops in _pair_flops(model).items()}
+    prompt_pairs = sum(_mean_seen(w.mean_isl, reach) * each for reach, each in pairs.items())
+    token_pairs = sum(min(context, reach) * each for reach, each in pairs.items())
     matrices = _matrix_seconds(deployment)
     body, head = matrices["body"], matrices["head"]
     link = _link_seconds(deployment)
     return Roofs(
         weights=read / bandwidth,
-        request=(2.0 * state + context * cache) / bandwidth,
+        request=(2.0 * state + _read_bytes(model, context, kv)) / bandwidth,
         prompt={
-            "memory": (state + w.mean_isl * cache) / bandwidth,
-            "compute": w.mean_isl * (body + 0.5 * w.mean_isl * pairs) + head,
+            "memory": (state + kv_bytes(model, w.mean_isl, kv)) / bandwidth,
+            "compute": w.mean_isl * (body + prompt_pairs) + head,
             "communication": w.mean_isl * link,
         },
-        token={"compute": body + head + context * pairs, "communication": link},
+        token={"compute": body + head + token_pairs, "communication": link},
         per_round=k + 1,
         workload=w,
         gpus=deployment.tp,
     )
+
+
+def _pair_flops(model: Model) -> dict[float, float]:
+    """FLOPs per pair of query and key of all layers, by how many tokens a query sees at most."""
+    out: dict[float, float] = {}
+    for layer, count in model.target_layers.mixers:
+        if layer.pair_flops:
+            out[layer.reach] = out.get(layer.reach, 0.0) + count * layer.pair_flops
+    return out
+
+
+def _mean_seen(tokens: float, reach: float) -> float:
+    """Tokens that the tokens of a prompt see in the mean, each those before it but no more than ``reach``."""
+    return 0.5 * tokens if tokens <= reach else reach - 0.5 * reach**2 / tokens
+
+
+def _read_bytes(model: Model, context: float, fmt: str) -> float:
+    """KV-cache bytes that a round reads of one request: no more than its queries see."""
+    read: dict[float, float] = {}
+    for layer, count in model.target_layers.mixers:
+        tokens = min(layer.cached_tokens(context), layer.reach)
+        read[tokens] = read.get(tokens, 0.0) + count * layer.cache_bytes(fmt)
+    return sum(tokens * each for tokens, each in read.items())
 
 
 def _matrix_seconds(deployment: Deployment) -> dict[str, float]:
@@ -137,7 +163,8 @@ def _matrix_seconds(deployment: Deployment) -> dict[str, float]:
     hw, model = deployment.hardware, deployment.model
     formats = group_formats(deployment.weights)
     used = {g: float(n) for g, n in target_parameters(model).items() if g not in ("embedding", "norms")}
-    used["routed_experts"] *= model.moe.top_k / model.moe.experts
+    if model.experts is not None:
+        used["routed_experts"] *= model.experts.top_k / model.experts.experts
     assert sum(used.values()) <= active_parameters(model)
     seconds = {}
     for group, count in used.items():
@@ -151,7 +178,8 @@ def _link_seconds(deployment: Deployment) -> float:
     tp, network = deployment.tp, deployment.hardware.scale_up
     if tp == 1 or deployment.dp > 1:
         return 0.0
-    message = 2 * deployment.model.layers * deployment.model.hidden * MESSAGE_BYTES
+    layers = deployment.model.target_layers
+    message = (layers.mixer_layers + layers.feed_forward_layers) * deployment.model.hidden * MESSAGE_BYTES
     return message * (2.0 / tp if network.topology == "full_mesh" else 1.0) / network.bandwidth
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulator.facts.checkpoint import group_formats
 from simulator.prediction.intervals import Z90
 from simulator.serving.scenario import Scenario
 from simulator.speculation.acceptance import from_length
@@ -130,7 +131,7 @@ def factors_of(scenario: Scenario, parameters: tuple[str, ...]) -> list[Factor]:
         Factor("input length", "tokens, nominal", w.isl / 2, w.isl * 2, w.isl, "half to twice", _length("isl")),
         Factor("output length", "tokens, nominal", w.osl / 2, w.osl * 2, w.osl, "half to twice", _length("osl")),
     ]
-    experts = scenario.deployment.weights.draft_experts
+    experts = group_formats(scenario.deployment.weights).get("draft_experts")
     if experts in DRAFT_FORMATS and scenario.deployment.hardware.vendor == "amd":
         now = float(DRAFT_FORMATS.index(experts))
         meaning = ", ".join(f"{i}: {fmt}" for i, fmt in enumerate(DRAFT_FORMATS))

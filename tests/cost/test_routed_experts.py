@@ -112,4 +112,4 @@ def test_experts_of_no_tuning_table_run_in_a_default_configuration() -> None:
     assert not found.untuned("fp8", 6144, 256)
     assert not layered(load_hardware("b200")).untuned("bf16", 4096, 512)
     rates = Rates.of(deploy(), PARAMETERS)
-    assert (rates.expert_speed("mxfp4", 512), rates.expert_speed("bf16", 512)) == (1.0, 0.75)
+    assert (rates.expert_speed("mxfp4", 4096, 512), rates.expert_speed("bf16", 4096, 512)) == (1.0, 0.75)

@@ -15,10 +15,10 @@ import pytest
 
 from simulator.cost.account import Account
 from simulator.errors import InputError
+from simulator.facts.checkpoint import group_formats
 from simulator.facts.formats import BYTES_PER_PARAM
-from simulator.facts.model import group_formats
 from simulator.facts.reading import load_hardware, load_model, names
-from simulator.facts.weights import total_checkpoint_bytes
+from simulator.facts.weights import checkpoint_bytes, total_checkpoint_bytes
 from simulator.prediction.explain import explain
 from simulator.prediction.predict import predict_one
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
@@ -157,7 +157,7 @@ def test_no_account_is_without_its_weights(hardware: str) -> None:
     # a large batch touches nearly every expert, so it reads the routed experts of the target from HBM at its peak
     for s in running(hardware):
         d = s.deployment
-        stored = MODEL.layers * MODEL.moe.experts * MODEL.moe.expert_bytes(MODEL.hidden, d.weights.routed_experts)
+        stored = checkpoint_bytes(MODEL, d.weights)["routed_experts"]
         account = explain(s, 1, batch=4096).accounts["decode"]
         assert account.device_seconds >= 0.95 * stored / d.tp / d.hardware.hbm_bandwidth, label(s)
 

@@ -1,0 +1,1 @@
+"""Feed-forwards: the part of a layer that works on each token alone, one file a kind."""

@@ -1,0 +1,1 @@
+"""Mixers: the part of a layer in which tokens see one another, one file a kind."""
