@@ -19,7 +19,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", ".hypothesis", "*.sqlite", "notebooks")
 
-HAND = ("tests/cost/test_hand_computed.py", "tests/cost/test_hand_computed_small.py", "tests/facts/test_sizes.py")
+HAND = (
+    *("tests/cost/test_hand_computed.py", "tests/cost/test_hand_computed_small.py"),
+    *("tests/facts/test_sizes.py", "tests/facts/test_layer_groups.py"),
+)
 COST = ("tests/cost",)
 PIECES = tuple(
     f"tests/kernels/test_{name}.py"

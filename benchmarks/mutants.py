@@ -32,12 +32,14 @@ from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkItem, WorkResult
 from mutant_tree import ROOT, Tree, copies, stages
 
-COUNTING = ("layers", "weights", "memory", "model")
+COUNTING = ("layers", "weights", "memory", "model", "checkpoint", "draft")
 FILES = sorted(
     [
-        *(ROOT / "simulator" / "cost").glob("*.py"),
+        *(ROOT / "simulator" / "cost").rglob("*.py"),
         *(ROOT / "simulator" / "kernels").glob("*.py"),
         *(ROOT / "simulator" / "facts" / f"{name}.py" for name in COUNTING),
+        *(ROOT / "simulator" / "facts").glob("mixers/*.py"),
+        *(ROOT / "simulator" / "facts").glob("feed_forward/*.py"),
     ]
 )
 BITS = ("RShift", "LShift", "BitOr", "BitAnd", "BitXor", "Invert")

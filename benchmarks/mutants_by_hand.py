@@ -37,85 +37,88 @@ MUTANTS = (
     # those that once survived every test
     Mutant(
         "KV heads not replicated",
-        FACTS + "layers.py",
+        FACTS + "mixers/attention.py",
         "max(1, math.ceil(self.kv_heads / ranks))",
         "self.kv_heads / ranks",
     ),
     Mutant(
         "FP32 state priced as BF16",
-        COST + "delta_net.py",
+        COST + "mixers/gated_delta_net.py",
         "layer.state_bytes(d.engine.state_dtype)",
         'layer.state_bytes("bf16")',
     ),
     Mutant(
         "shared expert: bytes left out where fused",
-        COST + "experts.py",
+        COST + "feed_forward/experts.py",
         "ONE: expert_bytes * shared",
         "ONE: 0.0",
     ),
     Mutant(
         "shared expert: FLOPs left out where fused",
-        COST + "experts.py",
+        COST + "feed_forward/experts.py",
         "(layer.top_k + shared)",
         "layer.top_k",
     ),
-    Mutant("EP: balanced", COST + "experts.py", "rates.imbalance(d.ep)", "1.0"),
+    Mutant("EP: balanced", COST + "feed_forward/experts.py", "rates.imbalance(d.ep)", "1.0"),
     Mutant(
         "EP: experts as narrow as without",
-        COST + "experts.py",
+        COST + "feed_forward/experts.py",
         "layer.intermediate / (d.tp / d.ep)",
         "layer.intermediate / d.tp",
     ),
     Mutant(
         "attention DP: tokens not divided",
-        COST + "attention.py",
+        COST + "mixers/attention.py",
         "cached = layer.cache_bytes(d.kv_format, tp) / dp",
         "cached = layer.cache_bytes(d.kv_format, tp)",
     ),
     Mutant(
         "attention DP: gather for the experts dropped",
         COST + "collectives.py",
-        'rates.collective("all-gather to experts", count, {T: message}, d.tp, passes=1),',
+        'rates.collective(f"all-gather to {name}", count, {T: message}, d.tp, passes=1),',
         "",
     ),
     Mutant(
         "draft: no lm_head",
         COST + "forward.py",
-        "    ops += lm_head.operators(m.vocabulary, w.lm_head, rates)\n    ops += collectives.operators(count, rates)",
-        "    ops += collectives.operators(count, rates)",
+        "    ops += lm_head.operators(m.vocabulary, deployment.weights.lm_head, rates)\n"
+        "    ops += collectives.operators(m.draft_layers, rates)",
+        "    ops += collectives.operators(m.draft_layers, rates)",
     ),
-    Mutant("draft: projection halved", COST + "forward.py", "count, 2 * m.hidden, width", "count, m.hidden, width"),
+    Mutant("draft: projection halved", COST + "forward.py", "m.draft.layers, 2 * m.hidden", "m.draft.layers, m.hidden"),
     Mutant("switch: share of a mesh", COST + "rates.py", "(gpus - 1.0) / gpus", "1.0 / gpus"),
     # and more of their kind
     Mutant(
-        "shared expert: no gate", COST + "experts.py", "hidden, 2 * width, shared_fmt)", "hidden, width, shared_fmt)"
+        "shared expert: no gate", COST + "feed_forward/experts.py", "hidden, 2 * columns, fmt)", "hidden, columns, fmt)"
     ),
     Mutant(
         "shared expert: fused as wide as a routed one",
-        FACTS + "layers.py",
+        FACTS + "feed_forward/experts.py",
         "return 3 * hidden * self.shared_intermediate",
         "return 3 * hidden * self.intermediate",
     ),
-    Mutant("draft: projection sharded", FACTS + "weights.py", '"draft_fc", "draft_router"', '"draft_router"'),
+    Mutant("draft: projection sharded", FACTS + "draft.py", "return 1.0", "return 0.5"),
     Mutant(
         "draft: projection on all tokens of all ranks",
         COST + "forward.py",
-        'formats["draft_fc"], share=1 / deployment.dp)',
-        'formats["draft_fc"])',
+        "width, fmt, share=1 / deployment.dp)",
+        "width, fmt)",
     ),
     Mutant(
         "draft: projection in the format of the draft",
-        FACTS + "model.py",
+        FACTS + "checkpoint.py",
         '"draft_fc": "bf16"',
-        '"draft_fc": checkpoint.draft_dense',
+        '"draft_fc": c.draft_dense or dense',
     ),
     Mutant(
         "draft: experts in the target's format",
         COST + "forward.py",
-        'formats["draft_experts"], formats["draft_shared_expert"]',
-        "w.routed_experts, w.routed_experts",
+        "layers.operators(m.draft_layers, deployment.draft_formats, rates)",
+        "layers.operators(m.draft_layers, deployment.target_formats, rates)",
     ),
-    Mutant("draft: no collectives", COST + "forward.py", "ops += collectives.operators(count, rates)", "ops += []"),
+    Mutant(
+        "draft: no collectives", COST + "forward.py", "ops += collectives.operators(m.draft_layers, rates)", "ops += []"
+    ),
     Mutant("mesh: share of a switch", COST + "rates.py", '== "full_mesh"', '!= "none"'),
     Mutant("mesh: the whole message over one link", COST + "rates.py", "share = 1.0 / gpus if", "share = 1.0 if"),
     Mutant(
@@ -124,41 +127,54 @@ MUTANTS = (
         "rates.collective(name, count, {T: message}, gpus, passes=2)",
         "rates.collective(name, count, {T: message}, gpus, passes=1)",
     ),
-    Mutant("all-reduce: one per layer", COST + "collectives.py", '"all-reduce", 2 * count', '"all-reduce", count'),
+    Mutant(
+        "all-reduce: one per layer",
+        COST + "collectives.py",
+        '"all-reduce", stack.mixer_layers + stack.feed_forward_layers',
+        '"all-reduce", stack.mixer_layers',
+    ),
     Mutant(
         "attention DP: reduced over all GPUs",
         COST + "collectives.py",
         "message / d.dp, d.attention_tp",
         "message / d.dp, d.tp",
     ),
-    Mutant("attention: no gate in the queries", COST + "attention.py", "(2 if layer.output_gate else 1)", "1"),
+    Mutant("attention: no gate in the queries", COST + "mixers/attention.py", "(out if layer.output_gate else 0)", "0"),
     Mutant(
         "attention: keys without values",
-        FACTS + "layers.py",
-        "return 2 * self.kv_heads_per_gpu(ranks)",
-        "return self.kv_heads_per_gpu(ranks)",
+        FACTS + "mixers/attention.py",
+        "self.kv_heads_per_gpu(ranks) * (self.head_dim + self.values)",
+        "self.kv_heads_per_gpu(ranks) * self.head_dim",
     ),
     Mutant(
         "attention: new tokens not written to the cache",
-        COST + "attention.py",
+        COST + "mixers/attention.py",
         "{KV: cached, T: cached}",
         "{KV: cached}",
     ),
     Mutant(
-        "GDN: state whole on every GPU", COST + "delta_net.py", "d.engine.state_dtype) / tp", "d.engine.state_dtype)"
+        "GDN: state whole on every GPU",
+        COST + "mixers/gated_delta_net.py",
+        "d.engine.state_dtype) / tp",
+        "d.engine.state_dtype)",
     ),
-    Mutant("GDN: all layers are", FACTS + "model.py", "return self.layers - self.full_layers", "return self.layers"),
+    Mutant(
+        "layers: groups not added",
+        FACTS + "layers.py",
+        "sum(g.count for g in groups if g.mixer",
+        "max(g.count for g in groups if g.mixer",
+    ),
     Mutant(
         "GDN: beta and decay dropped",
-        COST + "delta_net.py",
+        COST + "mixers/gated_delta_net.py",
         '        rates.gemm("gdn beta, decay", count, hidden, 2 * heads, "bf16", share=1 / dp),\n',
         "",
     ),
     Mutant(
         "experts: two matrices",
-        FACTS + "layers.py",
-        "return 3 * hidden * self.intermediate",
-        "return 2 * hidden * self.intermediate",
+        FACTS + "feed_forward/experts.py",
+        "return 3 * width * self.intermediate",
+        "return 2 * width * self.intermediate",
     ),
     Mutant(
         "experts: all are read",
@@ -173,7 +189,9 @@ MUTANTS = (
         'self.flops(fmt, f"{computed}.compute_eff")',
         'self.flops("bf16", f"{computed}.compute_eff")',
     ),
-    Mutant("router: sharded", COST + "experts.py", "hidden, layer.experts, ", "hidden, layer.experts / tp, "),
+    Mutant(
+        "router: sharded", COST + "feed_forward/experts.py", "hidden, layer.experts, ", "hidden, layer.experts / tp, "
+    ),
     Mutant(
         "verification: logits of one token",
         COST + "loads.py",

@@ -184,6 +184,6 @@ def test_meta_of_several() -> None:
 
 def test_loaders() -> None:
     assert load_hardware("MI355X").name == "mi355x"
-    assert load_model("qwen3.5-397b-a17b").mtp_layers == 1
+    assert load_model("qwen3.5-397b-a17b").layer_count == 60
     assert load_engine("atom").name == "atom"
     assert load_calibration("kernel-priors").parameters == {}

@@ -146,7 +146,7 @@ def shares(costs: Sequence[OperatorCost]) -> list[OperatorCost]:
 def _cost(op: Operator, loads: NDArray[np.float64], group: str, peak: float | None) -> OperatorCost:
     flops = float(sum(amount * loads[load] for load, amount in op.flops.items()))
     moved = float(sum(amount * loads[load] for load, amount in op.bytes.items()))
-    compute, transfer = flops / op.flops_rate, moved / op.byte_rate
+    compute, transfer = op.compute_seconds(loads), moved / op.byte_rate
     links = op.resource == "links"
     overhead = max(op.latency, op.floor - compute - transfer)
     parts: dict[Bound, float] = {

@@ -1,4 +1,4 @@
-"""Communication of the layers: what the GPUs of a replica send each other after attention and after the experts."""
+"""Communication of the layers: what the GPUs of a replica send each other after mixers and after feed-forwards."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from dataclasses import replace
 
 from simulator.cost.operator import Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
+from simulator.facts.layers import Stack
 from simulator.facts.quick_reduce import WIRE_BITS, least_bytes
 
 
-def operators(count: float, rates: Rates) -> list[Operator]:
-    """Collectives of ``count`` layers: two all-reduces each of one hidden vector per token; none on one GPU.
+def operators(stack: Stack, rates: Rates) -> list[Operator]:
+    """Collectives of the layers of a pass: an all-reduce of one hidden vector per token after each mixer and after each
+    feed-forward; none on one GPU.
 
-    With data-parallel attention the tokens are gathered for the experts and the sums scattered back, and attention is
-    reduced inside the GPUs of a rank.
+    With data-parallel attention the tokens are gathered for the feed-forward and the sums scattered back, and attention
+    is reduced inside the GPUs of a rank.
     """
     d = rates.deployment
     message = d.model.hidden * ACTIVATION_BYTES
     if d.tp == 1:
         return []
     if d.dp == 1:
-        return all_reduce("all-reduce", 2 * count, message, d.tp, rates)
-    ops = [
-        rates.collective("all-gather to experts", count, {T: message}, d.tp, passes=1),
-        rates.collective("reduce-scatter from experts", count, {T: message}, d.tp, passes=1),
-    ]
-    if d.attention_tp > 1:
-        ops += all_reduce("all-reduce in attention group", count, message / d.dp, d.attention_tp, rates)
+        return all_reduce("all-reduce", stack.mixer_layers + stack.feed_forward_layers, message, d.tp, rates)
+    routed = sum(count for _, count in stack.experts)
+    ops: list[Operator] = []
+    for name, count in (("experts", routed), ("dense", stack.feed_forward_layers - routed)):
+        if count:
+            ops += [
+                rates.collective(f"all-gather to {name}", count, {T: message}, d.tp, passes=1),
+                rates.collective(f"reduce-scatter from {name}", count, {T: message}, d.tp, passes=1),
+            ]
+    if d.attention_tp > 1 and stack.mixers:
+        ops += all_reduce("all-reduce in attention group", stack.mixer_layers, message / d.dp, d.attention_tp, rates)
     return ops
 
 

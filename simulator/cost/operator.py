@@ -40,7 +40,8 @@ class Operator:
 
     ``flops`` and ``bytes`` map a load to the FLOPs and bytes per unit of it (bytes are messages for communication).
     ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included. It runs in passes
-    of at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size.
+    of at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size. FLOPs of the tokens of a pass
+    go at ``first_speed`` times that rate up to ``bend`` tokens.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Operator:
     bytes: Mapping[int, float] = field(default_factory=dict)
     least: float = 0.0
     most: float = math.inf
+    bend: float = math.inf
+    first_speed: float = 1.0
 
     def runs(self, tokens: float) -> bool:
         """Whether a pass over so many tokens has it."""
@@ -61,16 +64,37 @@ class Operator:
 
     def seconds(self, loads: NDArray[np.float64]) -> float:
         """Seconds of one call under the loads of a pass, shape (LOADS,)."""
-        return max(self.floor, float(np.dot(self.row()[2 : 2 + LOADS], loads)))
+        row = next((row for row in self.rows() if row[-2] <= loads[T] < row[-1]), self.rows()[-1])
+        return max(self.floor, float(np.dot(row[2 : 2 + LOADS], loads)))
 
-    def row(self) -> list[float]:
-        """Seconds per call: ``[count, floor, seconds per load..., least, most]``, :data:`COLUMNS` numbers."""
+    def compute_seconds(self, loads: NDArray[np.float64]) -> float:
+        """Seconds of one call in which it computes, shape (LOADS,)."""
+        tokens = float(loads[T])
+        seconds = sum(amount * float(loads[load]) for load, amount in self.flops.items()) / self.flops_rate
+        first = self.flops.get(T, 0.0) / self.flops_rate
+        return seconds + (min(tokens, self.bend) * first * (1.0 / self.first_speed - 1.0) if self.bent else 0.0)
+
+    @property
+    def bent(self) -> bool:
+        """Whether the first tokens of a pass are computed at another rate than further ones."""
+        return self.first_speed != 1.0 and math.isfinite(self.bend)
+
+    def rows(self) -> list[list[float]]:
+        """Seconds per call: ``[count, floor, seconds per load..., least, most]``, :data:`COLUMNS` numbers; two rows
+        where the rate has a bend."""
         out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + [self.least, self.most]
         for load, amount in self.flops.items():
             out[2 + load] += amount / self.flops_rate
         for load, amount in self.bytes.items():
             out[2 + load] += amount / self.byte_rate
-        return out
+        if not self.bent:
+            return [out]
+        slower = self.flops.get(T, 0.0) / self.flops_rate * (1.0 / self.first_speed - 1.0)
+        below, above = out.copy(), out.copy()
+        below[2 + T] += slower
+        above[2] += slower * self.bend
+        below[-1], above[-2] = min(self.most, self.bend), max(self.least, self.bend)
+        return [row for row in (below, above) if row[-2] < row[-1]]
 
 
 def launches(operators: Sequence[Operator], tokens: float) -> float:
@@ -85,7 +109,7 @@ def table(operators: list[Operator]) -> NDArray[np.float64]:
     Returns:
         Array of shape (rows, COLUMNS): seconds and tokens.
     """
-    rows = [op.row() for op in operators]
+    rows = [row for op in operators for row in op.rows()]
     linear = {(0.0, math.inf): [1.0, 0.0] + [0.0] * LOADS + [0.0, math.inf]}
     for row in rows:
         if row[1] == 0.0:

@@ -45,8 +45,8 @@ class Parameter:
         """The coordinate in which the prior is normal and every number lies within the bounds.
 
         The logit of where the value (its logarithm, where ``scale`` is ``log``) stands between the bounds, shifted and
-        scaled so that at the prior it equals the value (its logarithm) and moves as fast: ``sd`` is its standard
-        deviation. Kept finite at the bounds.
+        scaled so that at the prior it equals the value (its logarithm), and that ``sd`` away from the nearer bound is
+        one standard deviation away: beside a bound the other side has all the room. Kept finite at the bounds.
         """
         return self._origin + self._pace * _logit(self.share(value))
 
@@ -90,8 +90,9 @@ class Parameter:
 
     @functools.cached_property
     def _pace(self) -> float:
-        share = self.share(self.value)
-        return share * (1.0 - share) * (self._ends[1] - self._ends[0])
+        share, step = self.share(self.value), self.sd / (self._ends[1] - self._ends[0])
+        away = share - step if share > 0.5 else share + step
+        return self.sd / abs(_logit(share) - _logit(away))
 
     @functools.cached_property
     def _origin(self) -> float:

@@ -59,6 +59,17 @@ class ClassFit(Spec):
     bias: Annotated[Finite, Plausible(-10, 10)] = Field(description="mean of log(model / measured)")
 
 
+Size = Annotated[Whole, Plausible(1, 1_000_000)]
+
+
+class TunedExperts(Spec):
+    """Experts that a tuner's table has in one number format: width of the residual stream and number of experts."""
+
+    format: str
+    hidden: Size = Field(gt=0)
+    experts: Size = Field(gt=0)
+
+
 class KernelPriors(Spec):
     """What the kernel tables of one accelerator say of the parameters."""
 
@@ -68,6 +79,7 @@ class KernelPriors(Spec):
     tables: list[Table]
     fits: list[ClassFit]
     parameters: dict[str, KernelPrior]
+    tuned: list[TunedExperts] = Field(default_factory=list, description="experts of tuning tables, which engines load")
 
     def faults(self) -> list[Fault]:
         """What contradicts the table of parameters, by where it stands."""
@@ -112,14 +124,28 @@ class Layered:
         layers: per parameter ``accelerator``, ``vendor`` or ``generic``.
         givers: per parameter of the first two layers the accelerator whose tables gave it.
         kernels: accelerators whose kernel times are in it, its own alone if it has tables.
+        tuned: experts of its own tuning tables; empty if it has none.
     """
 
     known: Known
     layers: dict[str, str]
     givers: dict[str, str]
     kernels: tuple[str, ...]
+    tuned: tuple[TunedExperts, ...] = ()
+
+    def untuned(self, fmt: str, hidden: int, experts: int) -> bool:
+        """Whether a tuner has been at work, and not on such experts.
+
+        A table pads widths to multiples of :data:`PADDED`, counts a fused shared expert as one more, and stands for
+        all shards of an expert: an engine takes the nearest entry.
+        """
+        wide = PADDED * math.ceil(hidden / PADDED)
+        listed = any(t.format == fmt and t.hidden == wide and t.experts in (experts, experts + 1) for t in self.tuned)
+        return bool(self.tuned) and not listed
 
 
+PADDED = 256
+"""Channels that kernels of experts work in multiples of."""
 LEAST_BETWEEN = 0.15
 """Two accelerators of a vendor differ in a parameter by at least this (log), however near those with tables lie."""
 ONE_ALONE = 0.3
@@ -175,7 +201,7 @@ def _layered(hardware: Hardware, own: Sequence[KernelPriors]) -> Layered:
         else:
             known[name], layers[name] = generic, "generic"
     kernels = (hardware.name,) if own else tuple(name for name, _ in used.most_common(1))
-    return Layered(known, layers, givers, kernels)
+    return Layered(known, layers, givers, kernels, tuple(entry for one in own[:1] for entry in one.tuned))
 
 
 def relatives(hardware: Hardware) -> list[KernelPriors]:

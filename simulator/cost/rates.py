@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simulator.cost.operator import ONE, Operator, T
+from simulator.cost.priors import layered
 from simulator.facts.deployment import Deployment
 from simulator.facts.formats import BITS_FAMILY, BYTES_PER_PARAM, Format
 from simulator.facts.hardware import Hardware
@@ -18,6 +19,9 @@ from simulator.units import MICRO, NANO
 
 ACTIVATION_BYTES = BYTES_PER_PARAM["bf16"]
 """Per element of what passes between kernels and between GPUs: BF16 in every checkpoint."""
+
+FIRST_ROWS = 512
+"""Rows of a dense matrix product that go at ``first_speed``."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,10 @@ class KernelRates:
             fmt: of the weights; activations are BF16.
             per: load that counts the rows.
             share: part of the load that this GPU computes.
+
+        The first :data:`FIRST_ROWS` rows go at a speed of their own: slower where their narrow tiles leave units idle,
+        faster where arithmetic hides behind the streaming of weights, which is all that it can hide behind. Both are
+        seen in kernel tables.
         """
         weights = k * n
         activations = (k + n) * ACTIVATION_BYTES * share
@@ -103,7 +111,16 @@ class KernelRates:
             byte_rate=self.bandwidth(f"{family}.bandwidth_eff"),
             flops={per: 2.0 * weights * share},
             bytes={ONE: weights * BYTES_PER_PARAM[fmt], per: activations},
+            bend=FIRST_ROWS / share if per == T else math.inf,
+            first_speed=min(self.parameters[f"{family}.first_speed"], self._fastest(family, fmt)),
         )
+
+    def _fastest(self, family: str, fmt: Format) -> float:
+        """Speed of the first rows at which these and the streaming of weights take as long as the rows at the peak."""
+        efficiency = self.parameters[f"{family}.compute_eff"]
+        streaming = BYTES_PER_PARAM[fmt] / self.bandwidth(f"{family}.bandwidth_eff")
+        exposed = 1.0 - streaming * self.hardware.compute_peak(fmt) / (2.0 * FIRST_ROWS)
+        return 1.0 / (efficiency * exposed) if exposed > 0.0 else math.inf
 
     def small(self, name: str, count: float, bytes_per_token: float, latency: str = "small.latency_us") -> Operator:
         """Elementwise kernels, whose FLOPs do not count: ``bytes_per_token`` HBM bytes per token and call."""
@@ -124,6 +141,7 @@ class KernelRates:
         columns: float,
         flops: Mapping[int, float],
         moved: Mapping[int, float],
+        speed: float = 1.0,
     ) -> Operator:
         """The fused kernel of gate, up and down projection of the experts that the tokens of a pass chose.
 
@@ -136,6 +154,7 @@ class KernelRates:
             columns: of one expert on this GPU.
             flops: FLOPs of one call per unit of a load.
             moved: HBM bytes of one call per unit of a load.
+            speed: part of both rates that it reaches.
         """
         stored, computed = f"moe.{BITS_FAMILY[fmt]}", f"moe.{self.computed(fmt)}"
         narrow, half = self.parameters[f"{stored}.narrow_width"], self.parameters[f"{computed}.half_width"]
@@ -145,8 +164,8 @@ class KernelRates:
             count=count,
             floor=self.seconds(f"{stored}.floor_us"),
             latency=self.seconds(f"{stored}.latency_us"),
-            flops_rate=self.flops(fmt, f"{computed}.compute_eff") * columns / (columns + half),
-            byte_rate=self.bandwidth(f"{stored}.bandwidth_eff") * columns / (columns + narrow),
+            flops_rate=self.flops(fmt, f"{computed}.compute_eff") * columns / (columns + half) * speed,
+            byte_rate=self.bandwidth(f"{stored}.bandwidth_eff") * columns / (columns + narrow) * speed,
             flops=flops,
             bytes=moved,
         )
@@ -200,6 +219,12 @@ class Rates(KernelRates):
 
     deployment: Deployment
 
+    def expert_speed(self, fmt: Format, width: int, experts: int) -> float:
+        """Of the fused MoE kernel of so many experts on vectors of ``width`` channels: 1 for a tuned one; what is in no
+        tuning table runs in a default configuration."""
+        untuned = layered(self.hardware).untuned(fmt, width, experts)
+        return self.parameters["moe.untuned_speed"] if untuned else 1.0
+
     @classmethod
     def of(cls, deployment: Deployment, parameters: Mapping[str, float]) -> Rates:
         """The rates of a deployment under one set of parameters."""
@@ -210,4 +235,5 @@ def lossless(parameters: Mapping[str, float]) -> dict[str, float]:
     """The same parameters with every efficiency 1 at any width, so that achieved rates are the hardware's peaks."""
     efficiencies = [name for name in parameters if name.endswith("_eff")]
     widths = [name for name in parameters if name.endswith("_width")]
-    return dict(parameters) | dict.fromkeys(efficiencies, 1.0) | dict.fromkeys(widths, 0.0)
+    speeds = [name for name in parameters if name.endswith("_speed")]
+    return dict(parameters) | dict.fromkeys(efficiencies + speeds, 1.0) | dict.fromkeys(widths, 0.0)

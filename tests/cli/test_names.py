@@ -118,7 +118,7 @@ def test_a_plan_speaks_of_options_that_it_has(line: str, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("line", ["compare --at 60 --method closed-form", "suggest --top 2"])
 def test_default_depths_of_a_model_without_mtp(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = read_mapping("model", "qwen3.5-397b-a17b") | {"mtp_layers": 0}
+    model = read_mapping("model", "qwen3.5-397b-a17b") | {"draft": None}
     model.pop("default_acceptance")
     (tmp_path / "plain.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
     assert run([*line.split(), "--model", str(tmp_path / "plain.yaml")]) == 0

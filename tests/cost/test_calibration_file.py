@@ -190,14 +190,17 @@ def test_its_own_priors_are_how_sure_it_is_of_what_it_does_not_name() -> None:
 def test_coordinates_are_those_of_its_own_priors_by_hand() -> None:
     """From 0.005 to 60 us the logarithm spans log 12000, in which 12 us stand at log 2400 of it and 20 at log 4000.
 
-    At its own prior the coordinate is the logarithm; elsewhere the logits of these places differ.
+    At its own prior the coordinate is the logarithm, and 0.25 below it, away from the nearer bound, less by 0.25;
+    elsewhere the logits of these places differ.
     """
     own, generic = made(priors=OWN).known["moe.prep_us"], registry()["moe.prep_us"]
     assert (own.value, own.sd, own.low, own.high) == (12.0, 0.25, 0.005, 60.0)
     span = math.log(12000)
     prior, value = math.log(2400) / span, math.log(4000) / span
-    moved = math.log(value / (1 - value)) - math.log(prior / (1 - prior))
-    hand = math.log(12) + prior * (1 - prior) * span * moved
+    below = (math.log(2400) - 0.25) / span
+    moved, one = (math.log(p / (1 - p)) - math.log(prior / (1 - prior)) for p in (value, below))
+    hand = math.log(12) - 0.25 * moved / one
+    assert own.to_internal(12.0 * math.exp(-0.25)) == pytest.approx(math.log(12) - 0.25)
     assert own.to_internal(12.0) == pytest.approx(math.log(12))
     assert own.to_internal(20.0) == pytest.approx(hand)
     assert own.from_internal(hand) == pytest.approx(20.0)

@@ -288,7 +288,8 @@ def test_prefill_with_attention_in_four_ranks_of_two_gpus() -> None:
 
 
 def test_the_draft_prefills_with_it() -> None:
-    """All of the draft is BF16, so its shared expert is apart; its projection runs on a rank's own tokens."""
+    """All of the draft is BF16, so its shared expert is apart; its projection runs on a rank's own tokens. No tuning
+    table of the accelerator has 512 BF16 experts: three quarters of the rate."""
     d, bf16 = deploy("mi355x", "atom", "mxfp4-attnfp8", tp=8, dp=4), 2516e12 * 0.45
     expected = {
         "draft projection": gemm(
@@ -307,9 +308,9 @@ def test_the_draft_prefills_with_it() -> None:
             us=25.0,
             least=55.0,
             flops=2 * 1024 * 10 * EXPERT / 8,
-            rate=2516e12 * 0.5 * 128 / (128 + 128),
+            rate=2516e12 * 0.5 * 128 / (128 + 128) * 0.75,
             read=distinct(2 + 1022 * 0.75) * EXPERT / 8 * 2,
-            speed=HBM * 0.6 * 128 / (128 + 16),
+            speed=HBM * 0.6 * 128 / (128 + 16) * 0.75,
         ),
         "moe top-k, gate, add": small(6, read=1024 * 3 * 4096 * 2),
         "shared expert up, gate": gemm(

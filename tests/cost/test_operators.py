@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -196,11 +197,11 @@ def test_a_table_is_the_sum_of_its_operators() -> None:
     rows = table(ops)
     assert rows.shape == (2, 2 + LOADS + 2)
     loads = np.array([1.0, 7.0, 9000.0, 7.0, 9000.0, 14.0, 60.0])
-    linear = sum(op.count * float(loads @ op.row()[2:-2]) for op in ops if op.floor == 0.0)
+    linear = sum(op.count * op.seconds(loads) for op in ops if op.floor == 0.0)
     assert float(loads @ rows[0, 2:-2]) == pytest.approx(linear, rel=1e-12)
     assert rows[:, -2:].tolist() == [[0.0, math.inf], [0.0, math.inf]]
     experts = find(ops, "moe routed experts")
-    assert rows[1].tolist() == experts.row()
+    assert rows[1].tolist() == experts.rows()[0]
 
 
 def test_a_table_has_a_row_of_linear_operators_for_each_window() -> None:
@@ -235,6 +236,34 @@ def test_a_table_has_a_row_of_linear_operators_for_each_window() -> None:
         loads = np.array([1.0, tokens, 0.0, 0.0, 0.0, 0.0, 0.0])
         assert sum(op.count * op.seconds(loads) for op in ops if op.runs(tokens)) == pytest.approx(seconds, rel=1e-14)
         assert work_time(rows, tokens, 0.0, 0.0, 0.0, 0.0, 0.0) == pytest.approx(seconds, rel=1e-14)
+
+
+def test_first_tokens_at_a_rate_of_their_own() -> None:
+    """Seconds: 3 (1 + 2 T + 4 T / 10), the FLOPs of the first 8 tokens at half the rate: 8 x 0.4 more from there on.
+    A speed of 1 is no bend, and a window around it stays."""
+    made: dict[str, Any] = {"resource": "HBM", "flops_rate": 10.0, "byte_rate": 1.0, "latency": 1.0}
+    work: dict[str, Any] = {"flops": {T: 4.0}, "bytes": {T: 2.0}}
+    bent = Operator("a", count=3, bend=8.0, first_speed=0.5, **made, **work)
+    hand = {2.0: 3 * (5 + 0.8 + 0.8), 8.0: 3 * (17 + 3.2 + 3.2), 20.0: 3 * (41 + 8.0 + 3.2)}
+    for tokens, seconds in hand.items():
+        loads = np.array([1.0, tokens, 0.0, 0.0, 0.0, 0.0, 0.0])
+        assert bent.count * bent.seconds(loads) == pytest.approx(seconds, rel=1e-14)
+        assert work_time(table([bent]), tokens, 0.0, 0.0, 0.0, 0.0, 0.0) == pytest.approx(seconds, rel=1e-14)
+        assert bent.compute_seconds(loads) == pytest.approx(seconds / 3 - 1 - 2 * tokens, rel=1e-14)
+    assert len(replace(bent, first_speed=1.0).rows()) == 1
+    assert [row[-2:] for row in replace(bent, least=4.0, most=16.0).rows()] == [[4.0, 8.0], [8.0, 16.0]]
+    assert [row[-2:] for row in replace(bent, least=9.0).rows()] == [[9.0, math.inf]]
+
+
+def test_dense_products_bend_at_512_rows_of_each_attention_rank() -> None:
+    """A rank of two computes half the tokens of a pass, so 1,024 tokens are its first 512; the head's rows are logits
+    and stay in one piece."""
+    parameters = {**P, "dense.bf16.first_speed": 0.5}
+    whole = find(target_operators(deploy(), parameters), "attention qkv")
+    halves = find(target_operators(deploy(dp=2), parameters), "attention qkv")
+    head = find(target_operators(deploy(), parameters), "lm head")
+    assert (whole.bend, halves.bend, head.bend) == (512.0, 1024.0, math.inf)
+    assert whole.first_speed == 0.5
 
 
 def test_experts_whose_times_include_the_preparation() -> None:

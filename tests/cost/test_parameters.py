@@ -26,9 +26,12 @@ LINEAR = Parameter("made", 3.0, "fraction", "linear", 0.1, 1.0, 9.0, "", "")
 
 
 def test_a_logarithm_between_bounds_by_hand() -> None:
-    """2 stands at log 2 / log 8, a third of the way from 1 to 8, and 4 at two thirds: logits -log 2 and log 2."""
+    """2 stands at log 2 / log 8, a third of the way from 1 to 8, and 4 at two thirds: logits -log 2 and log 2. The
+    nearer bound is the lower one, so a standard deviation above is one in the coordinate too."""
     assert (LOG.share(1.0), LOG.share(2.0), LOG.share(8.0)) == pytest.approx((0, 1 / 3, 1))
-    pace = 1 / 3 * 2 / 3 * math.log(8)
+    above = (math.log(2) + LOG.sd) / math.log(8)
+    pace = LOG.sd / (math.log(above / (1 - above)) + math.log(2))
+    assert LOG.to_internal(2.0 * math.exp(LOG.sd)) == pytest.approx(math.log(2) + LOG.sd)
     assert LOG.to_internal(2.0) == pytest.approx(math.log(2))
     assert LOG.to_internal(4.0) == pytest.approx(math.log(2) + pace * 2 * math.log(2))
     assert LOG.from_internal(math.log(2) + pace * 2 * math.log(2)) == pytest.approx(4.0)
@@ -37,20 +40,21 @@ def test_a_logarithm_between_bounds_by_hand() -> None:
 def test_a_number_between_bounds_by_hand() -> None:
     """3 stands at a quarter of the way from 1 to 9, and 7 at three quarters: logits -log 3 and log 3."""
     assert (LINEAR.share(1.0), LINEAR.share(3.0), LINEAR.share(9.0)) == (0, 0.25, 1)
-    pace = 1 / 4 * 3 / 4 * 8
+    above = (2 + LINEAR.sd) / 8
+    pace = LINEAR.sd / (math.log(above / (1 - above)) + math.log(3))
+    assert LINEAR.to_internal(3.0 + LINEAR.sd) == pytest.approx(3.0 + LINEAR.sd)
     assert LINEAR.to_internal(3.0) == pytest.approx(3.0)
     assert LINEAR.to_internal(7.0) == pytest.approx(3.0 + pace * 2 * math.log(3))
     assert LINEAR.from_internal(3.0 + pace * 2 * math.log(3)) == pytest.approx(7.0)
 
 
 @pytest.mark.parametrize("name", list(registry()))
-def test_at_the_prior_the_coordinate_is_the_value_and_moves_as_fast(name: str) -> None:
+def test_a_spread_away_from_the_nearer_bound_is_one_in_the_coordinate(name: str) -> None:
     p = registry()[name]
-    plain = math.log if p.scale == "log" else float
+    plain, back = (math.log, math.exp) if p.scale == "log" else (float, float)
     assert p.to_internal(p.value) == pytest.approx(plain(p.value), rel=1e-9, abs=1e-9)
-    step = 1e-5 * (p.high - p.low) * p.share(p.value)
-    moved = p.to_internal(p.value + step) - p.to_internal(p.value - step)
-    assert moved == pytest.approx(plain(p.value + step) - plain(p.value - step), rel=1e-3)
+    away = -p.sd if p.share(p.value) > 0.5 else p.sd
+    assert p.to_internal(back(plain(p.value) + away)) == pytest.approx(plain(p.value) + away, rel=1e-9)
 
 
 @given(st.sampled_from([LOG, LINEAR]), st.floats(0.001, 0.999))
@@ -64,7 +68,9 @@ def test_coordinates_are_finite_at_the_bounds_and_values_stay_within(p: Paramete
     """A millionth of the range from a bound the logit is log(1e-6 / (1 - 1e-6)), and the middle of the range is 0."""
     middle = p.from_internal(p.to_internal(p.low) / 2 + p.to_internal(p.high) / 2)
     assert p.share(middle) == pytest.approx(0.5)
-    pace = p.share(p.value) * (1 - p.share(p.value)) * (math.log(8) if p.scale == "log" else 8)
+    share, span = p.share(p.value), math.log(8) if p.scale == "log" else 8
+    above = share + p.sd / span
+    pace = p.sd / math.log(above / (1 - above) / share * (1 - share))
     assert p.to_internal(p.high) - p.to_internal(p.low) == pytest.approx(-2 * pace * math.log(1e-6 / (1 - 1e-6)))
     for far in (50.0, 1e3, 1e6, 1e300):
         assert p.from_internal(-far) == pytest.approx(p.low, rel=1e-12)
@@ -136,6 +142,8 @@ def test_overriding_some_of_a_table_of_its_own() -> None:
 
 
 def test_a_value_of_its_own_moves_the_coordinates() -> None:
+    """In the middle of 1 to 9 one spread moves the logit from 0 to log((4 + sd) / (4 - sd)); 3 has -log 3."""
     other = replace(LINEAR, value=5.0)
     assert other.to_internal(5.0) == pytest.approx(5.0)
-    assert other.to_internal(3.0) == pytest.approx(5.0 - 1 / 2 * 1 / 2 * 8 * math.log(3))
+    moved = math.log(3) / math.log((4 + LINEAR.sd) / (4 - LINEAR.sd))
+    assert other.to_internal(3.0) == pytest.approx(5.0 - LINEAR.sd * moved)

@@ -12,6 +12,7 @@ import pytest
 
 from simulator.cost.forward import target_operators
 from simulator.cost.operator import ONE, D, Operator, T
+from simulator.cost.priors import layered
 from simulator.cost.rates import Rates
 from simulator.facts.deployment import Deployment
 from simulator.facts.reading import load_engine, load_hardware, load_model
@@ -99,3 +100,16 @@ def test_a_product_of_each_format_and_depth(
         op = Rates.of(deploy(), PARAMETERS).gemm("one", 1, k, n, fmt)
         assert op.latency == pytest.approx(latency_us * 1e-6 + k * depth_ns * 1e-9, rel=1e-12)
         assert (op.flops_rate, op.byte_rate) == pytest.approx((rate, speed))
+
+
+def test_experts_of_no_tuning_table_run_in_a_default_configuration() -> None:
+    """The tuner of MI355X has been at these experts in MXFP4 and not in BF16; widths are padded to 256 there, a fused
+    shared expert is one more, and where there is no tuner's table nothing is known."""
+    found = layered(load_hardware("mi355x"))
+    assert not found.untuned("mxfp4", 4096, 512)
+    assert found.untuned("bf16", 4096, 512)
+    assert not found.untuned("mxfp4", 2880, 128)
+    assert not found.untuned("fp8", 6144, 256)
+    assert not layered(load_hardware("b200")).untuned("bf16", 4096, 512)
+    rates = Rates.of(deploy(), PARAMETERS)
+    assert (rates.expert_speed("mxfp4", 4096, 512), rates.expert_speed("bf16", 4096, 512)) == (1.0, 0.75)

@@ -284,8 +284,8 @@ def test_nearest_match(kind: str, name: str, nearest: str) -> None:
 
 def test_model_faults_name_the_rule(tmp_path: Path) -> None:
     raw = read_mapping("model", "qwen3.5-397b-a17b")
-    raw["moe"]["top_k"] = 1000
-    with pytest.raises(InputError, match=r"moe\.top_k: 1000 exceeds moe\.experts 512"):
+    raw["feed_forwards"]["moe"]["top_k"] = 1000
+    with pytest.raises(InputError, match=r"feed_forwards\.moe: top_k: 1000 exceeds experts 512"):
         load_model(write(tmp_path, raw))
 
 

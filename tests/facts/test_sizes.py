@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.facts import layers
 from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
 from simulator.facts.engine import Round
-from simulator.facts.layers import Attention, GatedDeltaNet, MoE
+from simulator.facts.layers import Attention, Dense, Experts, GatedDeltaNet
 from simulator.facts.memory import (
     MemoryFit,
+    kv_bytes_per_gpu,
     kv_bytes_per_token,
-    kv_bytes_per_token_per_gpu,
     memory_fit,
     state_bytes,
     state_bytes_per_gpu,
 )
+from simulator.facts.mixers import attention, gated_delta_net
 from simulator.facts.quantities import Spec
 from simulator.facts.reading import load_engine, load_hardware, load_model, names
 from simulator.facts.weights import (
@@ -34,6 +34,8 @@ from simulator.facts.weights import (
 )
 
 QWEN = load_model("qwen3.5-397b-a17b")
+assert QWEN.experts is not None
+MOE = QWEN.experts
 MI355X = load_hardware("mi355x")
 SGLANG = load_engine("sglang")
 
@@ -44,28 +46,44 @@ def deploy(**changes: object) -> Deployment:
 
 
 def test_parameters_per_layer() -> None:
-    assert QWEN.attention.parameters(4096) == 104_858_112
-    assert QWEN.gdn is not None
-    assert QWEN.gdn.parameters(4096) == 118_014_208
-    assert QWEN.moe.expert_parameters(4096) == 12_582_912
-    assert QWEN.moe.shared_expert_parameters(4096) == 12_582_912
-    assert QWEN.moe.router_parameters(4096) == 2_097_152
+    assert QWEN.mixers["attention"].parameters(4096) == {"attention": 104_858_112}
+    assert QWEN.mixers["gdn"].parameters(4096) == {"gdn": 118_014_208}
+    assert MOE.expert_parameters(4096) == 12_582_912
+    assert MOE.shared_expert_parameters(4096) == 12_582_912
+    assert MOE.router_parameters(4096) == 2_097_152
 
 
 def test_parameters_of_small_layers_by_hand() -> None:
     """Two channels wide: every tensor written out."""
     plain = Attention(query_heads=4, kv_heads=2, head_dim=8)
-    assert plain.parameters(2) == (2 * 32) + 2 * (2 * 16) + (32 * 2) + 8 + 8  # q; k, v; o; the norms of q and k
-    gated = plain.model_copy(update={"output_gate": True})
-    assert gated.parameters(2) - plain.parameters(2) == 2 * 32  # the gate's columns of q_proj
+
+    def more(**changes: object) -> int:
+        return plain.model_copy(update=changes).parameters(2)["attention"] - plain.parameters(2)["attention"]
+
+    assert plain.parameters(2) == {"attention": (2 * 32) + 2 * (2 * 16) + (32 * 2)}  # q; k, v; o
+    assert more(qk_norm=True) == 8 + 8
+    assert more(output_gate=True) == 2 * 32  # the gate's columns of q_proj
+    assert more(bias=True) == 32 + 16 + 16 + 2  # of q, k, v, o
+    assert more(sinks=True) == 4
+    assert more(value_dim=5) == -2 * 2 * 3 - 4 * 3 * 2  # v and o
+    assert more(window=7) == 0
     net = GatedDeltaNet(key_heads=2, key_dim=3, value_heads=4, value_dim=5, conv_kernel=4)
     assert net.conv_channels == 6 + 6 + 20
     # q, k, v; z; b, a; out; convolution; decay and its bias; norm
-    assert net.parameters(2) == 2 * 32 + 2 * 20 + 2 * (4 + 4) + 20 * 2 + 32 * 4 + (4 + 4) + 5
-    moe = MoE(experts=8, top_k=2, intermediate=6, shared_intermediate=0)
+    assert net.parameters(2) == {"gdn": 2 * 32 + 2 * 20 + 2 * (4 + 4) + 20 * 2 + 32 * 4 + (4 + 4) + 5}
+    moe = Experts(experts=8, top_k=2, intermediate=6)
     assert (moe.expert_parameters(2), moe.router_parameters(2)) == (3 * 2 * 6, 16)
     assert moe.shared_expert_parameters(2) == moe.shared_gate_parameters(2) == 0
-    assert moe.model_copy(update={"shared_intermediate": 3}).shared_gate_parameters(2) == 2
+    shared = moe.model_copy(update={"shared_intermediate": 3, "shared_gate": True})
+    assert (shared.shared_expert_parameters(2), shared.shared_gate_parameters(2)) == (3 * 2 * 3, 2)
+    assert moe.model_copy(update={"shared_gate": True}).shared_gate_parameters(2) == 0
+    biased = moe.model_copy(update={"bias": True})
+    assert biased.expert_parameters(2) == 3 * 2 * 6 + 6 + 6 + 2  # of gate, up, down
+    assert biased.router_parameters(2) == 16 + 8
+    narrow = moe.model_copy(update={"latent": 1})
+    assert (narrow.expert_parameters(2), narrow.latent_parameters(2)) == (3 * 1 * 6, 2 * 1 + 1 * 2)
+    assert Dense(intermediate=5).parameters(2) == {"dense": 3 * 2 * 5}
+    assert Dense(intermediate=5, gated=False).parameters(2) == {"dense": 2 * 2 * 5}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +91,8 @@ def test_parameters_of_small_layers_by_hand() -> None:
     [
         (Attention, {"query_heads": 1, "kv_heads": 1, "head_dim": 1}),
         (GatedDeltaNet, {"key_heads": 1, "key_dim": 1, "value_heads": 1, "value_dim": 1, "conv_kernel": 2}),
-        (MoE, {"experts": 1, "top_k": 1, "intermediate": 1, "shared_intermediate": 0}),
+        (Experts, {"experts": 1, "top_k": 1, "intermediate": 1, "shared_intermediate": 0}),
+        (Dense, {"intermediate": 1}),
     ],
 )
 def test_the_smallest_layers_that_can_be(kind: type[Spec], least: dict[str, int]) -> None:
@@ -88,8 +107,9 @@ def test_kv_heads_are_split_and_beyond_that_replicated(ranks: int, heads: int) -
     layer = Attention(query_heads=32, kv_heads=8, head_dim=128)
     assert layer.kv_heads_per_gpu(ranks) == heads
     assert layer.cache_bytes("fp8", ranks) == 2 * heads * 128  # a key and a value
-    kv, rest = 2 * 64 * 8 * 128, 2 * 64 * 32 * 128 + 2 * 128
-    assert layer.share_per_gpu(64, ranks) == pytest.approx((rest / ranks + kv * heads / 8) / (rest + kv))
+    kv, rest = 2 * 64 * 8 * 128, 2 * 64 * 32 * 128
+    share = pytest.approx((rest / ranks + kv * heads / 8) / (rest + kv))
+    assert layer.share_per_gpu(64, ranks) == {"attention": share}
 
 
 def test_state_by_hand() -> None:
@@ -100,7 +120,7 @@ def test_state_by_hand() -> None:
 
 
 def test_examples_of_the_layers() -> None:
-    assert doctest.testmod(layers).failed == 0
+    assert all(doctest.testmod(kind) == (0, n) for kind, n in ((attention, 1), (gated_delta_net, 2)))
 
 
 def test_parameters_of_the_model() -> None:
@@ -132,11 +152,11 @@ def test_mxfp4_checkpoint_parts() -> None:
 
 
 def test_expert_bytes() -> None:
-    assert QWEN.moe.expert_bytes(4096, "mxfp4") == pytest.approx(6.685e6, abs=500)
-    assert QWEN.moe.expert_bytes(4096, "bf16") == pytest.approx(25.17e6, abs=5e3)
-    assert QWEN.moe.expert_bytes(4096, "bf16") / QWEN.moe.expert_bytes(4096, "mxfp4") == pytest.approx(3.8, abs=0.05)
+    assert MOE.expert_bytes(4096, "mxfp4") == pytest.approx(6.685e6, abs=500)
+    assert MOE.expert_bytes(4096, "bf16") == pytest.approx(25.17e6, abs=5e3)
+    assert MOE.expert_bytes(4096, "bf16") / MOE.expert_bytes(4096, "mxfp4") == pytest.approx(3.8, abs=0.05)
     # the fused-MoE kernels of facts.md stream 1.671 MB per expert at TP4 and 3.342 MB at TP2
-    assert QWEN.moe.expert_bytes(4096, "mxfp4") / 4 == pytest.approx(1.671e6, abs=1e3)
+    assert MOE.expert_bytes(4096, "mxfp4") / 4 == pytest.approx(1.671e6, abs=1e3)
 
 
 def test_weights_per_gpu() -> None:
@@ -166,9 +186,9 @@ def test_kv_cache() -> None:
     assert kv_bytes_per_token(QWEN, "bf16") == 30_720
     assert kv_bytes_per_token(QWEN, "fp8") == 15_360
     assert kv_bytes_per_token(QWEN, "bf16", spec_tokens=3) == 30_720 * 16 / 15
-    assert [kv_bytes_per_token_per_gpu(deploy(tp=tp)) for tp in (1, 2, 4, 8)] == [30_720, 15_360, 15_360, 15_360]
-    assert kv_bytes_per_token_per_gpu(deploy(tp=8, dp=8)) == 30_720
-    assert kv_bytes_per_token_per_gpu(deploy(kv_dtype="fp8")) == 7_680
+    assert [kv_bytes_per_gpu(deploy(tp=tp), 1.0) for tp in (1, 2, 4, 8)] == [30_720, 15_360, 15_360, 15_360]
+    assert kv_bytes_per_gpu(deploy(tp=8, dp=8), 1.0) == 30_720
+    assert kv_bytes_per_gpu(deploy(kv_dtype="fp8"), 1.0) == 7_680
 
 
 def test_recurrent_state() -> None:
@@ -216,7 +236,9 @@ def test_a_round_that_writes_a_state_more() -> None:
 
 
 def test_a_model_without_recurrent_states_moves_none() -> None:
-    full = deploy(model=QWEN.model_copy(update={"gdn": None, "full_attention_every": 1}))
+    full = deploy(
+        model=QWEN.model_copy(update={"layers": QWEN.layers[:1], "mixers": {"attention": QWEN.mixers["attention"]}})
+    )
     assert [full.state_transfers(k) for k in (0, 3)] == [0.0, 0.0]
     assert (full.prompt_state_transfers, deploy().prompt_state_transfers) == (0.0, 1.0)
     assert state_bytes_per_gpu(full) == 0.0
@@ -295,7 +317,7 @@ def test_memory_fit_refuses(tokens: float, k: int) -> None:
 
 
 def test_speculation_needs_an_mtp_layer() -> None:
-    bare = QWEN.model_copy(update={"mtp_layers": 0})
+    bare = QWEN.model_copy(update={"draft": None})
     with pytest.raises(InputError, match="no MTP layer"):
         memory_fit(deploy(model=bare), 2048, 1)
 

@@ -63,7 +63,7 @@ def run_command(*arguments: str) -> tuple[int, str]:
 
 def without_mtp(folder: Path, name: str = "plain") -> str:
     """The shipped model without its MTP layers, as a file."""
-    model = read_mapping("model", "qwen3.5-397b-a17b") | {"name": name, "mtp_layers": 0}
+    model = read_mapping("model", "qwen3.5-397b-a17b") | {"name": name, "draft": None}
     model.pop("default_acceptance")
     (folder / "plain.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
     return str(folder / "plain.yaml")

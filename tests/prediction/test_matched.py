@@ -146,7 +146,7 @@ def test_docstring_examples() -> None:
 
 
 def test_a_model_without_mtp_is_read_alone(tmp_path: Path) -> None:
-    raw = read_mapping("model", "qwen3.5-397b-a17b") | {"name": "plain", "mtp_layers": 0}
+    raw = read_mapping("model", "qwen3.5-397b-a17b") | {"name": "plain", "draft": None}
     raw.pop("default_acceptance")
     file = tmp_path / "plain.yaml"
     file.write_text(yaml.safe_dump(raw), encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.facts.memory import kv_bytes_per_token_per_gpu, memory_fit, state_bytes_per_gpu
+from simulator.facts.memory import kv_bytes_per_gpu, memory_fit, state_bytes_per_gpu
 from simulator.facts.weights import weight_bytes_per_gpu
 from simulator.prediction.several import predict
 from simulator.serving.batch import Case, expected_batch
@@ -77,7 +77,7 @@ def test_memory_by_hand() -> None:
     left = 0.8 * 288e9 - weights
     by_state = 0.4737 * left / state_bytes_per_gpu(d)
     by_cache = (1 - 0.4737) * left / (held * 15 * 2 * 256 * 2 / 2)
-    assert kv_bytes_per_token_per_gpu(d) == 15 * 2 * 256 * 2 / 2  # FP8: one KV head on each GPU
+    assert kv_bytes_per_gpu(d, 1.0) == 15 * 2 * 256 * 2 / 2  # FP8: one KV head on each GPU
     assert scenario.max_concurrency == int(min(by_state, by_cache))
     assert f"{held:,.0f} tokens" in scenario.memory.arithmetic(8)
 

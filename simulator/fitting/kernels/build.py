@@ -123,6 +123,7 @@ def _content(name: str, hardware: Hardware, tables: Sequence[KernelTable], fits:
         ],
         "fits": [_fit(fit) for fit in fits],
         "parameters": {n: parameters[n] for n in known},
+        "tuned": _tuned(fits),
     }
 
 
@@ -135,6 +136,19 @@ def _includes_routing(fits: Sequence[Fitted]) -> bool:
     tokens were routed, where a tuner's table has random tokens sorted beforehand."""
     rows = [row for fit in fits if fit.kind.title == MOE for row in fit.rows]
     return bool(rows) and all(row.words["distribution"] for row in rows)
+
+
+def _tuned(fits: Sequence[Fitted]) -> list[dict[str, Any]]:
+    """Experts that a tuner has been at: its table has the best kernel of each shape, and engines load it."""
+    if _includes_routing(fits):
+        return []
+    found = {
+        (fit.kind.fmt, int(row["hidden"]), int(row["experts"]))
+        for fit in fits
+        if fit.kind.title == MOE
+        for row in fit.rows
+    }
+    return [{"format": fmt, "hidden": hidden, "experts": experts} for fmt, hidden, experts in sorted(found)]
 
 
 def _entry(name: str, value: float, sd: float, rows: int, source: str) -> dict[str, Any]:

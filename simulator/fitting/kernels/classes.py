@@ -137,6 +137,9 @@ class FusedMoE(KernelClass):
         return 1.0 if even else rates.imbalance(int(row.get("ep", 1.0)))
 
 
+GEMM_PARAMETERS = ("bandwidth_eff", "compute_eff", "latency_us", "depth_ns", "first_speed")
+
+
 class Gemm(KernelClass):
     """A dense matrix product."""
 
@@ -147,7 +150,7 @@ class Gemm(KernelClass):
     def parameters(self, hardware: Hardware) -> list[str]:
         """Those of dense GEMMs in the format."""
         family = BITS_FAMILY[hardware.compute_format(self.fmt)]
-        return [f"dense.{family}.{n}" for n in ("bandwidth_eff", "compute_eff", "latency_us", "depth_ns")]
+        return [f"dense.{family}.{n}" for n in GEMM_PARAMETERS]
 
     def operator(self, row: KernelRow, rates: KernelRates) -> Operator:
         """A GEMM of ``k`` inputs and ``n`` outputs."""

@@ -1,0 +1,1 @@
+"""Operators of feed-forwards, one file a kind."""

@@ -1,0 +1,1 @@
+"""Operators of mixers, one file a kind."""

@@ -1,0 +1,31 @@
+"""Operators of softmax attention: projections, the attention itself over the KV cache, and small kernels."""
+
+from __future__ import annotations
+
+from simulator.cost.operator import KV, QK, Operator, T
+from simulator.cost.rates import ACTIVATION_BYTES, Rates
+from simulator.facts.deployment import LayerFormats
+from simulator.facts.mixers.attention import Attention
+
+
+def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rates) -> list[Operator]:
+    """Operators of ``count`` layers.
+
+    Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks.
+    """
+    d, fmt = rates.deployment, formats["attention"]
+    hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
+    heads = layer.query_heads / tp
+    width, out = heads * layer.head_dim, heads * layer.values
+    q_width = width + (out if layer.output_gate else 0)
+    kv_width = layer.kv_heads_per_gpu(tp) * (layer.head_dim + layer.values)
+    pair = layer.pair_flops / tp / dp
+    cached = layer.cache_bytes(d.kv_format, tp) / dp
+    quantise = 1 if fmt != "bf16" else 0
+    family = f"attention.{rates.computed(d.kv_format)}"
+    return [
+        rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
+        rates.kernel(family, "attention (KV cache)", count, {QK: pair}, {KV: cached, T: cached}, d.kv_format),
+        rates.gemm("attention out", count, out, hidden, fmt, share=1 / dp),
+        rates.small("attention norm, rope, gate", (4 + quantise) * count, 4 * width * ACTIVATION_BYTES / dp),
+    ]
