@@ -28,6 +28,7 @@ from simulator.cost.priors import KernelPriors, kernel_priors, layered
 from simulator.errors import InputError, brief
 from simulator.facts.deployment import Deployment
 from simulator.facts.hardware import Hardware
+from simulator.facts.identity import known_hardware, known_model
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
 from simulator.facts.reading import (
@@ -325,8 +326,8 @@ def mismatches(calibration: Calibration, deployment: Deployment) -> list[str]:
     """Where a deployment leaves what the calibration was fitted to: engine, hardware, model or precision."""
     scope, out = calibration.scope, []
     pairs = (
-        ("hardware", scope.hardware, deployment.hardware.name),
-        ("model", scope.model, deployment.model.name),
+        ("hardware", scope.hardware, known_hardware(deployment.hardware)),
+        ("model", scope.model, known_model(deployment.model)),
         ("engine", scope.engine, deployment.engine.name),
         ("precision", scope.precision, deployment.weights.precision),
     )

@@ -22,6 +22,7 @@ from pydantic import Field
 from simulator.cost.covariance import Fault
 from simulator.cost.parameters import NO_SUCH, Known, registry
 from simulator.facts.hardware import GENERATIONS, Hardware
+from simulator.facts.identity import known_hardware
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
 from simulator.facts.reading import load_hardware, parse_mapping, raise_faults, validate
@@ -175,7 +176,7 @@ def _layered_shipped(hardware: Hardware, implausible: bool) -> Layered:
 
 
 def _shipped_for(hardware: Hardware) -> list[KernelPriors]:
-    found = shipped().get(hardware.name)
+    found = shipped().get(known_hardware(hardware))
     return [] if found is None else [found]
 
 
@@ -190,7 +191,7 @@ def _layered(hardware: Hardware, own: Sequence[KernelPriors]) -> Layered:
         if mine is not None:
             prior = mine.parameters[name]
             known[name] = dataclasses.replace(generic, value=prior.value, sd=prior.sd, source=prior.source)
-            layers[name], givers[name] = "accelerator", hardware.name
+            layers[name], givers[name] = "accelerator", known_hardware(hardware)
         elif giver is not None:
             prior = giver.parameters[name]
             sd = math.hypot(prior.sd, between(name, donors))
@@ -200,7 +201,7 @@ def _layered(hardware: Hardware, own: Sequence[KernelPriors]) -> Layered:
             used[giver.hardware] += 1
         else:
             known[name], layers[name] = generic, "generic"
-    kernels = (hardware.name,) if own else tuple(name for name, _ in used.most_common(1))
+    kernels = (known_hardware(hardware),) if own else tuple(name for name, _ in used.most_common(1))
     return Layered(known, layers, givers, kernels, tuple(entry for one in own[:1] for entry in one.tuned))
 
 
@@ -209,7 +210,7 @@ def relatives(hardware: Hardware) -> list[KernelPriors]:
     found = []
     for name, priors in shipped().items():
         other = load_hardware(name)
-        if other.vendor == hardware.vendor and name != hardware.name:
+        if other.vendor == hardware.vendor and name != known_hardware(hardware):
             apart = _generations(hardware, other)
             bandwidth = abs(math.log(other.hbm_bandwidth / hardware.hbm_bandwidth))
             found.append((apart, bandwidth, name, priors))

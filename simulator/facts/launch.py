@@ -13,6 +13,7 @@ from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment
 from simulator.facts.engine import Engine
 from simulator.facts.hardware import Hardware
+from simulator.facts.identity import known_hardware
 from simulator.facts.plausible import implausible
 from simulator.facts.reading import load_engine, load_recipe, names
 from simulator.facts.recipe import Launch, Recipe, Settings, applied, best, day_of
@@ -79,7 +80,7 @@ def _best_of(
     return best(
         recipes,
         engine=engine,
-        hardware=hardware.name,
+        hardware=known_hardware(hardware),
         vendor=hardware.vendor,
         precision=precision,
         mtp=mtp,

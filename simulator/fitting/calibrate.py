@@ -24,6 +24,7 @@ from simulator.cost.calibration import (
 )
 from simulator.cost.parameters import on_bounds, values_of
 from simulator.errors import InputError
+from simulator.facts.identity import known_hardware, known_model
 from simulator.files.paths import user_path
 from simulator.fitting.curves import curves_of
 from simulator.fitting.fit import Fit, fit, fit_from_many_starts
@@ -199,8 +200,8 @@ def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: 
     runs = [configure(p) for p in points]
     bases = runs + [s.base for s in sweeps]
     scope: dict[str, list[Any]] = {
-        "hardware": sorted({b.deployment.hardware.name for b in bases}),
-        "model": sorted({b.deployment.model.name for b in bases}),
+        "hardware": sorted({known_hardware(b.deployment.hardware) for b in bases}),
+        "model": sorted({known_model(b.deployment.model) for b in bases}),
         "engine": sorted({b.deployment.engine.name for b in bases}),
         "precision": sorted({b.precision for b in bases}),
         "checkpoint": sorted({b.deployment.checkpoint for b in bases}),

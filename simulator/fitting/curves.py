@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from simulator.cost.measured import Curve
+from simulator.facts.identity import known_hardware, known_model
 from simulator.measurements.configuration import Configuration
 
 
@@ -14,7 +15,7 @@ def curves_of(runs: Iterable[Configuration]) -> list[Curve]:
     found: dict[tuple[object, ...], set[int]] = defaultdict(set)
     for run in runs:
         d = run.deployment
-        names = (d.hardware.name, d.model.name, d.engine.name, d.checkpoint, d.kv_format)
+        names = (known_hardware(d.hardware), known_model(d.model), d.engine.name, d.checkpoint, d.kv_format)
         found[*names, d.tp, d.ep, d.dp, run.isl, run.osl, run.spec_tokens].add(run.concurrency)
     fields = [name for name in Curve.model_fields if name != "concurrency"]
     return [

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from simulator.cost.measured import Curve
 from simulator.facts.deployment import Deployment
+from simulator.facts.identity import known_hardware, known_model
 from simulator.serving.scenario import Scenario
 from simulator.serving.steps import KINDS, steps
 
@@ -156,7 +157,7 @@ class Asked:
     @classmethod
     def of(cls, d: Deployment, isl: int, osl: int, spec_tokens: int) -> Asked:
         """A deployment with lengths and a draft depth."""
-        names = (d.hardware.name, d.model.name, d.engine.name, d.checkpoint, d.kv_format)
+        names = (known_hardware(d.hardware), known_model(d.model), d.engine.name, d.checkpoint, d.kv_format)
         return cls(*names, d.tp, d.ep, d.dp, isl, osl, spec_tokens)
 
 

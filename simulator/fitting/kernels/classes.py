@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.cost.delta_net import moved_per_token, prefill_flops
 from simulator.cost.loads import Routing
+from simulator.cost.mixers.gated_delta_net import moved_per_token, prefill_flops
 from simulator.cost.operator import KV, LOADS, ONE, QK, ST, D, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, KernelRates
 from simulator.facts.formats import BITS_FAMILY, BYTES_PER_PARAM, Format
