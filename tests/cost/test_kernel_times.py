@@ -41,7 +41,7 @@ def seconds_per_call(op: Operator, tokens: np.ndarray) -> np.ndarray:
     loads = np.zeros((tokens.size, LOADS))
     loads[:, 0], loads[:, T] = 1.0, tokens
     loads[:, D] = [kn.distinct_experts(EXPERTS, TOP_K, 0.0, t) for t in tokens]
-    return np.maximum(row[1], loads @ row[2:-2])
+    return np.maximum(row[1], loads @ row[2:-3])
 
 
 def log_errors(op: Operator, kernel: str, precision: str, tp: int) -> np.ndarray:
