@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulator.cost.operator import KV, QK, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
 from simulator.facts.deployment import LayerFormats
@@ -23,9 +25,11 @@ def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rate
     cached = layer.cache_bytes(d.kv_format, tp) / dp
     quantise = 1 if fmt != "bf16" else 0
     family = f"attention.{rates.computed(d.kv_format)}"
+    name = "attention (KV cache)" if layer.window is None else "attention (KV cache, window)"
+    core = rates.kernel(family, name, count, {QK: pair}, {KV: cached, T: cached}, d.kv_format)
     return [
         rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
-        rates.kernel(family, "attention (KV cache)", count, {QK: pair}, {KV: cached, T: cached}, d.kv_format),
+        replace(core, window=layer.reach),
         rates.gemm("attention out", count, out, hidden, fmt, share=1 / dp),
         rates.small("attention norm, rope, gate", (4 + quantise) * count, 4 * width * ACTIVATION_BYTES / dp),
     ]
