@@ -122,7 +122,10 @@ def test_a_kernel_with_a_least_time_and_several_calls() -> None:
 @pytest.mark.parametrize(("tokens", "seconds"), [(3.0, 1), (3.5, 1), (4.0, 20), (7.0, 20), (8.0, 0), (9.0, 0)])
 def test_a_row_counts_within_its_sizes(tokens: float, seconds: float) -> None:
     # 1 s below 4 tokens; at least 20 s from 4 tokens on, below 8
-    rows = [1.0, 0.0, 1.0, *(6 * [0.0]), 0.0, 4.0, math.inf, 0.0], [1.0, 20.0, 1.0, *(6 * [0.0]), 4.0, 8.0, math.inf, 0.0]
+    rows = (
+        [1.0, 0.0, 1.0, *(6 * [0.0]), 0.0, 4.0, math.inf, 0.0],
+        [1.0, 20.0, 1.0, *(6 * [0.0]), 4.0, 8.0, math.inf, 0.0],
+    )
     table = np.array(rows)
     assert work_time(table, tokens, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == seconds
 
