@@ -1,4 +1,4 @@
-"""Operators of Kimi delta attention: projections and gates, the delta rule on the recurrent state, and small kernels."""
+"""Operators of Kimi delta attention: projections, gates, the delta rule on the recurrent state, and small kernels."""
 
 from __future__ import annotations
 
