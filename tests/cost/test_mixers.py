@@ -146,7 +146,7 @@ def test_latent_attention_decodes_on_the_latent(tp: int, dp: int) -> None:
         ),
         "mla absorb values": matrix(5, rows, 32, 10, heads),
         "mla out": matrix(5, rows, heads * 10, 96),
-        "mla norm, rope, gate": small(4 * 5, read=rows * 2 * (88 + heads * 20) * 2),
+        "mla norm, rope, gate": small(3 * 5, read=rows * 2 * (88 + heads * 20) * 2),
         **head(8, tp),
         **(reduced(5, 8, tp) if tp > 1 and dp == 1 else {}),
     }
@@ -175,7 +175,7 @@ def test_latent_attention_prefills_with_keys_and_values(tp: int, dp: int) -> Non
         ),
         "mla (keys, values)": cache(5, flops=128 * 64 / dp * 2 * out, read=(rows + old) * out * 2),
         "mla out": matrix(5, rows, heads * 10, 96),
-        "mla norm, rope, gate": small(4 * 5, read=rows * 2 * (88 + heads * 20) * 2),
+        "mla norm, rope, gate": small(3 * 5, read=rows * 2 * (88 + heads * 20) * 2),
         **head(2, tp),
         **(reduced(5, 128, tp) if tp > 1 and dp == 1 else {}),
     }
@@ -204,6 +204,7 @@ def test_both_forms_in_a_pass_that_decode_rides_along_with() -> None:
 def test_a_gate_on_the_output_and_queries_without_a_latent() -> None:
     ops = {op.name: op for op in target_operators(deploy((2, MLA | {"output_gate": True})), PARAMETERS)}
     assert ops["mla output gate"].flops == {T: 2 * 96 * 2 * 10}
+    assert ops["mla norm, rope, gate"].count == 2 * 4
     ops = {op.name: op for op in target_operators(deploy((2, MLA | {"query_rank": None})), PARAMETERS)}
     assert ops["mla down"].flops == {T: 2 * 96 * 40}
     assert ops["mla query up"].flops == {T: 2 * 96 * 2 * 20}
@@ -264,7 +265,7 @@ def test_blocks_of_keys(tp: int, heads: int, kv: int, own: int) -> None:
         "attention qkv": matrix(3, 6, 96, heads * 12 + 2 * kv * 12),
         "attention (KV cache, blocks)": cache(3, flops=6 * 32 * 4 * heads * 12, read=(6 * 32 + 6) * 2 * kv * 12 * 2),
         "attention out": matrix(3, 6, heads * 12, 96),
-        "attention norm, rope, gate": small(4 * 3, read=6 * 4 * heads * 12 * 2),
+        "attention norm, rope, gate": small(2 * 3, read=6 * 4 * heads * 12 * 2),
         "index queries": matrix(3, 6, 96, own * 16),
         "index keys, weights": matrix(3, 6, 96, 16),
         "index scores": cache8(3, flops=6 * 90 * 2 * own * 16, read=(6 * 90 + 6) * 20 + 6 * 90 * 8),
@@ -302,7 +303,7 @@ def test_compressed_attention(tp: int, dp: int) -> None:
         ),
         "compressed attention groups": matrix(3, rows, 2 * 16, 24, groups),
         "compressed attention out": matrix(3, rows, groups * 24, 96),
-        "compressed attention norm, rope": small(4 * 3, read=rows * 2 * (64 + heads * 16) * 2),
+        "compressed attention norm, rope": small(3 * 3, read=rows * 2 * (64 + heads * 16) * 2),
         "compressor": matrix(3, rows, 96, 2 * 16),
         **head(8, tp),
     }

@@ -15,7 +15,9 @@ def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rate
     """Operators of ``count`` layers.
 
     Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks. Of blocks that an index
-    chooses, whole ones are read.
+    chooses, whole ones are read. Small kernels: the norm before the layer; rotation and writing to the cache; head
+    norms and gate where there are any. Engines quantise activations in the kernel before the product (vLLM's fusion
+    passes, norms of aiter and TensorRT-LLM).
     """
     d, fmt = rates.deployment, formats["attention"]
     hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
@@ -25,14 +27,14 @@ def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rate
     kv_width = layer.kv_heads_per_gpu(tp) * (layer.head_dim + layer.values)
     pair = layer.pair_flops / tp / dp
     cached = layer.head_bytes(d.kv_format, tp) / dp
-    quantise = 1 if fmt != "bf16" else 0
+    kernels = 2 + layer.qk_norm + layer.output_gate
     family = f"attention.{rates.computed(d.kv_format)}"
     core = rates.kernel(family, _name(layer), count, {QK: pair}, {KV: cached, T: cached}, d.kv_format)
     ops = [
         rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
         replace(core, window=layer.reach),
         rates.gemm("attention out", count, out, hidden, fmt, share=1 / dp),
-        rates.small("attention norm, rope, gate", (4 + quantise) * count, 4 * width * ACTIVATION_BYTES / dp),
+        rates.small("attention norm, rope, gate", kernels * count, 4 * width * ACTIVATION_BYTES / dp),
     ]
     if layer.blocks is not None:
         own, dim = layer.blocks.heads_per_gpu(tp), layer.blocks.index_dim

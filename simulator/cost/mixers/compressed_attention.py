@@ -15,13 +15,12 @@ def operators(layer: CompressedAttention, count: float, formats: LayerFormats, r
     """Operators of ``count`` layers.
 
     Heads and their groups are sharded over the GPUs of an attention rank, tokens are divided among the ranks. Keys,
-    compressor and index are whole on every GPU.
+    compressor and index are whole on every GPU. Small kernels: as in latent attention.
     """
     d, fmt = rates.deployment, formats["attention"]
     hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
     heads, groups = layer.query_heads / tp, layer.output_groups / tp
-    width, quantise = heads * layer.head_dim, 1 if fmt != "bf16" else 0
-    rank = groups * layer.output_rank
+    width, rank = heads * layer.head_dim, groups * layer.output_rank
     down = layer.query_rank + layer.keys
     ops = [
         rates.gemm("compressed attention down", count, hidden, down, fmt, share=1 / dp),
@@ -31,9 +30,7 @@ def operators(layer: CompressedAttention, count: float, formats: LayerFormats, r
             "compressed attention groups", count, width / groups, layer.output_rank, fmt, share=1 / dp, copies=groups
         ),
         rates.gemm("compressed attention out", count, rank, hidden, fmt, share=1 / dp),
-        rates.small(
-            "compressed attention norm, rope", (4 + quantise) * count, 2 * (down + width) * ACTIVATION_BYTES / dp
-        ),
+        rates.small("compressed attention norm, rope", 3 * count, 2 * (down + width) * ACTIVATION_BYTES / dp),
     ]
     if layer.ratio is not None:
         made = 2 * layer.overlap * layer.keys

@@ -20,13 +20,12 @@ def operators(layer: KimiDelta, count: float, formats: LayerFormats, rates: Rate
     width, heads, rank = layer.width / tp, layer.heads / tp, layer.head_dim
     moved = {ST: layer.state_bytes(d.engine.state_dtype) / tp / dp, T: 5 * width * ACTIVATION_BYTES / dp}
     flops = heads * delta_rule_flops(layer.head_dim, layer.head_dim)
-    low, quantise = layer.low_rank_gates, 1 if fmt != "bf16" else 0
-    full = 4 if layer.full_rank_gate else 3
+    low, full = layer.low_rank_gates, 4 if layer.full_rank_gate else 3
     return [
         rates.gemm("kda qkv, gate", count, hidden, full * width, fmt, share=1 / dp),
         rates.gemm("kda beta, gates down", count, hidden, heads + low * rank, fmt, share=1 / dp),
         rates.gemm("kda gates up", count, rank, width, fmt, share=1 / dp, copies=low),
         rates.kernel("gdn", "kda delta rule (state)", count, {T: flops / dp}, moved),
         rates.gemm("kda out", count, width, hidden, fmt, share=1 / dp),
-        rates.small("kda convolution, norm, gate", (3 + quantise) * count, 6 * width * ACTIVATION_BYTES / dp),
+        rates.small("kda convolution, norm, gate", 3 * count, 6 * width * ACTIVATION_BYTES / dp),
     ]

@@ -20,13 +20,13 @@ def operators(layer: LatentAttention, count: float, formats: LayerFormats, rates
     """Operators of ``count`` layers.
 
     Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks. Projections down, the
-    index and the cached latent are whole on every GPU.
+    index and the cached latent are whole on every GPU. Small kernels: the norm before the layer, the norms of the
+    latents, rotation and writing to the cache, and the gate where there is one.
     """
     d, fmt = rates.deployment, formats["attention"]
     hidden, dp = d.model.hidden, d.dp
     heads = layer.query_heads / d.attention_tp
     queries, values = heads * layer.key_dim, heads * layer.value_dim
-    quantise = 1 if fmt != "bf16" else 0
     ops = [
         rates.gemm("mla down", count, hidden, layer.down, fmt, share=1 / dp),
         rates.gemm("mla query up", count, layer.query_rank or hidden, queries, fmt, share=1 / dp),
@@ -42,7 +42,7 @@ def operators(layer: LatentAttention, count: float, formats: LayerFormats, rates
     moved = 2 * (layer.down + queries) * ACTIVATION_BYTES / dp
     ops += [
         rates.gemm("mla out", count, values, hidden, fmt, share=1 / dp),
-        rates.small("mla norm, rope, gate", (4 + quantise) * count, moved),
+        rates.small("mla norm, rope, gate", (3 + layer.output_gate) * count, moved),
     ]
     if layer.index is not None and not layer.index.shared:
         own = layer.index

@@ -21,14 +21,11 @@ def operators(layer: Mamba2, count: float, formats: LayerFormats, rates: Rates) 
     hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
     inner, heads, conv = layer.inner / tp, layer.heads / tp, layer.conv_channels(tp)
     moved = {ST: layer.state_bytes(d.engine.state_dtype) / tp / dp, T: (conv + inner) * ACTIVATION_BYTES / dp}
-    quantise = 1 if fmt != "bf16" else 0
     return [
         rates.gemm("mamba in", count, hidden, inner + conv + heads, fmt, share=1 / dp),
         rates.kernel("gdn", "mamba scan (state)", count, {T: scan_flops(layer, tp) / dp}, moved),
         rates.gemm("mamba out", count, inner, hidden, fmt, share=1 / dp),
-        rates.small(
-            "mamba convolution, norm, gate", (3 + quantise) * count, 2 * (conv + inner) * ACTIVATION_BYTES / dp
-        ),
+        rates.small("mamba convolution, norm, gate", 3 * count, 2 * (conv + inner) * ACTIVATION_BYTES / dp),
     ]
 
 
