@@ -9,8 +9,8 @@ from simulator.facts.importing.imported import KV_FORMAT, Imported
 from simulator.units import GIGA, KILO, MEGA
 
 CONVENTIONS = (
-    "parameters: of the text model, without draft layers. active: what one token multiplies with, the lm_head included, "
-    "the input embedding not."
+    "parameters: of the text model, without draft layers. active: what one token multiplies with, the lm_head "
+    "included, the input embedding not."
 )
 
 

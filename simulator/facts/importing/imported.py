@@ -58,7 +58,9 @@ class Imported(Result):
     def records(self) -> Rows:
         """Every number of the profile with the key that it comes from, then what they add up to."""
         said = self.content["sources"]
-        rows = [{"field": field, "value": _at(self.content, field), "unit": "", "source": said[field]} for field in said]
+        rows = [
+            {"field": field, "value": _at(self.content, field), "unit": "", "source": said[field]} for field in said
+        ]
         source = "computed from the shape"
         for field, value in self.figures().items():
             unit = "B" if "bytes" in field else ""
@@ -117,7 +119,7 @@ def import_model(
 
 
 def imported_mapping(path: str) -> dict[str, Any]:
-    """The profile of a configuration, for :func:`simulator.facts.reading.load_model`; what it does not hold is told once.
+    """The profile of a configuration, for :func:`simulator.facts.reading.load_model`; what is not in it is told once.
 
     Raises:
         InputError: as :func:`import_model`.
