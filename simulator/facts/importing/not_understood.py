@@ -144,7 +144,7 @@ def _unknown(keys: Keys, ignored: Collection[str], top: bool = False) -> Iterato
 def _simplified(text: Keys, architecture: Architecture) -> Iterator[Item]:
     for key in TOLD:
         value = text.raw.get(key)
-        if not is_off(value) and value != 1:
+        if not is_off(value) and repr(value) != "1":
             yield Item(text.path(key), brief(value), *SIMPLIFIED[key])
     if architecture.no_draft:
         for key in (*MODULES, "num_nextn_predict_layers"):
