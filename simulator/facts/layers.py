@@ -13,13 +13,33 @@ from pydantic import Field, field_validator, model_validator
 from simulator.facts.feed_forward.dense import Dense
 from simulator.facts.feed_forward.experts import Experts
 from simulator.facts.mixers.attention import Attention
+from simulator.facts.mixers.compressed_attention import CompressedAttention
 from simulator.facts.mixers.gated_delta_net import GatedDeltaNet
+from simulator.facts.mixers.kimi_delta import KimiDelta
+from simulator.facts.mixers.latent_attention import LatentAttention
+from simulator.facts.mixers.mamba2 import Mamba2
 from simulator.facts.quantities import Spec
 from simulator.facts.shapes import Layers
 
-__all__ = ["Attention", "Dense", "Experts", "FeedForward", "GatedDeltaNet", "LayerGroup", "Mixer", "Stack"]
+__all__ = [
+    "Attention",
+    "CompressedAttention",
+    "Dense",
+    "Experts",
+    "FeedForward",
+    "GatedDeltaNet",
+    "KimiDelta",
+    "LatentAttention",
+    "LayerGroup",
+    "Mamba2",
+    "Mixer",
+    "Stack",
+]
 
-Mixer = Annotated[Attention | GatedDeltaNet, Field(discriminator="kind")]
+Mixer = Annotated[
+    Attention | LatentAttention | CompressedAttention | GatedDeltaNet | KimiDelta | Mamba2,
+    Field(discriminator="kind"),
+]
 FeedForward = Annotated[Dense | Experts, Field(discriminator="kind")]
 
 NONE = "none"

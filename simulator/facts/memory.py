@@ -20,8 +20,8 @@ def kv_bytes(model: Model, tokens: float, fmt: str, spec_tokens: int = 0, ranks:
     """
     kept: dict[float, float] = {}
     for layer, count in (*model.target_layers.mixers, *(model.draft_layers.mixers if spec_tokens > 0 else ())):
-        found = layer.cached_tokens(tokens)
-        kept[found] = kept.get(found, 0.0) + count * layer.cache_bytes(fmt, ranks)
+        for found, each in layer.caches(tokens, fmt, ranks):
+            kept[found] = kept.get(found, 0.0) + count * each
     return sum(cached * each for cached, each in kept.items())
 
 

@@ -20,6 +20,7 @@ Heads = Annotated[Whole, HEADS]
 HeadChannels = Annotated[Whole, CHANNELS]
 Width = Annotated[Whole, WIDTH]
 Tokens = Annotated[Whole, TOKENS]
+ConvKernel = Annotated[Whole, Plausible(2, 100)]
 
 
 def undivided(ranks: int, sizes: dict[str, int]) -> list[str]:

@@ -153,7 +153,7 @@ def _read_bytes(model: Model, context: float, fmt: str) -> float:
     """KV-cache bytes that a round reads of one request: no more than its queries see."""
     read: dict[float, float] = {}
     for layer, count in model.target_layers.mixers:
-        tokens = min(layer.cached_tokens(context), layer.reach)
+        tokens = layer.read_tokens(context)
         read[tokens] = read.get(tokens, 0.0) + count * layer.cache_bytes(fmt)
     return sum(tokens * each for tokens, each in read.items())
 

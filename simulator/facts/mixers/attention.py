@@ -1,4 +1,4 @@
-"""Softmax attention with grouped or equal heads, over the whole context or a window of it: its shape.
+"""Softmax attention with grouped or equal heads, over the whole context, a window or chosen blocks of it: its shape.
 
 Oracle: the tensor shapes and the config.json of Qwen/Qwen3.5-397B-A17B."""
 
@@ -7,10 +7,11 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simulator.facts.formats import BYTES_PER_PARAM
 from simulator.facts.mixers.base import MixerShape
+from simulator.facts.mixers.blocks import Blocks
 from simulator.facts.shapes import CHANNELS, TOKENS, HeadChannels, Heads, Tokens, undivided
 
 
@@ -30,10 +31,17 @@ class Attention(MixerShape):
     window: Annotated[Tokens | None, TOKENS] = Field(
         default=None, gt=0, description="tokens that a query sees, itself included; absent: the whole context"
     )
+    blocks: Blocks | None = Field(default=None, description="chosen by an index; absent: the whole context or window")
     output_gate: bool = Field(default=False, description="q_proj also emits a gate of the same width")
     qk_norm: bool = Field(default=False, description="a norm over each head of the queries and of the keys")
     sinks: bool = Field(default=False, description="one learned logit per query head")
     bias: bool = Field(default=False, description="the projections have biases")
+
+    @model_validator(mode="after")
+    def _one_reach(self) -> Attention:
+        if self.window is not None and self.blocks is not None:
+            raise ValueError("window and blocks: expected one of them, found both")
+        return self
 
     @property
     def values(self) -> int:
@@ -41,12 +49,14 @@ class Attention(MixerShape):
         return self.value_dim or self.head_dim
 
     def parameters(self, hidden: int) -> dict[str, int]:
-        """Parameters: q (with its output gate), k, v, o; biases, sinks and the two head norms where there are any."""
+        """Parameters: q (with its output gate), k, v, o; biases, sinks and the two head norms where there are any; the
+        projections of an index of blocks apart."""
         queries, gate, out = self._widths
         kv = self.kv_heads * (self.head_dim + self.values)
         total = hidden * (queries + gate + out) + self.kv_projection_parameters(hidden)
         total += (queries + gate + kv + hidden) * self.bias
-        return {"attention": total + 2 * self.head_dim * self.qk_norm + self.query_heads * self.sinks}
+        found = {"attention": total + 2 * self.head_dim * self.qk_norm + self.query_heads * self.sinks}
+        return found if self.blocks is None else found | {"indexer": hidden * self.blocks.width()}
 
     @property
     def _widths(self) -> tuple[int, int, int]:
@@ -67,7 +77,9 @@ class Attention(MixerShape):
         kv = self.kv_projection_parameters(hidden)
         rest = self.parameters(hidden)["attention"] - kv
         share = (rest / ranks + kv * (self.kv_heads_per_gpu(ranks) / self.kv_heads)) / (rest + kv)
-        return {"attention": share}
+        return {"attention": share} | (
+            {} if self.blocks is None else {"indexer": self.blocks.width(ranks) / self.blocks.width()}
+        )
 
     def cache_bytes(self, fmt: str, ranks: int = 1) -> float:
         """KV-cache bytes of one token on each of ``ranks`` GPUs.
@@ -76,11 +88,12 @@ class Attention(MixerShape):
             >>> Attention(query_heads=32, kv_heads=2, head_dim=256).cache_bytes("bf16", ranks=4)
             1024.0
         """
-        return self.kv_heads_per_gpu(ranks) * (self.head_dim + self.values) * BYTES_PER_PARAM[fmt]
+        cache = self.kv_heads_per_gpu(ranks) * (self.head_dim + self.values) * BYTES_PER_PARAM[fmt]
+        return cache if self.blocks is None else cache + self.blocks.key_bytes
 
     def cached_tokens(self, context: float) -> float:
-        """All tokens, or the last ones that a window spans."""
-        return min(context, self.reach)
+        """All tokens, or the last ones that a window spans; of blocks all, as any may be chosen."""
+        return context if self.window is None else min(context, float(self.window))
 
     @property
     def pair_flops(self) -> float:
@@ -90,6 +103,8 @@ class Attention(MixerShape):
     @property
     def reach(self) -> float:
         """Most tokens that a query sees."""
+        if self.blocks is not None:
+            return self.blocks.reach
         return math.inf if self.window is None else float(self.window)
 
     def faults(self, ranks: int) -> list[str]:

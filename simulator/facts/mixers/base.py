@@ -34,6 +34,14 @@ class MixerShape(Spec):
         """Tokens that the cache of a sequence of ``context`` tokens holds."""
         return context
 
+    def caches(self, context: float, fmt: str, ranks: int = 1) -> list[tuple[float, float]]:
+        """What a sequence of ``context`` tokens keeps on each of ``ranks`` GPUs: numbers of keys, and bytes of each."""
+        return [(self.cached_tokens(context), self.cache_bytes(fmt, ranks))]
+
+    def read_tokens(self, context: float) -> float:
+        """Kept keys that one query of a sequence of ``context`` tokens sees."""
+        return min(self.cached_tokens(context), self.reach)
+
     def state_bytes(self, dtype: str) -> float:
         """Bytes of one copy of a sequence's recurrent state, of which ``ranks`` GPUs hold an equal part each."""
         return 0.0

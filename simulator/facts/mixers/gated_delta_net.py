@@ -4,15 +4,13 @@ Oracle: the tensor shapes and the config.json of Qwen/Qwen3.5-397B-A17B."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from simulator.facts.formats import CONV_STATE_BYTES, STATE_BYTES
 from simulator.facts.mixers.base import MixerShape
-from simulator.facts.plausible import Plausible
-from simulator.facts.quantities import Whole
-from simulator.facts.shapes import HeadChannels, Heads, undivided
+from simulator.facts.shapes import ConvKernel, HeadChannels, Heads, undivided
 
 
 class GatedDeltaNet(MixerShape):
@@ -26,7 +24,7 @@ class GatedDeltaNet(MixerShape):
     key_dim: HeadChannels = Field(gt=0)
     value_heads: Heads = Field(gt=0)
     value_dim: HeadChannels = Field(gt=0)
-    conv_kernel: Annotated[Whole, Plausible(2, 100)] = Field(gt=1)
+    conv_kernel: ConvKernel = Field(gt=1)
 
     @property
     def keys(self) -> int:
