@@ -19,11 +19,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from simulator.facts.figures import figures
 from simulator.facts.layers import Dense, FeedForward, Mixer
-from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.facts.model import Model
 from simulator.facts.reading import load_model, names
-from simulator.facts.weights import active_parameters, total_checkpoint_bytes, total_parameters
 from simulator.files.limits import LIMITS, current
 from simulator.results.columns import COLUMNS, ENDS, STARTS
 from simulator.units import GIGA, MEGA
@@ -139,6 +138,10 @@ MODELS = "model layers feed-forwards parameters,~10^9 active,~10^9 KV~cache,~B/t
 """Columns of the table of models."""
 
 
+ASSUMED = "\\*"
+"""Mark of a checkpoint of which no repository is known."""
+
+
 def models() -> str:
     """docs/models.md with its table of shipped models written anew."""
     text = (DOCS / "models.md").read_text(encoding="utf-8")
@@ -152,17 +155,22 @@ def models() -> str:
 
 
 def _model(model: Model) -> list[str]:
-    layers, state = model.target_layers, state_bytes(model, "fp32")
-    sizes = (f"{name} {total_checkpoint_bytes(model, one) / GIGA:.0f}" for name, one in model.checkpoints.items())
+    layers, found = model.target_layers, figures(model)
+    caches = [found["kv_bytes_per_token"]]
+    caches += [found["kv_bytes_per_token_beyond_windows"]] * (found["kv_bytes_per_token_beyond_windows"] != caches[0])
+    index, state = found["index_bytes_per_token"], found["state_bytes_per_sequence"]
     return [
         f"`{model.name}`",
         "; ".join(f"{count} {_mixer(layer)}" for layer, count in layers.mixers),
         "; ".join(f"{count} {_feed_forward(layer)}" for layer, count in layers.feed_forwards),
-        f"{total_parameters(model) / GIGA:.1f}",
-        f"{active_parameters(model) / GIGA:.1f}",
-        f"{kv_bytes_per_token(model, 'bf16'):,.0f}",
+        f"{found['total_parameters'] / GIGA:.1f}",
+        f"{found['active_parameters'] / GIGA:.1f}",
+        ", then ".join(f"{size:,.0f}" for size in caches) + (f" + {index:,.0f}" if index else ""),
         f"{state / MEGA:.0f}" if state else "",
-        ", ".join(sizes),
+        ", ".join(
+            f"{name}{ASSUMED if model.checkpoints[name].repository == 'assumed' else ''} {size / GIGA:.0f}"
+            for name, size in found["weight_bytes"].items()
+        ),
         model.source,
     ]
 

@@ -176,10 +176,7 @@ def numbers(kind: str, name: str) -> list[Row]:
         return rows
     spec = LOADERS[kind](name)
     raw = read_mapping(kind, name)
-    if isinstance(spec, Model):
-        rows = _of_model(raw, spec)
-    else:
-        rows = list(_flatten(raw, type(spec)))
+    rows = _of_model(raw, spec) if isinstance(spec, Model) else list(_flatten(raw, type(spec)))
     if isinstance(spec, Recipe):
         flags = [row for row in rows if row["field"] == "launch"]
         rows = [row for row in rows if row not in flags]

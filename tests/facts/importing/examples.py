@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 CONFIGS = Path(__file__).parent / "configs"
-"""As published with the models (see NOTICE); those in ``transcribed`` have the keys that count, from papers and tests."""
+"""As published with the models (see NOTICE); those in ``transcribed`` have the keys that count, from papers and
+tests."""
 
 PLAIN: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],

@@ -102,7 +102,8 @@ def test_window_layers_may_have_heads_of_their_own(tmp_path: Path) -> None:
         | {"sliding_window": 128, "hybrid_layer_pattern": [0, 1, 1, 1], "add_swa_attention_sink_bias": True},
     )
     assert found["mixers"]["window"] == {
-        "kind": "attention", "query_heads": 8, "kv_heads": 8, "head_dim": 96, "value_dim": 64, "sinks": True, "window": 128,
+        "kind": "attention", "query_heads": 8, "kv_heads": 8, "head_dim": 96, "value_dim": 64, "sinks": True,
+        "window": 128,
     }  # fmt: skip
     assert found["mixers"]["attention"] == {"kind": "attention", "query_heads": 16, "kv_heads": 4, "head_dim": 64}
 
@@ -121,8 +122,15 @@ def test_latent_attention(tmp_path: Path) -> None:
     """Heads of keys and ``head_dim`` mean nothing there; a rank of null is none."""
     found = made(tmp_path, LATENT | {"num_key_value_heads": 16, "head_dim": 7, "q_lora_rank": None})
     assert found["mixers"] == {
-        "mla": {"kind": "latent_attention", "query_heads": 16, "kv_rank": 128, "nope_dim": 64, "rope_dim": 32, "value_dim": 64}
-    }  # fmt: skip
+        "mla": {
+            "kind": "latent_attention",
+            "query_heads": 16,
+            "kv_rank": 128,
+            "nope_dim": 64,
+            "rope_dim": 32,
+            "value_dim": 64,
+        }
+    }
     assert layers(found) == [(1, "mla", "dense"), (3, "mla", "moe")]
     assert found["feed_forwards"]["moe"]["shared_intermediate"] == 2 * 512
 
