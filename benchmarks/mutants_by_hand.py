@@ -195,8 +195,8 @@ MUTANTS = (
     Mutant(
         "verification: logits of one token",
         COST + "loads.py",
-        "Load(batch * q, context * q, batch * q, cached",
-        "Load(batch * q, context * q, batch, cached",
+        "Load(batch * q, context * q, batch * q, context * again",
+        "Load(batch * q, context * q, batch, context * again",
     ),
     Mutant(
         "prefill: all pairs of a prompt",

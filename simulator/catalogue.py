@@ -276,7 +276,12 @@ def _flatten(raw: Mapping[Any, Any], spec: Any, path: str = "", source: str = ""
             note = "; ".join([*([str(value["note"])] if "note" in value else []), *rest])
             yield _row(field, value["value"], value["unit"], meaning, str(value.get("source", source)), note)
         elif isinstance(value, Mapping):
-            yield from _flatten(value, _nested(declared.annotation) if declared is not None else None, field, source)
+            below = _nested(declared.annotation) if declared is not None else None
+            kinds = _kinds(declared.annotation) if declared is not None and below is None else {}
+            for name, one in value.items() if kinds else ():
+                yield from _flatten(one, kinds.get(one["kind"]), f"{field}.{name}", source)
+            if not kinds:
+                yield from _flatten(value, below, field, source)
         elif key != "source":
             yield _row(field, _short(value), _unit(value, str(key), path), meaning, source)
 
@@ -284,6 +289,8 @@ def _flatten(raw: Mapping[Any, Any], spec: Any, path: str = "", source: str = ""
 def _short(value: Any) -> Any:
     if not isinstance(value, list):
         return value
+    if value and all(isinstance(v, Mapping) and "count" in v for v in value):
+        return ", ".join(f"{v['count']} x {' + '.join(str(v[k]) for k in v if k != 'count')}" for v in value)
     plain = len(value) <= 8 and not any(isinstance(v, list | dict) for v in value)
     return (", ".join(map(str, value)) or "none") if plain else f"{len(value)} entries"
 
@@ -302,6 +309,13 @@ def _nested(annotation: Any) -> Any:
         return annotation
     found = [one for one in map(_nested, get_args(annotation)) if one is not None]
     return None if not found or getattr(annotation, "__origin__", None) is dict else found[0]
+
+
+def _kinds(annotation: Any) -> dict[str, Any]:
+    """The specs by kind that the values of a mapping may be; empty where the values are not told apart by a kind."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return {annotation.model_fields["kind"].default: annotation} if "kind" in annotation.model_fields else {}
+    return {kind: spec for part in get_args(annotation) for kind, spec in _kinds(part).items()}
 
 
 def _derived(spec: Spec) -> dict[str, tuple[Any, ...]]:

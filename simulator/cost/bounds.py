@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.loads import Load
-from simulator.cost.operator import Operator, T
+from simulator.cost.operator import Operator
 
 Bound = Literal["memory", "compute", "communication", "floor", "host"]
 BOUNDS: tuple[Bound, ...] = ("memory", "compute", "communication", "floor", "host")
@@ -130,11 +130,9 @@ def account(
         group: name of the pass.
         ideal: the same operators with every efficiency 1; their FLOP rates are the peaks of the formats computed in.
     """
-    loads = load.vector()
     peaks = [op.flops_rate for op in ideal] if ideal is not None else [None] * len(operators)
-    tokens = float(loads[T])
-    runs = [(op, peak) for op, peak in zip(operators, peaks, strict=True) if op.runs(tokens)]
-    return shares([_cost(op, loads, group, peak) for op, peak in runs])
+    runs = [(op, peak) for op, peak in zip(operators, peaks, strict=True) if op.runs(load.tokens)]
+    return shares([_cost(op, load.vector(op.window), group, peak) for op, peak in runs])
 
 
 def shares(costs: Sequence[OperatorCost]) -> list[OperatorCost]:

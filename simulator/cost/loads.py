@@ -24,6 +24,7 @@ class Load:
         cached: cached tokens read in one full-attention layer, repeated reads counted (KV).
         transfers: recurrent-state reads and writes of one sequence's state (ST).
         distinct: distinct routed experts touched per layer (D).
+        reads: reads of a sequence's cache that ``cached`` consists of, which a window makes shorter.
     """
 
     tokens: float
@@ -32,16 +33,20 @@ class Load:
     cached: float
     transfers: float
     distinct: float
+    reads: float = math.inf
 
-    def vector(self) -> NDArray[np.float64]:
-        """The loads in the order ONE, T, QK, L, KV, ST, D, shape (7,)."""
+    def vector(self, window: float = math.inf) -> NDArray[np.float64]:
+        """The loads in the order ONE, T, QK, L, KV, ST, D, shape (7,), where a query sees ``window`` tokens at most."""
+        pairs, cached = self.pairs, self.cached
+        if window < math.inf:
+            pairs, cached = min(pairs, self.tokens * window), min(cached, self.reads * window)
         out = np.zeros(LOADS)
         out[[ONE, T, QK, L, KV, ST, D]] = (
             1.0,
             self.tokens,
-            self.pairs,
+            pairs,
             self.logits,
-            self.cached,
+            cached,
             self.transfers,
             self.distinct,
         )
@@ -95,7 +100,7 @@ def decode_load(routing: Routing, batch: float, context: float, transfers: float
 
     ``transfers``: recurrent-state transfers per request, 2 in plain decode and 0 in a draft, which has no such layers.
     """
-    return Load(batch, context, batch, context, batch * transfers, routing.distinct(batch, batch))
+    return Load(batch, context, batch, context, batch * transfers, routing.distinct(batch, batch), batch)
 
 
 def verify_load(
@@ -106,14 +111,14 @@ def verify_load(
     ``verify_reload``: part of the KV cache read again for each token after a request's first.
     """
     q = k + 1
-    cached = context * (1.0 + verify_reload * (q - 1.0))
-    return Load(batch * q, context * q, batch * q, cached, batch * transfers, routing.distinct(batch * q, batch))
+    again, distinct = 1.0 + verify_reload * (q - 1.0), routing.distinct(batch * q, batch)
+    return Load(batch * q, context * q, batch * q, context * again, batch * transfers, distinct, batch * again)
 
 
 def extend_load(routing: Routing, batch: float, context: float, k: int) -> Load:
     """A draft pass over the k + 1 verified tokens of each request, with the logits of one of them."""
     q = k + 1
-    return Load(batch * q, context * q, batch, context, 0.0, routing.distinct(batch * q, batch))
+    return Load(batch * q, context * q, batch, context, 0.0, routing.distinct(batch * q, batch), batch)
 
 
 def prefill_load(
@@ -123,4 +128,4 @@ def prefill_load(
     tokens = prompts * prompt_tokens
     pairs = tokens * (cached_tokens + 0.5 * prompt_tokens)
     distinct = routing.distinct(tokens, prompts)
-    return Load(tokens, pairs, prompts, prompts * cached_tokens, prompts * transfers, distinct)
+    return Load(tokens, pairs, prompts, prompts * cached_tokens, prompts * transfers, distinct, prompts)

@@ -12,6 +12,8 @@ ST     recurrent-state transfers (one read or one write of one sequence's state 
 D      distinct routed experts touched per layer
 ====== ==================================================================================================
 
+Layers may have windows (:attr:`Operator.window`), of which QK and KV say nothing: an operator takes its part of them.
+
 The time of an operator is ``count x max(floor, latency + FLOPs / F_eff + bytes / BW_eff)``. The published kernels
 decide for the sum rather than the maximum of the compute and the memory term: fused MoE and small-M GEMMs are both
 fitted better by it (``benchmarks/fit_kernels.py`` prints both).
@@ -30,8 +32,9 @@ ONE, T, QK, L, KV, ST, D = range(7)
 
 
 LOADS = 7
-COLUMNS = 2 + LOADS + 2
-"""Of a table: count, floor, the loads, and the tokens of a pass from which and up to which the row counts."""
+COLUMNS = 2 + LOADS + 3
+"""Of a table: count, floor, the loads, the tokens of a pass from which and up to which the row counts, and the window.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Operator:
     ``flops`` and ``bytes`` map a load to the FLOPs and bytes per unit of it (bytes are messages for communication).
     ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included. It runs in passes
     of at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size. FLOPs of the tokens of a pass
-    go at ``first_speed`` times that rate up to ``bend`` tokens.
+    go at ``first_speed`` times that rate up to ``bend`` tokens. Its queries see ``window`` tokens at most: of QK it
+    counts no more than that many pairs per token, and of KV no more than that many tokens per read of a sequence.
     """
 
     name: str
@@ -57,14 +61,15 @@ class Operator:
     most: float = math.inf
     bend: float = math.inf
     first_speed: float = 1.0
+    window: float = math.inf
 
     def runs(self, tokens: float) -> bool:
         """Whether a pass over so many tokens has it."""
         return self.least <= tokens < self.most
 
     def seconds(self, loads: NDArray[np.float64]) -> float:
-        """Seconds of one call under the loads of a pass, shape (LOADS,)."""
-        row = next((row for row in self.rows() if row[-2] <= loads[T] < row[-1]), self.rows()[-1])
+        """Seconds of one call under the loads of a pass as its window leaves them, shape (LOADS,)."""
+        row = next((row for row in self.rows() if row[-3] <= loads[T] < row[-2]), self.rows()[-1])
         return max(self.floor, float(np.dot(row[2 : 2 + LOADS], loads)))
 
     def compute_seconds(self, loads: NDArray[np.float64]) -> float:
@@ -80,9 +85,9 @@ class Operator:
         return self.first_speed != 1.0 and math.isfinite(self.bend)
 
     def rows(self) -> list[list[float]]:
-        """Seconds per call: ``[count, floor, seconds per load..., least, most]``, :data:`COLUMNS` numbers; two rows
-        where the rate has a bend."""
-        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + [self.least, self.most]
+        """Seconds per call: ``[count, floor, seconds per load..., least, most, window]``, :data:`COLUMNS` numbers; two
+        rows where the rate has a bend."""
+        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + [self.least, self.most, self.window]
         for load, amount in self.flops.items():
             out[2 + load] += amount / self.flops_rate
         for load, amount in self.bytes.items():
@@ -93,8 +98,8 @@ class Operator:
         below, above = out.copy(), out.copy()
         below[2 + T] += slower
         above[2] += slower * self.bend
-        below[-1], above[-2] = min(self.most, self.bend), max(self.least, self.bend)
-        return [row for row in (below, above) if row[-2] < row[-1]]
+        below[-2], above[-3] = min(self.most, self.bend), max(self.least, self.bend)
+        return [row for row in (below, above) if row[-3] < row[-2]]
 
 
 def launches(operators: Sequence[Operator], tokens: float) -> float:
@@ -103,18 +108,19 @@ def launches(operators: Sequence[Operator], tokens: float) -> float:
 
 
 def table(operators: list[Operator]) -> NDArray[np.float64]:
-    """Operators as rows for the kernels. Operators without a floor are linear, so those that run in the same passes are
-    summed into one row, the first that of all passes.
+    """Operators as rows for the kernels. Operators without a floor are linear, so those that run in the same passes and
+    have the same window are summed into one row, the first that of all passes and contexts.
 
     Returns:
         Array of shape (rows, COLUMNS): seconds and tokens.
     """
     rows = [row for op in operators for row in op.rows()]
-    linear = {(0.0, math.inf): [1.0, 0.0] + [0.0] * LOADS + [0.0, math.inf]}
+    always = (0.0, math.inf, math.inf)
+    linear = {always: [1.0, 0.0] + [0.0] * LOADS + [*always]}
     for row in rows:
         if row[1] == 0.0:
-            window = (row[-2], row[-1])
-            total = linear.setdefault(window, [1.0, 0.0] + [0.0] * LOADS + [*window])
+            when = (row[-3], row[-2], row[-1])
+            total = linear.setdefault(when, [1.0, 0.0] + [0.0] * LOADS + [*when])
             for i in range(2, 2 + LOADS):
                 total[i] += row[0] * row[i]
     return np.array([*linear.values()] + [row for row in rows if row[1] > 0.0])

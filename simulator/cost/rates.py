@@ -146,7 +146,8 @@ class KernelRates:
         """The fused kernel of gate, up and down projection of the experts that the tokens of a pass chose.
 
         Latency, least time and bandwidth go by the format that the experts are stored in, compute by the one they are
-        computed in. Both rates fall with narrow shards: to half at ``narrow_width`` and ``half_width`` columns.
+        computed in. Both rates fall with narrow shards: to half at ``narrow_width`` and ``half_width`` columns. Four bits
+        without a unit for them are unpacked on the way.
 
         Args:
             count: calls in a pass.
@@ -158,6 +159,8 @@ class KernelRates:
         """
         stored, computed = f"moe.{BITS_FAMILY[fmt]}", f"moe.{self.computed(fmt)}"
         narrow, half = self.parameters[f"{stored}.narrow_width"], self.parameters[f"{computed}.half_width"]
+        unpacked = stored == "moe.fp4" and computed != stored
+        streaming = self.parameters["moe.unpack_speed"] if unpacked else 1.0
         return Operator(
             name="moe routed experts",
             resource="HBM",
@@ -165,7 +168,7 @@ class KernelRates:
             floor=self.seconds(f"{stored}.floor_us"),
             latency=self.seconds(f"{stored}.latency_us"),
             flops_rate=self.flops(fmt, f"{computed}.compute_eff") * columns / (columns + half) * speed,
-            byte_rate=self.bandwidth(f"{stored}.bandwidth_eff") * columns / (columns + narrow) * speed,
+            byte_rate=self.bandwidth(f"{stored}.bandwidth_eff") * columns / (columns + narrow) * speed * streaming,
             flops=flops,
             bytes=moved,
         )

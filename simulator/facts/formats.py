@@ -30,10 +30,11 @@ FP4_OF_VENDOR: dict[str, tuple[Format, ...]] = {"amd": ("mxfp4",), "nvidia": ("n
 
 
 WIDER: dict[str, tuple[Format, ...]] = {
-    "mxfp4": ("fp8", "bf16"),
-    "nvfp4": ("fp8", "bf16"),
+    "mxfp4": ("bf16",),
+    "nvfp4": ("bf16",),
     "int4": ("bf16",),
     "fp8": ("bf16",),
     "bf16": (),
 }
-"""Wider formats that weights can be dequantised to, the next one first."""
+"""Wider formats that weights can be dequantised to, the next one first. Kernels for weights of four bits without a unit
+for them compute in BF16 (Marlin, Triton's mxfp4_a16, aiter's a16w4)."""

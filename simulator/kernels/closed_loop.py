@@ -6,7 +6,16 @@ import math
 from typing import NamedTuple
 
 from simulator.kernels.compiled import compiled
-from simulator.kernels.passes import decode_round, poll_of, prompts_time, riders, routing_of, slope_of
+from simulator.kernels.passes import (
+    decode_round,
+    has_windows,
+    poll_of,
+    prompts_time,
+    riders,
+    round_at,
+    routing_of,
+    slope_of,
+)
 from simulator.kernels.records import Array, ClosedForm, Constants, Costs, Indices, Load, Records
 
 
@@ -80,7 +89,7 @@ def bulk_of(costs: Costs, load: Load, n: float, front: float, opening: float) ->
     parts = 3
     for _ in range(12):
         batch = 1.0 + (n - 1.0) * min(1.0, rounds * tau / cycle)
-        decode = decode_round(costs, batch, 0.0) + slope * batch * context
+        decode = round_at(costs, slope, batch, context)
         rate = (n - 1.0) / cycle
         look = poll_of(c, load.clients) * decode
         window = (decode * look + (tau - decode) * single) / tau
@@ -163,7 +172,7 @@ def closed_form(target: Array, draft: Array, c: Constants, load: Load, out: Clos
     has spread by sqrt(g) rounds_sd, so prefill batches are larger than for Poisson arrivals. It ends with a drain of
     one request's rounds. ``target`` and ``draft``: operator tables, see :class:`Costs`.
     """
-    costs = Costs(target, draft, c, routing_of(c))
+    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
     n = min(load.clients, load.cap)
     rounds, each = load.rounds, max(load.output - 1.0, 1.0)
     front = c.delay + c.delay_token * load.prompt + c.stream * load.clients
@@ -211,7 +220,7 @@ def closed_form_sweep(
 ) -> None:
     """The closed form over many configurations.
 
-    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 11); ``plans``: their constants, m
+    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 12); ``plans``: their constants, m
     records. ``which``: deployment of each configuration, shape (n,). ``loads``: the fields of :class:`Load`, shape
     (n, 7). ``out``: n records of :class:`ClosedForm`.
     """

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from simulator.kernels.compiled import compiled
-from simulator.kernels.passes import decode_round, prompts_time, riders, routing_of, slope_of
+from simulator.kernels.passes import decode_round, has_windows, prompts_time, riders, round_at, routing_of, slope_of
 from simulator.kernels.records import Array, Constants, Costs, OpenForm
 
 
@@ -113,7 +113,7 @@ def pace(costs: Costs, stream: Stream, slope: float, n: int) -> tuple[float, flo
         single = stall(costs, 1.0, stream.prompt, 0.0, 0.0)
         return decode_round(costs, 1.0, stream.context) / max(1e-6, 1.0 - stream.rate * single), 0.0
     batch, cached = float(n), n * stream.context
-    d = decode_round(costs, batch, 0.0) + slope * n * stream.context
+    d = round_at(costs, slope, batch, stream.context)
     size = prefilled_together(costs, stream, d, batch, cached)
     share = max(1e-6, 1.0 - stream.rate * stall(costs, size, stream.prompt, batch, cached))
     return d / share, n * share / (stream.rounds * d)
@@ -214,7 +214,7 @@ def open_form(
     ``prompt`` and ``output``: mean tokens, ``rounds``: mean rounds of a request, at most ``cap`` at once. ``target``
     and ``draft``: operator tables, see :class:`Costs`.
     """
-    costs = Costs(target, draft, c, routing_of(c))
+    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
     stream = Stream(rate, prompt, prompt_cv, rounds, prompt + 0.5 * output)
     used = service(costs, stream, cap)
     crowd = Crowd(0.0, 0.0, decode_round(costs, cap, cap * stream.context), 0.0, 0.0, 1e9, 0.0)

@@ -62,23 +62,29 @@ def touched(costs: Costs, tokens: float, sequences: float) -> float:
 
 @compiled
 def work_time(
-    table: Array, tokens: float, distinct: float, qk: float, logits: float, kv: float, states: float
+    table: Array, tokens: float, distinct: float, qk: float, logits: float, kv: float, states: float, reads: float
 ) -> float:
     """Seconds of the device in one forward pass that touches ``distinct`` experts.
 
-    ``qk``: pairs of query and key; ``logits``: tokens that the head computes; ``kv``: cached tokens read; ``states``:
-    recurrent states read or written.
+    ``qk``: pairs of query and key; ``logits``: tokens that the head computes; ``kv``: cached tokens read, in ``reads``
+    reads of one sequence each; ``states``: recurrent states read or written. In a row with a window a query sees no
+    more tokens than that, and a read reads no more.
     """
     total = 0.0
     for i in range(table.shape[0]):
         if tokens < table[i, 9] or tokens >= table[i, 10]:
             continue
+        window = table[i, 11]
+        pairs, cached = qk, kv
+        if window < math.inf:
+            pairs = min(qk, tokens * window)
+            cached = min(kv, reads * window)
         t = (
             table[i, 2]
             + tokens * table[i, 3]
-            + qk * table[i, 4]
+            + pairs * table[i, 4]
             + logits * table[i, 5]
-            + kv * table[i, 6]
+            + cached * table[i, 6]
             + states * table[i, 7]
             + distinct * table[i, 8]
         )
@@ -88,11 +94,30 @@ def work_time(
 
 @compiled
 def pass_time(
-    table: Array, c: Constants, tokens: float, independent: float, qk: float, logits: float, kv: float, states: float
+    table: Array,
+    c: Constants,
+    tokens: float,
+    independent: float,
+    qk: float,
+    logits: float,
+    kv: float,
+    states: float,
+    reads: float,
 ) -> float:
     """Seconds of the device in one forward pass, see :func:`work_time`. ``independent``: tokens that route
     independently of one another."""
-    return work_time(table, tokens, distinct_experts(c.experts, c.top_k, c.skew, independent), qk, logits, kv, states)
+    distinct = distinct_experts(c.experts, c.top_k, c.skew, independent)
+    return work_time(table, tokens, distinct, qk, logits, kv, states, reads)
+
+
+@compiled
+def has_windows(target: Array, draft: Array) -> bool:
+    """Whether a row of either table has a window."""
+    found = False
+    for table in (target, draft):
+        for i in range(table.shape[0]):
+            found = found or 0.0 < table[i, 11] < math.inf
+    return found
 
 
 @compiled
@@ -124,10 +149,10 @@ def drafting(costs: Costs, distinct: float, batch: float, context: float) -> flo
     total = 0.0
     if c.single_drafts > 0.0:
         single = touched(costs, batch, batch)
-        one = work_time(costs.draft, batch, single, context, batch, context, 0.0)
+        one = work_time(costs.draft, batch, single, context, batch, context, 0.0, batch)
         total += c.single_drafts * (c.host_draft + max(c.draft_launch, one))
     if c.extend > 0.0:
-        extended = work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0)
+        extended = work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0, batch)
         total += c.host_draft + max(c.draft_launch, extended)
     return total
 
@@ -138,16 +163,55 @@ def decode_round(costs: Costs, batch: float, context: float) -> float:
     tokens in all."""
     c = costs.constants
     tokens = batch * c.verify
-    kv = context * (1.0 + c.reload * (c.verify - 1.0))
+    again = 1.0 + c.reload * (c.verify - 1.0)
+    kv = context * again
     distinct = touched(costs, tokens, batch)
-    verify = work_time(costs.target, tokens, distinct, context * c.verify, tokens, kv, batch * c.states)
+    verify = work_time(costs.target, tokens, distinct, context * c.verify, tokens, kv, batch * c.states, batch * again)
     return c.host_step + c.host_request * batch + verify + drafting(costs, distinct, batch, context)
 
 
 @compiled
 def slope_of(costs: Costs) -> float:
-    """Seconds by which one more cached token lengthens a round."""
+    """Seconds by which one more cached token lengthens a round, within every window."""
     return decode_round(costs, 1.0, 1.0) - decode_round(costs, 1.0, 0.0)
+
+
+@compiled
+def within(table: Array, batch: float, context: float, low: float, high: float) -> tuple[float, float]:
+    """The narrower of two bounds about ``context`` and those at which windows of a table fill up."""
+    for i in range(table.shape[0]):
+        full = batch * table[i, 11]
+        if full > context:
+            high = min(high, full)
+        else:
+            low = max(low, full)
+    return low, high
+
+
+@compiled
+def straight(costs: Costs, batch: float, context: float) -> tuple[float, float]:
+    """Between which numbers of cached tokens in all, about ``context``, no window of ``batch`` requests fills up."""
+    low, high = within(costs.target, batch, context, 0.0, math.inf)
+    return within(costs.draft, batch, context, low, high)
+
+
+@compiled
+def slope_at(costs: Costs, batch: float, context: float) -> float:
+    """Seconds by which one more cached token lengthens a round of ``batch`` requests with ``context`` tokens in all."""
+    if not costs.windowed:
+        return slope_of(costs)
+    low, high = straight(costs, batch, context)
+    if high == math.inf:
+        high = 2.0 * low
+    return (decode_round(costs, batch, high) - decode_round(costs, batch, low)) / (high - low)
+
+
+@compiled
+def round_at(costs: Costs, slope: float, batch: float, each: float) -> float:
+    """:func:`decode_round` with ``each`` cached tokens of every request; ``slope``: :func:`slope_of` the costs."""
+    if costs.windowed:
+        return decode_round(costs, batch, batch * each)
+    return decode_round(costs, batch, 0.0) + slope * batch * each
 
 
 @compiled
@@ -163,14 +227,19 @@ def prefill_pass(
     c = costs.constants
     decoded = batch * c.verify
     distinct = touched(costs, tokens + decoded, prompts + batch)
-    cached = kv + context * (1.0 + c.reload * (c.verify - 1.0))
+    again = 1.0 + c.reload * (c.verify - 1.0)
+    cached = kv + context * again
+    earlier = 0.0
+    if kv > 0.0:
+        earlier = prompts
     states = prompts * c.prefill_states + batch * c.states
     pairs, logits = qk + context * c.verify, prompts + decoded
-    device = work_time(costs.target, tokens + decoded, distinct, pairs, logits, cached, states)
+    reads = earlier + batch * again
+    device = work_time(costs.target, tokens + decoded, distinct, pairs, logits, cached, states, reads)
     if c.verify > 1.0:
         if batch > 0.0:
             distinct = touched(costs, tokens, prompts)
-        device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0)
+        device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier)
     total = c.host_prefill + max(c.launch, device)
     if batch > 0.0:
         distinct = touched(costs, decoded, batch)
@@ -201,8 +270,8 @@ def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, cont
 
 @compiled
 def round_time(target: Array, draft: Array, c: Constants, batch: float, context: float) -> float:
-    """:func:`decode_round` of one replica: tables of shape (rows, 11) and its constants, see :class:`Costs`."""
-    return decode_round(Costs(target, draft, c, routing_of(c)), batch, context)
+    """:func:`decode_round` of one replica: tables of shape (rows, 12) and its constants, see :class:`Costs`."""
+    return decode_round(Costs(target, draft, c, routing_of(c), has_windows(target, draft)), batch, context)
 
 
 @compiled
@@ -217,5 +286,7 @@ def prefill_time(
     batch: float,
     context: float,
 ) -> float:
-    """:func:`prefill_pass` of one replica: tables of shape (rows, 11) and its constants, see :class:`Costs`."""
-    return prefill_pass(Costs(target, draft, c, routing_of(c)), tokens, prompts, qk, kv, batch, context)
+    """:func:`prefill_pass` of one replica: tables of shape (rows, 12) and its constants, see :class:`Costs`."""
+    return prefill_pass(
+        Costs(target, draft, c, routing_of(c), has_windows(target, draft)), tokens, prompts, qk, kv, batch, context
+    )

@@ -207,15 +207,17 @@ class OpenForm(Record):
 class Costs(NamedTuple):
     """What the passes of one replica cost: operator tables of target and draft, its constants, and its routing.
 
-    Tables have shape (rows, 2 + 7 + 2): count, floor in seconds, seconds per load (ONE, T, QK, L, KV, ST, D), and the
-    tokens from which and up to which a pass has the row, see :mod:`simulator.cost.operator`. ``routing`` is the
-    :func:`routing_constant` of the constants.
+    Tables have shape (rows, 2 + 7 + 3): count, floor in seconds, seconds per load (ONE, T, QK, L, KV, ST, D), the
+    tokens from which and up to which a pass has the row, and the tokens that a query sees at most, see
+    :mod:`simulator.cost.operator`. ``routing`` is the :func:`routing_constant` of the constants; ``windowed``: some row
+    has a window.
     """
 
     target: Array
     draft: Array
     constants: Constants
     routing: float
+    windowed: bool
 
 
 class Requests(NamedTuple):

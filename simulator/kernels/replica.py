@@ -1,7 +1,7 @@
 """Discrete events of one replica: arrivals, prefill passes, decode rounds, completions.
 
 Rounds between two events are summed in closed form: the batch does not change and the round time grows linearly with
-the cached tokens, so the cost grows with the number of events, not with tokens.
+the cached tokens, so the cost grows with the number of events, not with tokens. That a window fills up is an event too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ import numpy as np
 
 from simulator.kernels.compiled import compiled
 from simulator.kernels.heap import pop, push
-from simulator.kernels.passes import decode_round, prefill_pass, riders, routing_of, slope_of
+from simulator.kernels.passes import (
+    decode_round,
+    has_windows,
+    prefill_pass,
+    riders,
+    routing_of,
+    slope_at,
+    slope_of,
+    straight,
+)
 from simulator.kernels.records import (
     STATE,
     Array,
@@ -117,6 +126,15 @@ def rounds_to_look(s: State, c: Constants, gap: float, step: float) -> float:
 
 
 @compiled
+def rounds_to_bend(costs: Costs, s: State) -> float:
+    """Rounds until a window fills up, from where on rounds grow more slowly."""
+    _low, high = straight(costs, float(s.running), s.context)
+    if s.growth <= 0.0 or high == math.inf:
+        return math.inf
+    return max(1.0, math.ceil((high - s.context) / s.growth))
+
+
+@compiled
 def end_prefill(s: State, c: Constants, counters: Counters) -> None:
     """What a prefill pass leaves behind, apart from the requests that it completes."""
     s.pending = 0.0
@@ -207,8 +225,8 @@ def advance(
     """Run one replica through all steps that end before ``until``; returns when the step in progress ends.
 
     A decode in progress is replanned when the replica is advanced again, since an arrival cuts it short. ``base``:
-    round time by batch at no cached tokens, -1 where not known yet; ``slope``: its growth per cached token. For the
-    other arguments see :func:`serve`.
+    round time by batch at no cached tokens, -1 where not known yet; ``slope``: its growth per cached token; neither is
+    used where layers have windows. For the other arguments see :func:`serve`.
     """
     c = costs.constants
     s: State = lines.state[0]
@@ -234,11 +252,16 @@ def advance(
                 s.span = prefill_pass(costs, s.tokens, s.prompts, s.pairs, s.again, s.riders, cached)
             elif s.running > 0:
                 b = s.running
-                if base[b] < 0.0:
-                    base[b] = decode_round(costs, float(b), 0.0)
-                step = base[b] + slope * s.context
-                s.accel = slope * s.growth
                 steps = run_key[0] - s.turn
+                if costs.windowed:
+                    step = decode_round(costs, float(b), s.context)
+                    s.accel = slope_at(costs, float(b), s.context) * s.growth
+                    steps = min(steps, rounds_to_bend(costs, s))
+                else:
+                    if base[b] < 0.0:
+                        base[b] = decode_round(costs, float(b), 0.0)
+                    step = base[b] + slope * s.context
+                    s.accel = slope * s.growth
                 if s.arriving > 0 and b < slots:
                     look_in = rounds_to_look(s, c, max(0.0, arrive_key[0] - s.now), step)
                     steps = max(1.0, min(steps, look_in))
@@ -295,7 +318,7 @@ def serve(
     requests run at once. Fills ``first`` (first token) and ``finish`` of the requests, and ``counters``. ``target`` and
     ``draft``: operator tables, see :class:`Costs`.
     """
-    costs = Costs(target, draft, c, routing_of(c))
+    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
     n = requests.send.shape[0]
     slots = int(min(cap, n))
     mine = lines_of(empty_lines(1, n, slots), 0)

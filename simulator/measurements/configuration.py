@@ -66,12 +66,12 @@ class Configuration:
 
     @property
     def deployment(self) -> Deployment:
-        """The deployment, checked.
+        """The deployment, checked. A run that was measured did fit, so it had as much of the memory as it takes.
 
         Raises:
             InputError: unknown names, impossible parallelism or precision.
         """
-        return _deployment(self.spec_tokens > 0, *(getattr(self, name) for name in DEPLOYED))
+        return _deployment(self.spec_tokens, self.isl, self.osl, *(getattr(self, name) for name in DEPLOYED))
 
     @property
     def slots(self) -> int:
@@ -160,9 +160,17 @@ DEPLOYED = (
 """The fields of a configuration that make its deployment."""
 
 
+MOST_MEMORY = 0.97
+"""Of HBM, what an engine can be launched with: the driver keeps the rest."""
+
+
 @functools.cache
-def _deployment(mtp: bool, *values: Any) -> Deployment:
-    return resolve_deployment(mtp=mtp, **_named(values))
+def _deployment(spec_tokens: int, isl: int, osl: int, *values: Any) -> Deployment:
+    found = resolve_deployment(mtp=spec_tokens > 0, **_named(values))
+    if memory_of(found, resolve_workload(isl, osl), spec_tokens).max_concurrency > 0:
+        return found
+    engine = found.engine.model_copy(update={"memory_fraction": MOST_MEMORY, "cache_fraction": 1.0})
+    return found.model_copy(update={"engine": engine})
 
 
 @functools.cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from simulator.bounds import number
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
-from simulator.facts.memory import kv_bytes_per_token, state_bytes
+from simulator.facts.memory import kv_bytes, state_bytes
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
 from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import OFF
@@ -25,6 +27,8 @@ KV_BANDWIDTH = 50 * GIGA
 """Bytes/s between nodes per GPU, one way, when none is stated: one 400 Gb/s network port per GPU."""
 LEAST_BANDWIDTH, MOST_BANDWIDTH = 1e3, 1e18
 """Bytes/s."""
+LONG = float(2**40)
+"""Tokens, more than any window spans."""
 
 
 def bytes_per_second(kv_bandwidth_gb_s: float) -> float:
@@ -54,16 +58,22 @@ class Transfer:
     """KV cache and recurrent state of a prompt on their way to the decode pool.
 
     ``bandwidth``: bytes/s of one request's transfer, all GPUs of the smaller replica together. Transfers do not wait
-    for one another, and nothing overlaps with the prefill.
+    for one another, and nothing overlaps with the prefill. ``kept``: bytes of the KV cache by tokens, where windows
+    keep it from growing with them; None: ``bytes_per_token`` each.
     """
 
     bytes_per_token: float
     bytes_per_request: float
     bandwidth: float
+    kept: Callable[[float], float] | None = None
 
     def seconds(self, prompt: Array | float) -> Array:
         """Seconds from the end of the prefill until the decode pool has the caches."""
-        return np.asarray((self.bytes_per_request + self.bytes_per_token * prompt) / self.bandwidth)
+        cache = self.bytes_per_token * prompt
+        if self.kept is not None:
+            lengths, which = np.unique(np.asarray(prompt, dtype=float), return_inverse=True)
+            cache = np.array([self.kept(tokens) for tokens in lengths.tolist()])[which].reshape(np.shape(prompt))
+        return np.asarray((self.bytes_per_request + cache) / self.bandwidth)
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,11 @@ class Pools:
 
 def kv_transfer(deployment: Deployment, gpus: int, spec_tokens: int, bandwidth: float) -> Transfer:
     """The transfer between replicas of which the smaller has ``gpus`` GPUs, at ``bandwidth`` bytes/s per GPU."""
-    per_token = kv_bytes_per_token(deployment.model, deployment.kv_format, spec_tokens)
-    return Transfer(per_token, state_bytes(deployment.model, deployment.engine.state_dtype), bandwidth * gpus)
+    d = deployment
+    cache = functools.partial(kv_bytes, d.model, fmt=d.kv_format, spec_tokens=spec_tokens)
+    grows = cache(LONG) == LONG * cache(1.0)
+    state = state_bytes(d.model, d.engine.state_dtype)
+    return Transfer(cache(1.0), state, bandwidth * gpus, None if grows else cache)
 
 
 def decode_only(replica: Replica) -> Replica:

@@ -110,6 +110,6 @@ def test_the_kernels_price_a_pass_as_the_sum_of_its_operators() -> None:
     c = kn.zero(kn.Constants)
     c.experts, c.top_k = EXPERTS, TOP_K
     for tokens in (1.0, 64.0, 8192.0):
-        whole = kn.pass_time(table(ops), c, tokens, tokens, 0.0, 0.0, 0.0, 0.0)
+        whole = kn.pass_time(table(ops), c, tokens, tokens, 0.0, 0.0, 0.0, 0.0, 0.0)
         parts = sum(op.count * seconds_per_call(op, np.array([tokens]))[0] for op in ops)
         assert whole == pytest.approx(parts, rel=1e-12)

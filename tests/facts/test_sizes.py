@@ -366,7 +366,7 @@ def test_fp8_deploys_everywhere(hardware: str, tp: int) -> None:
         ({"hardware": load_hardware("mi300x")}, "mi300x has no FP4 peak"),
         (
             {"hardware": load_hardware("mi300x")},
-            "--allow-dequant keeps the weights stored in MXFP4 and computes in FP8",
+            "--allow-dequant keeps the weights stored in MXFP4 and computes in BF16",
         ),
         (
             {"hardware": load_hardware("a100"), "checkpoint": "fp8"},
@@ -390,10 +390,10 @@ def test_all_faults_of_a_deployment_are_reported_at_once() -> None:
 def test_dequant_computes_in_the_next_wider_format() -> None:
     mi300x = load_hardware("mi300x")
     check_deployment(deploy(hardware=mi300x, allow_dequant=True))
-    assert mi300x.compute_format("mxfp4") == "fp8"
+    assert (mi300x.compute_format("mxfp4"), mi300x.compute_format("fp8")) == ("bf16", "fp8")
     assert MI355X.compute_format("mxfp4") == "mxfp4"
     only_bf16 = mi300x.model_copy(update={"peak_flops": mi300x.peak_flops.model_copy(update={"fp8": None})})
-    assert only_bf16.compute_format("mxfp4") == "bf16"
+    assert only_bf16.compute_format("fp8") == "bf16"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,10 @@ LOADS = ("one", "token", "pair", "logit", "cached", "state")
 
 @dataclass(frozen=True)
 class Engine:
-    """A made-up engine in seconds: constants, costs per load, and scheduling."""
+    """A made-up engine in seconds: constants, costs per load, and scheduling.
+
+    ``near`` and ``near_pair`` are per cached token and per pair in layers with a window, which a batch shares.
+    """
 
     step: float = 0.0
     prefill: float = 0.0
@@ -32,6 +35,9 @@ class Engine:
     logit: float = 0.0
     cached: float = 0.0
     state: float = 0.0
+    near: float = 0.0
+    near_pair: float = 0.0
+    window: float = math.inf
     width: int = 1
     cap: int = 10**6
     chunk: float = 1e9
@@ -44,7 +50,10 @@ class Engine:
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, kn.Constants]:
         """Target table, draft table and plan vector for the kernel."""
-        table = np.array([[1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0, 0.0, math.inf]])
+        always = 0.0, math.inf
+        whole = [1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0, *always, math.inf]
+        near = [1.0, 0.0, 0.0, 0.0, self.near_pair, 0.0, self.near, 0.0, 0.0, *always, self.window]
+        table = np.array([whole, near])
         c = kn.zero(kn.Constants)
         c.experts = c.top_k = 1.0
         c.states, c.prefill_states = 2.0, 1.0
@@ -56,6 +65,8 @@ class Engine:
     def round_seconds(self, batch: int, context: float) -> float:
         q = self.width
         work = self.one + self.token * batch * q + self.pair * context * q + self.logit * batch * q
+        seen = min(context, batch * self.window)
+        work += self.near * seen + self.near_pair * seen * q
         return self.step + self.request * batch + work + self.cached * context + self.state * 2 * batch
 
     def prefill_seconds(
@@ -66,6 +77,10 @@ class Engine:
         work += (
             self.logit * (prompts + batch * q) + self.cached * (again + context) + self.state * (prompts + 2 * batch)
         )
+        reads = (prompts if again else 0) + batch
+        if reads:
+            work += self.near * min(again + context, reads * self.window)
+        work += self.near_pair * min(pairs + context * q, (tokens + batch * q) * self.window)
         return self.prefill + self.request * batch + work
 
 
@@ -120,6 +135,15 @@ def test_cache_grows_with_every_round() -> None:
     # one request: 10 + 1 cached tokens after the prefill, 9 more over 3 rounds: 11 + 14 + 17 tokens read
     r = serve(Engine(cached=1.0), [10], 10, 3, clients=1)
     assert r.finish[0] == 11 + 14 + 17
+
+
+def test_a_cache_with_a_window_grows_until_that() -> None:
+    # as above, of at most 15 tokens in one layer: 11 + 14 + 17 and 11 + 14 + 15; pairs alone: the same
+    r = serve(Engine(cached=1.0, near=1.0, window=15.0), [10], 10, 3, clients=1)
+    assert r.finish[0] == 11 + 14 + 17 + 11 + 14 + 15
+    r = serve(Engine(near_pair=0.5, window=15.0), [10], 10, 3, clients=1)
+    # the prompt's 10 x 10 / 2 pairs are fewer than 10 x 15
+    assert r.finish[0] == (50 + 11 + 14 + 15) / 2
 
 
 @pytest.mark.parametrize(("split", "first"), [(True, [4.5, 5.625]), (False, [4.25, 5.625])])
@@ -374,11 +398,19 @@ POLICIES = [
 ]
 
 
+NEAR = {"near": 2e-5, "near_pair": 3e-6}
+
+
 @pytest.mark.parametrize("policy", [*POLICIES, {"shared": True}, {"poll": 7}, {"poll": 7, "lookahead": True}], ids=str)
 @pytest.mark.parametrize(("clients", "cap"), [(1, 1), (3, 100), (9, 4), (9, 100)])
 @pytest.mark.parametrize("width", [1, 4])
-def test_against_an_engine_that_steps_one_by_one(policy: dict[str, bool], clients: int, cap: int, width: int) -> None:
-    engine = Engine(**{**BASE.__dict__, "cap": cap, "chunk": 60.0, "width": width, **policy})
+@pytest.mark.parametrize("window", [math.inf, 40.0, 100.0])
+def test_against_an_engine_that_steps_one_by_one(
+    policy: dict[str, bool], clients: int, cap: int, width: int, window: float
+) -> None:
+    """With windows that fill up at once, and in the middle of a request; rounds are summed up to there at once."""
+    near = NEAR | {"window": window} if window < math.inf else {}
+    engine = Engine(**{**BASE.__dict__, "cap": cap, "chunk": 60.0, "width": width, **policy, **near})
     rng, n = np.random.default_rng([clients, cap, width]), 6 * clients
     prompt, output = rng.integers(1, 150, n), rng.integers(1, 90, n)
     rounds = -(-(output - 1) // width)

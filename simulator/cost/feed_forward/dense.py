@@ -12,11 +12,10 @@ def operators(layer: Dense, count: float, formats: LayerFormats, rates: Rates) -
     """Operators of ``count`` layers; channels are sharded over all GPUs, each of which has all tokens."""
     hidden, fmt = rates.deployment.model.hidden, formats["dense"]
     width = layer.intermediate / rates.deployment.tp
-    quantise = 1 if fmt != "bf16" else 0
     entry = "dense up, gate" if layer.gated else "dense up"
     moved = (layer.inputs + 1) * width * ACTIVATION_BYTES
     return [
         rates.gemm(entry, count, hidden, layer.inputs * width, fmt),
-        rates.small("dense norm, activation", (2 + quantise) * count, moved),
+        rates.small("dense norm, activation", 2 * count, moved),
         rates.gemm("dense down", count, width, hidden, fmt),
     ]

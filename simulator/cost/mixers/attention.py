@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulator.cost.operator import KV, QK, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
 from simulator.facts.deployment import LayerFormats
@@ -11,7 +13,9 @@ from simulator.facts.mixers.attention import Attention
 def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rates) -> list[Operator]:
     """Operators of ``count`` layers.
 
-    Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks.
+    Heads are sharded over the GPUs of an attention rank, tokens are divided among the ranks. Small kernels: the norm
+    before the layer; rotation and writing to the cache; head norms and gate where there are any. Engines quantise
+    activations in the kernel before the product (vLLM's fusion passes, norms of aiter and TensorRT-LLM).
     """
     d, fmt = rates.deployment, formats["attention"]
     hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
@@ -21,11 +25,13 @@ def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rate
     kv_width = layer.kv_heads_per_gpu(tp) * (layer.head_dim + layer.values)
     pair = layer.pair_flops / tp / dp
     cached = layer.cache_bytes(d.kv_format, tp) / dp
-    quantise = 1 if fmt != "bf16" else 0
+    kernels = 2 + layer.qk_norm + layer.output_gate
     family = f"attention.{rates.computed(d.kv_format)}"
+    name = "attention (KV cache)" if layer.window is None else "attention (KV cache, window)"
+    core = rates.kernel(family, name, count, {QK: pair}, {KV: cached, T: cached}, d.kv_format)
     return [
         rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
-        rates.kernel(family, "attention (KV cache)", count, {QK: pair}, {KV: cached, T: cached}, d.kv_format),
+        replace(core, window=layer.reach),
         rates.gemm("attention out", count, out, hidden, fmt, share=1 / dp),
-        rates.small("attention norm, rope, gate", (4 + quantise) * count, 4 * width * ACTIVATION_BYTES / dp),
+        rates.small("attention norm, rope, gate", kernels * count, 4 * width * ACTIVATION_BYTES / dp),
     ]

@@ -24,13 +24,12 @@ def operators(layer: GatedDeltaNet, count: float, formats: LayerFormats, rates: 
     state = layer.state_bytes(d.engine.state_dtype) / tp
     moved = {ST: state / dp, T: moved_per_token(layer) / tp / dp}
     small_bytes = 3 * (keys + values) * ACTIVATION_BYTES / dp
-    quantise = 1 if fmt != "bf16" else 0
     return [
         rates.gemm("gdn qkvz", count, hidden, 2 * keys + 2 * values, fmt, share=1 / dp),
         rates.gemm("gdn beta, decay", count, hidden, 2 * heads, "bf16", share=1 / dp),
         rates.kernel("gdn", "gated delta rule (state)", count, {T: flops / dp}, moved),
         rates.gemm("gdn out", count, values, hidden, fmt, share=1 / dp),
-        rates.small("gdn convolution, norm, gate", (3 + quantise) * count, small_bytes),
+        rates.small("gdn convolution, norm, gate", 3 * count, small_bytes),
     ]
 
 
