@@ -175,6 +175,7 @@ COMMANDS = """
 1 plan --rate 9 --isl 8192 --osl 256 --tp 2 --mtp 0 PROMISED --pools --spare 1 --format json
 8 plan PLATFORM --isl 8192 --osl {128|256} --mtp 0,{2|3} {--rate {2..9}|--gpus 8} TRAFFIC --max-running 48 --format json
 1 plan --rate 5 --isl 8192 --tp 4 --mtp 0 --ttft-p99 1ms --format json
+6 import-model {llama|mixtral|deepseek_v3|mistral}.json {|-o out/model.yaml} --format {json|csv|table}
 1 profiles parameters --format json
 12 profiles {|hardware|engine|acceptance|calibration|model|model qwen3.5-397b-a17b} --format json
 15 profiles hardware {mi355x|mi350x|mi325x|mi300x|h100|h200|b200|b300|own.yaml} --format json
@@ -231,6 +232,21 @@ def find(checkout: Path, name: str) -> Path:
     return found[0]
 
 
+PLAIN = {"hidden_size": 512, "num_attention_heads": 8, "num_hidden_layers": 4, "vocab_size": 3200}
+CONFIGURATIONS = {
+    "llama": {"architectures": ["LlamaForCausalLM"], "intermediate_size": 1024},
+    "mixtral": {"architectures": ["MixtralForCausalLM"], "intermediate_size": 256, "num_local_experts": 8,
+                "num_experts_per_tok": 2},
+    "deepseek_v3": {"architectures": ["DeepseekV3ForCausalLM"], "intermediate_size": 1024, "moe_intermediate_size": 256,
+                    "n_routed_experts": 8, "num_experts_per_tok": 2, "first_k_dense_replace": 1, "q_lora_rank": 128,
+                    "kv_lora_rank": 64, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 32,
+                    "num_nextn_predict_layers": 1, "quantization_config": {"quant_method": "fp8"}},
+    "mistral": {"architectures": ["MistralForCausalLM"], "intermediate_size": 1024, "sliding_window": 64,
+                "num_key_value_heads": 2, "colour": "blue"},
+}  # fmt: skip
+"""``model_type`` -> keys of a configuration beside those of all."""
+
+
 def prepare(checkout: Path) -> None:
     """Fill the current folder with the files that commands name; data are the checkout's own."""
     Path("out").mkdir()
@@ -246,6 +262,8 @@ def prepare(checkout: Path) -> None:
     Path("trace.jsonl").write_text("".join(json.dumps(dict(zip(fields, row, strict=True))) + "\n" for row in rows))
     gemms = "".join(f"gemm,bf16,10240,4096,{t},{us}\n" for t, us in ((1, 18), (64, 20), (1024, 95), (8192, 700)))
     Path("kernels.csv").write_text("kernel,precision,n,k,tokens,time_us\n" + gemms)
+    for kind, keys in CONFIGURATIONS.items():
+        Path(f"{kind}.json").write_text(json.dumps({**PLAIN, **keys, "model_type": kind}))
     Path("day.csv").write_text("start_s,requests_per_s\n0,1\n60,2.5\n120,0.5\n")
 
 

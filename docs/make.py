@@ -1,11 +1,11 @@
 """Write what the documentation takes from the code, so that neither can drift from the other.
 
     python docs/make.py          # writes docs/glossary.md, and the tree and the floors in docs/architecture.md,
-                                 # and the limits in docs/files.md
+                                 # the limits in docs/files.md, and the models in docs/models.md
     python docs/make.py --check  # exit status 1 if a file is not what it would write
 
 The glossary comes from docs/terms.csv and simulator/results/columns.csv, the tree from the folders and the first
-sentence of each module, the floors from the import contract in pyproject.toml.
+sentence of each module, the floors from the import contract in pyproject.toml, the models from their profiles.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from simulator.facts.figures import figures
+from simulator.facts.layers import Dense, FeedForward, Mixer
+from simulator.facts.model import Model
+from simulator.facts.reading import load_model, names
 from simulator.files.limits import LIMITS, current
 from simulator.results.columns import COLUMNS, ENDS, STARTS
+from simulator.units import GIGA, MEGA
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -129,7 +134,65 @@ def limits() -> str:
     return text
 
 
-FILES = {"glossary.md": glossary, "architecture.md": architecture, "files.md": limits}
+MODELS = "model layers feed-forwards parameters,~10^9 active,~10^9 KV~cache,~B/token state,~MB checkpoints,~GB source"
+"""Columns of the table of models."""
+
+
+ASSUMED = "\\*"
+"""Mark of a checkpoint of which no repository is known."""
+
+
+def models() -> str:
+    """docs/models.md with its table of shipped models written anew."""
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    titles = [title.replace("~", " ") for title in MODELS.split()]
+    rows = [titles, ["---"] * len(titles), *(_model(load_model(name)) for name in names("model"))]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    pattern = re.compile(r"(<!-- models -->\n).*?(<!-- /models -->)", re.DOTALL)
+    text, found = pattern.subn(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+    assert found == 1
+    return text
+
+
+def _model(model: Model) -> list[str]:
+    layers, found = model.target_layers, figures(model)
+    caches = [found["kv_bytes_per_token"]]
+    caches += [found["kv_bytes_per_token_beyond_windows"]] * (found["kv_bytes_per_token_beyond_windows"] != caches[0])
+    index, state = found["index_bytes_per_token"], found["state_bytes_per_sequence"]
+    return [
+        f"`{model.name}`",
+        "; ".join(f"{count} {_mixer(layer)}" for layer, count in layers.mixers),
+        "; ".join(f"{count} {_feed_forward(layer)}" for layer, count in layers.feed_forwards),
+        f"{found['total_parameters'] / GIGA:.1f}",
+        f"{found['active_parameters'] / GIGA:.1f}",
+        ", then ".join(f"{size:,.0f}" for size in caches) + (f" + {index:,.0f}" if index else ""),
+        f"{state / MEGA:.0f}" if state else "",
+        ", ".join(
+            f"{name}{ASSUMED if model.checkpoints[name].repository == 'assumed' else ''} {size / GIGA:.0f}"
+            for name, size in found["weight_bytes"].items()
+        ),
+        model.source,
+    ]
+
+
+def _mixer(layer: Mixer) -> str:
+    own = layer.model_dump(exclude_none=True)
+    words = [own["kind"].replace("_", " ")]
+    words += [f"by {own['ratio']}"] if "ratio" in own else []
+    words += [f"in a window of {own['window']}"] if "window" in own else []
+    words += ["with a shared index" if own["index"].get("shared") else "with an index"] if "index" in own else []
+    words += ["with an index of blocks"] if "blocks" in own else []
+    return " ".join(words)
+
+
+def _feed_forward(layer: FeedForward) -> str:
+    if isinstance(layer, Dense):
+        return "dense"
+    shared = " and a shared one" if layer.shared_intermediate else ""
+    return f"with {layer.top_k} of {layer.experts} experts{shared}"
+
+
+FILES = {"glossary.md": glossary, "architecture.md": architecture, "files.md": limits, "models.md": models}
 
 
 def main() -> int:

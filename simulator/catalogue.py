@@ -175,12 +175,25 @@ def numbers(kind: str, name: str) -> list[Row]:
             raise unknown_name("parameter", name, registry())
         return rows
     spec = LOADERS[kind](name)
-    rows = list(_flatten(read_mapping(kind, name), type(spec)))
+    raw = read_mapping(kind, name)
+    rows = _of_model(raw, spec) if isinstance(spec, Model) else list(_flatten(raw, type(spec)))
     if isinstance(spec, Recipe):
         flags = [row for row in rows if row["field"] == "launch"]
         rows = [row for row in rows if row not in flags]
         rows += [{**row, "value": flag} for row in flags for flag in spec.launch]
     return rows + [_row(field, *found) for field, found in _derived(spec).items()]
+
+
+def _of_model(raw: dict[str, Any], spec: Model) -> list[Row]:
+    """The entries of a model: layer groups by their number, and beside every number the key that it comes from."""
+    apart = {"layers", "sources"} if isinstance(raw.get("layers"), list) else {"sources"}
+    rows = list(_flatten({key: value for key, value in raw.items() if key not in apart}, type(spec)))
+    if "layers" in apart:
+        groups = {f"layers.{i}": group for i, group in enumerate(raw["layers"], start=1)}
+        place = next(i for i, row in enumerate(rows) if row["field"].startswith("checkpoints."))
+        rows[place:place] = [row for name, group in groups.items() for row in _flatten(group, None, name, spec.source)]
+    keys = raw.get("sources", {})
+    return [{**row, "note": f"key {keys[row['field']]}"} if row["field"] in keys else row for row in rows]
 
 
 def summary(spec: Spec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fuzzing import grammar
+from fuzzing.configurations import EXAMPLE
 from fuzzing.inputs import CLOSED, SMALL, Made, Steps, kind
 from fuzzing.measured import pair
 from fuzzing.profiles import shipped
@@ -26,6 +27,7 @@ CHEAP: dict[Words, tuple[str, ...]] = {
     ("simulate",): (*SMALL, "--rate", "2", "--duration", "5s"),
     ("plan",): PLAN[1:-2],
     ("suggest",): ("--concurrency", "4"),
+    ("import-model",): ("config.json",),
     ("profiles",): ("hardware",),
 }
 """Words of a command -> options that make it take milliseconds."""
@@ -56,4 +58,5 @@ def options(steps: Steps) -> Made:
     if words in EVENTS:
         line = [*line, "--backend", "serial"]
     off, mtp = pair()
-    return line, {"m.csv": off, "n.csv": mtp, "pairs.csv": PAIRS, "x.yaml": shipped("hardware_profiles")[0]}
+    files = {"pairs.csv": PAIRS, "x.yaml": shipped("hardware_profiles")[0], "config.json": EXAMPLE}
+    return line, {"m.csv": off, "n.csv": mtp, **files}

@@ -23,7 +23,7 @@ NAMES = [
     "qwen3.5-397b-a17b-random", "hyperscaler", "neocloud", "rental", "round-robin", "two-choices", "least-outstanding",
     "decode", "prefill", "both", "each", "derived", "total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms",
     "closed-form", "hardware",
-    "model", "engine", "calibration", "acceptance", "parameters",
+    "model", "engine", "calibration", "acceptance", "parameters", "Qwen/Qwen3.5-397B-A17B-FP8", "llama", "config.json",
 ]  # fmt: skip
 
 PATHS = [
@@ -167,10 +167,10 @@ _DRAWN: tuple[tuple[Draw, str], ...] = (
     (limit, "NAME=N"),
     (lengths, "KIND"),
     (setting, "KEY=VALUE"),
-    (name, "NAME|FILE NAME FORMAT FILE FILE.csv NAME|FILE.csv"),
+    (name, "NAME|FILE NAME FORMAT FILE FILE.csv FILE.json NAME|FILE.csv KEY"),
     (name, "bf16|fp8|fp4 des|closed-form decode|prefill|both each|derived"),
     (listed(name), "NAME,.. P,.. A,B"),
-    (output, "FILE.png|svg|pdf FIT.yaml"),
+    (output, "FILE.png|svg|pdf FIT.yaml FILE.yaml"),
 )
 
 GRAMMAR: dict[str, Draw] = {placeholder: draw for draw, placeholders in _DRAWN for placeholder in placeholders.split()}

@@ -1,6 +1,7 @@
 """All kinds of input."""
 
 from fuzzing.command_lines import options
+from fuzzing.configurations import configuration
 from fuzzing.inputs import CLOSED, JOURNAL, KINDS, Input, at, make, wheel
 from fuzzing.measured import csv
 from fuzzing.profiles import acceptance, calibration, engine, hardware, model
@@ -9,6 +10,6 @@ from fuzzing.traffic import jsonl, trace
 
 __all__ = [
     "CLOSED", "HARMLESS", "JOURNAL", "KINDS", "PLAN", "SWEEP", "Input", "acceptance", "at", "calibration",
-    "csv", "engine",
+    "configuration", "csv", "engine",
     "hardware", "jsonl", "make", "model", "options", "resume", "trace", "wheel",
 ]  # fmt: skip

@@ -13,7 +13,8 @@ BITS_FAMILY: dict[str, str] = {"bf16": "bf16", "fp8": "fp8", "mxfp4": "fp4", "nv
 
 BYTES_PER_PARAM: dict[str, float] = {"bf16": 2.0, "fp8": 1.0, "mxfp4": 0.53125, "nvfp4": 0.5625, "int4": 0.5625}
 """Stored bytes per parameter, block scales included. MXFP4: e2m1 with one e8m0 scale per 32 (OCP MX v1.0);
-NVFP4: e2m1 with one e4m3 scale per 16; INT4: one BF16 scale per 32; FP8 128x128 block scales are below 0.03 % and left out."""
+NVFP4: e2m1 with one e4m3 scale per 16; INT4: one BF16 scale per 32; FP8 128x128 block scales are below 0.03 % and left
+out."""
 
 
 STATE_BYTES: dict[str, float] = {"bf16": 2.0, "fp32": 4.0}

@@ -12,8 +12,9 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
 from simulator.facts.reading import load_hardware, load_model, names
 
-BESIDE = {"name", "aliases", "source", "price", "all_in_power"}
-"""What does not make a profile another thing: names, where figures come from, what it costs to own and to run."""
+BESIDE = {"name", "aliases", "source", "sources", "price", "all_in_power", "checkpoints", "default_acceptance"}
+"""What does not make a profile another thing: names, where figures come from, what it costs to own and to run, and
+which checkpoints of a model it lists."""
 
 
 def known_hardware(hardware: Hardware) -> str:
@@ -38,10 +39,7 @@ def known_model(model: Model) -> str:
 
 
 def _figures(spec: Hardware | Model) -> dict[str, Any]:
-    found = spec.model_dump(exclude=BESIDE)
-    for checkpoint in found.get("checkpoints", {}).values():
-        checkpoint.pop("source")
-    return found
+    return spec.model_dump(exclude=BESIDE)
 
 
 @functools.cache

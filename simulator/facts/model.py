@@ -29,7 +29,9 @@ class Model(Spec):
     layers: list[LayerGroup] = Field(min_length=1)
     draft: Draft | None = Field(default=None, description="absent: the model has no draft of its own")
     checkpoints: dict[str, Checkpoint]
-    default_acceptance: str | None = Field(default=None, description="name of an acceptance profile, of random tokens")
+    default_acceptance: str | None = Field(
+        default=None, description="name of an acceptance profile, of random tokens where one is published"
+    )
     sources: dict[str, str] = Field(
         default_factory=dict, description="path of a number -> key of the source that it comes from"
     )

@@ -1,4 +1,4 @@
-"""Which shipped model, and which of its checkpoints, is meant by a name as users, repositories and measured files write it.
+"""Which shipped model, and which of its checkpoints, a name means as users, repositories and measured files write it.
 
 Found without loading the profiles: a name must not cost the reading of every model."""
 
@@ -50,7 +50,9 @@ def index(texts: Mapping[str, str]) -> dict[str, Named]:
     found: dict[str, list[Named]] = {}
     ends: dict[str, list[Named]] = {}
     for profile, text in texts.items():
-        aliases = [name for part in _ALIASES.findall(text) for name in re.findall(r"[^\s,\[\]\"'-][^\s,\[\]\"']*", part)]
+        aliases = [
+            name for part in _ALIASES.findall(text) for name in re.findall(r"[^\s,\[\]\"'-][^\s,\[\]\"']*", part)
+        ]
         repositories: dict[str, str] = {}
         for part in _CHECKPOINTS.findall(text):
             for checkpoint, repository in _REPOSITORY.findall(part):
@@ -62,9 +64,7 @@ def index(texts: Mapping[str, str]) -> dict[str, Named]:
         for repository, checkpoint in repositories.items():
             found.setdefault(repository, []).append(Named(profile, checkpoint))
     return {
-        name: meant[0]
-        for name, meant in (*ends.items(), *found.items())
-        if len({one.profile for one in meant}) == 1
+        name: meant[0] for name, meant in (*ends.items(), *found.items()) if len({one.profile for one in meant}) == 1
     }
 
 

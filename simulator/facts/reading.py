@@ -102,8 +102,8 @@ def shipped_name(kind: str, name: str) -> str | None:
     if name.lower() in names(kind):
         return name.lower()
     if kind == "model":
-        found = named_model(name)
-        return None if found is None else found.profile
+        meant = named_model(name)
+        return None if meant is None else meant.profile
     words, plain = re.findall(r"[a-z0-9]+", name.lower()), _written(kind)
     for i in range(len(words) if kind == "hardware" else 1):
         before, found = words[:i], plain.get("".join(words[i:]), [])

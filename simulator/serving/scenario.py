@@ -370,7 +370,8 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
     """Draft depth and acceptance, by the one rule: stated, else fitted by the calibration, else the model's default.
 
     Acceptance belongs to the text. A calibration is fitted to random tokens, as the benchmarks send them, and the
-    default profile of a model is of random tokens too; other text (chat, coding, GSM8K) is a profile to name.
+    default profile of a model is of random tokens too where one is published, else of GSM8K; other text (chat, coding)
+    is a profile to name.
 
     Raises:
         InputError: acceptance without MTP, several acceptances, a model without an MTP layer, values out of range.

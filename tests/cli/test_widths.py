@@ -43,6 +43,7 @@ ASKED = [
     "profiles parameters",
     "profiles calibration atom-mi355x",
     "calibrate curve.csv -o fit.yaml --no-cross-validation",
+    "import-model openai--gpt-oss-20b.config.json",
     "fit-kernels kernels.csv --hardware h200 -o priors.yaml",
 ]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.facts.deployment import Deployment, check_deployment, resolve_checkpoint
+from simulator.facts.deployment import Deployment, check_deployment, default_precision, resolve_checkpoint
 from simulator.facts.engine import Round
 from simulator.facts.layers import Attention, Dense, Experts, GatedDeltaNet
 from simulator.facts.memory import (
@@ -429,6 +429,32 @@ def test_unresolved_checkpoints(precision: str | None, name: str | None, expecte
 
 
 def test_fp4_without_a_checkpoint_for_the_vendor() -> None:
-    amd_only = QWEN.model_copy(update={"checkpoints": {"mxfp4": QWEN.checkpoints["mxfp4"]}})
-    with pytest.raises(InputError, match="no NVFP4 checkpoint for b200"):
-        resolve_checkpoint(amd_only, load_hardware("b200"), "fp4")
+    """NVIDIA computes MXFP4 too, where there is nothing else."""
+    one, other = (QWEN.model_copy(update={"checkpoints": {n: QWEN.checkpoints[n]}}) for n in ("mxfp4", "nvfp4"))
+    assert resolve_checkpoint(one, load_hardware("b200"), "fp4") == "mxfp4"
+    with pytest.raises(InputError, match="no MXFP4 checkpoint for mi355x; name a checkpoint"):
+        resolve_checkpoint(other, MI355X, "fp4")
+
+
+@pytest.mark.parametrize(
+    ("hardware", "kept", "expected"),
+    [
+        ("mi355x", ["bf16", "fp8", "mxfp4"], "fp4"),
+        ("h100", ["bf16", "fp8", "mxfp4"], "fp4"),
+        ("mi355x", ["bf16", "fp8"], "fp8"),
+        ("a100", ["bf16", "fp8"], "bf16"),
+        ("a100", ["fp8"], "fp8"),
+    ],
+)
+def test_the_precision_that_nobody_names(hardware: str, kept: list[str], expected: str) -> None:
+    """FP4 if the model has it, whatever the hardware can; else the narrowest that the hardware computes."""
+    model = QWEN.model_copy(update={"checkpoints": {name: QWEN.checkpoints[name] for name in kept}})
+    assert default_precision(model, load_hardware(hardware)) == expected
+
+
+def test_a_repository_that_is_the_model_itself_says_no_more_than_the_model() -> None:
+    own = "qwen/qwen3.5-397b-a17b"
+    assert resolve_checkpoint(QWEN, MI355X, None, own) == "bf16"
+    assert resolve_checkpoint(QWEN, MI355X, "fp8", own) == "fp8"
+    with pytest.raises(InputError, match="checkpoint fp8 is fp8, but the precision asked for is fp4"):
+        resolve_checkpoint(QWEN, MI355X, "fp4", f"{own}-fp8")

@@ -22,6 +22,7 @@ from simulator import (
     evaluate,
     explain,
     fit_kernels,
+    import_model,
     infer_acceptance,
     make_scenario,
     plan,
@@ -105,6 +106,7 @@ def test_a_long_table_says_how_much_is_not_shown(rows: int, after: str) -> None:
     assert page.after == after
 
 
+CONFIG = str(Path(__file__).parents[1] / "facts" / "importing" / "configs" / "zai-org--GLM-5.2.config.json")
 Document = dict[str, Any]
 Kind = tuple[Callable[[], Result], Callable[[Document], Any]]
 
@@ -138,6 +140,7 @@ KINDS: dict[str, Kind] = {
         lambda: fit_kernels(shipped_measurements("kernels_amd_more.csv"), "mi355x"),
         lambda d: d["parameters"],
     ),
+    "import_model": (lambda: import_model(CONFIG), rows_of),
     "simulate": (lambda: simulate(rate=1.0, duration="1min", promises=["ttft-p99=2s"]), lambda d: [d["figures"]]),
     "plan": (
         lambda: plan(rate=2.0, promises=["ttft-p99=2s"], tp=(2, 4), mtp=(0,)),

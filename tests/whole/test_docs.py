@@ -90,6 +90,8 @@ def lay_out(folder: Path) -> None:
         (block,) = [b for b in blocks_of(ROOT / "docs" / page) if b.language == language]
         (folder / name).write_text(block.content, encoding="utf-8")
     (folder / "day.csv").write_text("start_s,requests_per_s\n0,0.5\n300,3\n600,1\n900,0\n", encoding="utf-8")
+    configurations = ROOT / "tests" / "facts" / "importing" / "configs"
+    shutil.copy(configurations / "openai--gpt-oss-20b.config.json", folder)
     requests = "arrival_s,input_tokens,output_tokens\n0,1024,128\n0.5,2048,256\n1.0,512,64\n"
     (folder / "trace.csv").write_text(requests, encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from simulator.cli import COMMANDS, group, run
 from simulator.cli.options import Inputs
 
 FILE = str(shipped_measurements("sglang_mi355x_8k1k.csv"))
+CONFIG = str(Path(__file__).parents[1] / "facts" / "importing" / "configs" / "Qwen--Qwen3-32B.config.json")
 KERNELS = str(shipped_measurements("kernels_amd_more.csv"))
 ROWS = "precision=FP4 and concurrency<=8"
 FORMULA = ("--method", "closed-form")
@@ -139,6 +141,7 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "what-if sweep": ((), {}),
     "simulate": (("--rate", "2", "--duration", "1min"), {"rate": 2.0, "duration": "1min"}),
     "plan": (("--rate", "2", "--ttft-p99", "2s"), {"rate": 2.0, "promises": ["ttft-p99=2s"]}),
+    "import-model": ((CONFIG,), {"path": CONFIG}),
     "fit-kernels": ((KERNELS, "--hardware", "mi355x"), {"tables": KERNELS, "hardware": "mi355x"}),
     "validate": ((FILE, *FEW), {"files": FILE, **FEWER}),
     "evaluate": ((FILE, *FEW), {"files": FILE, **FEWER}),

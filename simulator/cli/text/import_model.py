@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from simulator.cli.text.page import Column, Page
 from simulator.facts.importing.imported import KV_FORMAT, Imported
 from simulator.units import GIGA, KILO, MEGA
 
 CONVENTIONS = (
-    "parameters: of the text model, without draft layers. active: what one token multiplies with, the lm_head included, "
-    "the input embedding not."
+    "parameters: of the text model, without draft layers. active: what one token multiplies with, the lm_head "
+    "included, the input embedding not."
 )
 
 
@@ -23,6 +24,7 @@ def imported_text(result: Imported) -> str:
         ("active parameters", f"{found['active_parameters'] / GIGA:.2f} B"),
         *([("draft parameters", f"{found['draft_parameters'] / GIGA:.2f} B")] if m.draft is not None else []),
         (f"KV cache per token, {KV_FORMAT}", f"{found['kv_bytes_per_token'] / KILO:.1f} KB"),
+        *_other_caches(found),
         *(
             [(f"state per sequence, {result.state_dtype}", f"{found['state_bytes_per_sequence'] / MEGA:.1f} MB")]
             if m.has_state
@@ -42,6 +44,13 @@ def imported_text(result: Imported) -> str:
     )
     parts = [figures, "", numbers, "", *_not_understood(page, result.not_understood), page.paragraph(CONVENTIONS), ""]
     return "\n".join(parts)
+
+
+def _other_caches(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    beyond, index = found["kv_bytes_per_token_beyond_windows"], found["index_bytes_per_token"]
+    out = [("beyond windows", beyond)] if beyond != found["kv_bytes_per_token"] else []
+    out += [("keys of the index", index)] if index else []
+    return [(f"  {name}", f"{size / KILO:.1f} KB") for name, size in out]
 
 
 def _not_understood(page: Page, items: tuple[Mapping[str, str], ...]) -> list[str]:

@@ -101,8 +101,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "nemotron_h": Architecture(("NemotronHForCausalLM",), gated=False),
     "mimo_v2_flash": Architecture(("MiMoV2FlashForCausalLM",)),
 }
-"""Architecture by ``model_type`` of the text model. What is here is read off the model code of Hugging Face transformers
-and vLLM, not off configurations."""
+"""Architecture by ``model_type`` of the text model. What is here is read off the model code of Hugging Face
+transformers and vLLM, not off configurations."""
 
 
 def architecture_of(text: Keys, outer: Keys, stated: str | None = None) -> Architecture:

@@ -57,7 +57,9 @@ def checkpoint(
         formats |= _of_draft(stated, formats, layers, mixers, feed_forwards, experts)
     main = formats.get("routed_experts") or formats.get("dense") or formats["attention"]
     file = CONFIG if files.quant is None else QUANT
-    said = f": {stated.source}" if stated is not None else ": no quantization_config, so all weights count as 16 bits wide"
+    said = (
+        f": {stated.source}" if stated is not None else ": no quantization_config, so all weights count as 16 bits wide"
+    )
     block: Block = {
         "repository": files.repository,
         "precision": PRECISION[main],

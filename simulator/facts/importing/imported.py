@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.facts.figures import figures
 from simulator.facts.importing.not_understood import described, refuse_decisive
 from simulator.facts.importing.profile import Profile, profile_of
 from simulator.facts.importing.reading import read_files
-from simulator.facts.memory import kv_bytes_per_token, state_bytes
 from simulator.facts.model import Model
 from simulator.facts.reading import validate
-from simulator.facts.weights import active_parameters, draft_parameters, total_checkpoint_bytes, total_parameters
 from simulator.files.kinds import MODEL
 from simulator.files.paths import user_path
 from simulator.files.telling import tell
@@ -44,21 +43,14 @@ class Imported(Result):
 
     def figures(self) -> dict[str, Any]:
         """What the profile adds up to: parameters, and bytes of weights, cache and state."""
-        m = self.model
-        return {
-            "name": m.name,
-            "total_parameters": total_parameters(m),
-            "active_parameters": active_parameters(m),
-            "draft_parameters": sum(draft_parameters(m).values()),
-            "kv_bytes_per_token": kv_bytes_per_token(m, KV_FORMAT),
-            "state_bytes_per_sequence": state_bytes(m, self.state_dtype),
-            "weight_bytes": {name: total_checkpoint_bytes(m, each) for name, each in m.checkpoints.items()},
-        }
+        return figures(self.model, self.state_dtype, KV_FORMAT)
 
     def records(self) -> Rows:
         """Every number of the profile with the key that it comes from, then what they add up to."""
         said = self.content["sources"]
-        rows = [{"field": field, "value": _at(self.content, field), "unit": "", "source": said[field]} for field in said]
+        rows = [
+            {"field": field, "value": _at(self.content, field), "unit": "", "source": said[field]} for field in said
+        ]
         source = "computed from the shape"
         for field, value in self.figures().items():
             unit = "B" if "bytes" in field else ""
@@ -117,7 +109,7 @@ def import_model(
 
 
 def imported_mapping(path: str) -> dict[str, Any]:
-    """The profile of a configuration, for :func:`simulator.facts.reading.load_model`; what it does not hold is told once.
+    """The profile of a configuration, for :func:`simulator.facts.reading.load_model`; what is not in it is told once.
 
     Raises:
         InputError: as :func:`import_model`.

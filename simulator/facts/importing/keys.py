@@ -100,7 +100,9 @@ class Keys:
             self.refuse(name, "a text")
         return str(self.raw[name])
 
-    def entries(self, name: str, expected: Mapping[Any, Any] | Sequence[Any] | type, lengths: Sequence[int]) -> list[Any]:
+    def entries(
+        self, name: str, expected: Mapping[Any, Any] | Sequence[Any] | type, lengths: Sequence[int]
+    ) -> list[Any]:
         """A list with an entry per layer.
 
         Args:
@@ -116,7 +118,9 @@ class Keys:
             self.refuse(name, "a list with an entry per layer")
         if len(found) not in lengths:
             wanted = " or ".join(map(str, lengths))
-            raise InputError(f"{self.file}: {self.path(name)}: expected {wanted} entries, one per layer, found {len(found)}")
+            raise InputError(
+                f"{self.file}: {self.path(name)}: expected {wanted} entries, one per layer, found {len(found)}"
+            )
         for i, entry in enumerate(found):
             if not (
                 isinstance(entry, expected) and not isinstance(entry, bool)

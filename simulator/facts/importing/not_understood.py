@@ -144,7 +144,7 @@ def _unknown(keys: Keys, ignored: Collection[str], top: bool = False) -> Iterato
 def _simplified(text: Keys, architecture: Architecture) -> Iterator[Item]:
     for key in TOLD:
         value = text.raw.get(key)
-        if not is_off(value) and value != 1:
+        if not is_off(value) and repr(value) != "1":
             yield Item(text.path(key), brief(value), *SIMPLIFIED[key])
     if architecture.no_draft:
         for key in (*MODULES, "num_nextn_predict_layers"):
@@ -159,7 +159,9 @@ def _formats(files: Files, mixed: Mapping[str, Counter[str]]) -> Iterator[Item]:
     for group, counts in mixed.items():
         total = sum(counts.values())
         told = ", ".join(f"{count / total:.0%} {fmt}" for fmt, count in counts.most_common())
-        yield Item("quantization_config", told, f"modules of {group} differ; all are taken as the most", "bytes of them")
+        yield Item(
+            "quantization_config", told, f"modules of {group} differ; all are taken as the most", "bytes of them"
+        )
     named = QUANTISED.search(files.repository)
     stated = files.quant is not None or any(k.raw.get("quantization_config") for k in (files.text, files.outer))
     if named is not None and not stated:

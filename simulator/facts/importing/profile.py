@@ -82,4 +82,3 @@ def profile_of(files: Files, architecture: str | None = None, ignored: Collectio
 def _state_dtype(files: Files) -> str:
     stated = files.text.text("mamba_ssm_dtype", "mamba_ssm_cache_dtype")
     return STATE_DTYPES.get(stated or "float32", "fp32")
-

@@ -117,8 +117,18 @@ def integer(bits: int, where: str) -> str:
     return "int4"
 
 
-ALGORITHMS = {"FP8": "fp8", "FP8_PB_WO": "fp8", "FP8_PER_CHANNEL_PER_TOKEN": "fp8", "NVFP4": "nvfp4", "W4A8_NVFP4_FP8": "nvfp4",
-              "NVFP4_AWQ": "nvfp4", "MXFP4": "mxfp4", "W4A8_MXFP4_FP8": "mxfp4", "W4A16_AWQ": "int4", "W4A8_AWQ": "int4"}  # fmt: skip
+ALGORITHMS = {
+    "FP8": "fp8",
+    "FP8_PB_WO": "fp8",
+    "FP8_PER_CHANNEL_PER_TOKEN": "fp8",
+    "NVFP4": "nvfp4",
+    "NVFP4_AWQ": "nvfp4",
+    "W4A8_NVFP4_FP8": "nvfp4",
+    "MXFP4": "mxfp4",
+    "W4A8_MXFP4_FP8": "mxfp4",
+    "W4A16_AWQ": "int4",
+    "W4A8_AWQ": "int4",
+}
 """Names of ModelOpt -> format."""
 MIXED = "MIXED_PRECISION"
 
@@ -172,7 +182,9 @@ def _quark_format(settings: Keys) -> str:
     kind = weight.get("dtype") if isinstance(weight, Mapping) else weight
     if not isinstance(kind, str) or kind.lower() not in QUARK:
         known = ", ".join(QUARK)
-        raise InputError(f"{settings.file}: {settings.path('weight.dtype')}: expected one of {known}, found {brief(kind)}")
+        raise InputError(
+            f"{settings.file}: {settings.path('weight.dtype')}: expected one of {known}, found {brief(kind)}"
+        )
     return QUARK[kind.lower()]
 
 

@@ -56,7 +56,9 @@ def _by_pattern(text: Keys, architecture: Architecture, layers: int) -> Placed:
     full = attention(text, architecture, layers)
     recurrent = {"mamba": mamba2(text)} if MAMBA in pattern else {}
     names = {MAMBA: "mamba", ATTENTION: "attention"}
-    return Placed({**full.blocks, **recurrent}, [names.get(one) for one in pattern], text.path(PATTERN), draft="attention")
+    return Placed(
+        {**full.blocks, **recurrent}, [names.get(one) for one in pattern], text.path(PATTERN), draft="attention"
+    )
 
 
 def _kimi(text: Keys, linear: Keys, layers: int, base: Placed) -> Placed:
