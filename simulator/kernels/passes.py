@@ -7,7 +7,6 @@ import math
 from simulator.kernels.compiled import compiled
 from simulator.kernels.records import Array, Constants, Costs
 
-
 PROMPTS, DECODES = 1.0, 2.0
 """Parts of a pass that a row of a table may have alone."""
 
@@ -175,6 +174,9 @@ def drafting(costs: Costs, distinct: float, batch: float, context: float) -> flo
     if c.extend > 0.0:
         extended = work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0, batch)
         total += c.host_draft + max(c.draft_launch, extended)
+    if c.block > 0.0:
+        whole = work_time(costs.draft, tokens, distinct, context * c.verify, tokens - batch, context, 0.0, batch)
+        total += c.host_draft + max(c.draft_launch, whole)
     return total
 
 
@@ -262,9 +264,7 @@ def prefill_pass(
     if c.verify > 1.0:
         if batch > 0.0:
             distinct = touched(costs, tokens, prompts)
-        device += work_time(
-            costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier, tokens, qk, kv, earlier
-        )
+        device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier, tokens, qk, kv, earlier)
     total = c.host_prefill + max(c.launch, device)
     if batch > 0.0:
         distinct = touched(costs, decoded, batch)
