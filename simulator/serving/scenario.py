@@ -356,7 +356,7 @@ def resolve_calibration(
     """
     if name is None:
         return default_calibration(deployment, isl), ()
-    calibration = load_calibration(name).of_hardware(deployment.hardware)
+    calibration = load_calibration(name).of_hardware(deployment.hardware, deployment.engine.name)
     wrong = tuple(mismatches(calibration, deployment))
     if wrong and not force:
         raise InputError(
