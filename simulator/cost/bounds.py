@@ -131,7 +131,7 @@ def account(
         ideal: the same operators with every efficiency 1; their FLOP rates are the peaks of the formats computed in.
     """
     peaks = [op.flops_rate for op in ideal] if ideal is not None else [None] * len(operators)
-    runs = [(op, peak) for op, peak in zip(operators, peaks, strict=True) if op.runs(load.tokens)]
+    runs = [(op, peak) for op, peak in zip(operators, peaks, strict=True) if op.runs(load.tokens, load.prefills)]
     return shares([_cost(op, load.vector(op.window), group, peak) for op, peak in runs])
 
 
@@ -144,7 +144,7 @@ def shares(costs: Sequence[OperatorCost]) -> list[OperatorCost]:
 def _cost(op: Operator, loads: NDArray[np.float64], group: str, peak: float | None) -> OperatorCost:
     flops = float(sum(amount * loads[load] for load, amount in op.flops.items()))
     moved = float(sum(amount * loads[load] for load, amount in op.bytes.items()))
-    compute, transfer = op.compute_seconds(loads), moved / op.byte_rate
+    compute, transfer = op.compute_seconds(loads), op.transfer_seconds(loads)
     links = op.resource == "links"
     overhead = max(op.latency, op.floor - compute - transfer)
     parts: dict[Bound, float] = {

@@ -103,12 +103,12 @@ def explain_prefill(
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     loads = {"prefill": load}
     rows = account(target, load, "prefill", ideal)
-    launched = launches(target, load.tokens)
+    launched = launches(target, load.tokens, prompts=True)
     if speculation.tokens:
         draft, ideal = _operators(deployment, parameters, draft=True)
         loads["draft prefill"] = prefill_load(routing, prompts, prompt_tokens, cached_tokens)
         rows += account(draft, loads["draft prefill"], "draft prefill", ideal)
-        launched += launches(draft, load.tokens)
+        launched += launches(draft, load.tokens, prompts=True)
     device = sum(row.seconds for row in rows)
     launching = parameters["host.launch_us"] * MICRO * launched
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))

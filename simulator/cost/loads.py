@@ -25,6 +25,7 @@ class Load:
         transfers: recurrent-state reads and writes of one sequence's state (ST).
         distinct: distinct routed experts touched per layer (D).
         reads: reads of a sequence's cache that ``cached`` consists of, which a window makes shorter.
+        prefills: its tokens are those of prompts, none of requests that decode.
     """
 
     tokens: float
@@ -34,6 +35,7 @@ class Load:
     transfers: float
     distinct: float
     reads: float = math.inf
+    prefills: bool = False
 
     def vector(self, window: float = math.inf) -> NDArray[np.float64]:
         """The loads in the order ONE, T, QK, L, KV, ST, D, shape (7,), where a query sees ``window`` tokens at most."""
@@ -128,4 +130,4 @@ def prefill_load(
     tokens = prompts * prompt_tokens
     pairs = tokens * (cached_tokens + 0.5 * prompt_tokens)
     distinct = routing.distinct(tokens, prompts)
-    return Load(tokens, pairs, prompts, prompts * cached_tokens, prompts * transfers, distinct, prompts)
+    return Load(tokens, pairs, prompts, prompts * cached_tokens, prompts * transfers, distinct, prompts, True)

@@ -13,6 +13,8 @@ D      distinct routed experts touched per layer
 ====== ==================================================================================================
 
 Layers may have windows (:attr:`Operator.window`), of which QK and KV say nothing: an operator takes its part of them.
+Kernels that serve only the prompts of a pass, or only the requests that decode in it (:class:`Part`), take that part of
+T, QK and KV.
 
 The time of an operator is ``count x max(floor, latency + FLOPs / F_eff + bytes / BW_eff)``. The published kernels
 decide for the sum rather than the maximum of the compute and the memory term: fused MoE and small-M GEMMs are both
@@ -24,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +35,19 @@ ONE, T, QK, L, KV, ST, D = range(7)
 
 
 LOADS = 7
-COLUMNS = 2 + LOADS + 3
-"""Of a table: count, floor, the loads, the tokens of a pass from which and up to which the row counts, and the window.
-"""
+LEAST, MOST = 2 + LOADS, 3 + LOADS
+"""Columns of a table."""
+COLUMNS = 2 + LOADS + 4
+"""Of a table: count, floor, the loads, the tokens of a pass from which and up to which the row counts, the window, and
+the part."""
+
+
+class Part(IntEnum):
+    """Which tokens of a pass an operator serves: all, those of prompts, or those of requests that decode."""
+
+    WHOLE = 0
+    PROMPTS = 1
+    DECODES = 2
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,9 @@ class Operator:
     ``flops_rate`` in FLOP/s and ``byte_rate`` in byte/s are the achieved ones, efficiency included. It runs in passes
     of at least ``least`` and fewer than ``most`` tokens: engines switch kernels by size. FLOPs of the tokens of a pass
     go at ``first_speed`` times that rate up to ``bend`` tokens. Its queries see ``window`` tokens at most: of QK it
-    counts no more than that many pairs per token, and of KV no more than that many tokens per read of a sequence.
+    counts no more than that many pairs per token, and of KV no more than that many tokens per read of a sequence. It
+    serves the tokens of one ``part`` of a pass, and does not run where there are none. Where ``overlaps``, reading a
+    cached token hides behind the arithmetic of one pair of query and key, or as much of it as that takes.
     """
 
     name: str
@@ -62,14 +77,17 @@ class Operator:
     bend: float = math.inf
     first_speed: float = 1.0
     window: float = math.inf
+    part: Part = Part.WHOLE
+    overlaps: bool = False
 
-    def runs(self, tokens: float) -> bool:
-        """Whether a pass over so many tokens has it."""
-        return self.least <= tokens < self.most
+    def runs(self, tokens: float, prompts: bool = False) -> bool:
+        """Whether a pass over so many tokens, of ``prompts`` or of requests that decode, has it."""
+        mine = self.part is not (Part.DECODES if prompts else Part.PROMPTS)
+        return mine and self.least <= tokens < self.most
 
     def seconds(self, loads: NDArray[np.float64]) -> float:
         """Seconds of one call under the loads of a pass as its window leaves them, shape (LOADS,)."""
-        row = next((row for row in self.rows() if row[-3] <= loads[T] < row[-2]), self.rows()[-1])
+        row = next((row for row in self.rows() if row[LEAST] <= loads[T] < row[MOST]), self.rows()[-1])
         return max(self.floor, float(np.dot(row[2 : 2 + LOADS], loads)))
 
     def compute_seconds(self, loads: NDArray[np.float64]) -> float:
@@ -79,47 +97,61 @@ class Operator:
         first = self.flops.get(T, 0.0) / self.flops_rate
         return seconds + (min(tokens, self.bend) * first * (1.0 / self.first_speed - 1.0) if self.bent else 0.0)
 
+    def transfer_seconds(self, loads: NDArray[np.float64]) -> float:
+        """Seconds of one call in which it only moves bytes, shape (LOADS,)."""
+        moved = sum(amount * float(loads[load]) for load, amount in self.bytes.items())
+        return moved / self.byte_rate - self._hidden * float(loads[KV])
+
+    @property
+    def _hidden(self) -> float:
+        """Seconds of reading a cached token that hide behind arithmetic."""
+        read, pair = self.bytes.get(KV, 0.0) / self.byte_rate, self.flops.get(QK, 0.0) / self.flops_rate
+        return min(read, pair) if self.overlaps else 0.0
+
     @property
     def bent(self) -> bool:
         """Whether the first tokens of a pass are computed at another rate than further ones."""
         return self.first_speed != 1.0 and math.isfinite(self.bend)
 
     def rows(self) -> list[list[float]]:
-        """Seconds per call: ``[count, floor, seconds per load..., least, most, window]``, :data:`COLUMNS` numbers; two
-        rows where the rate has a bend."""
-        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + [self.least, self.most, self.window]
+        """Seconds per call: ``[count, floor, seconds per load..., least, most, window, part]``, :data:`COLUMNS`
+        numbers; two rows where the rate has a bend."""
+        when = [self.least, self.most, self.window, float(self.part)]
+        out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + when
         for load, amount in self.flops.items():
             out[2 + load] += amount / self.flops_rate
         for load, amount in self.bytes.items():
             out[2 + load] += amount / self.byte_rate
+        if self.overlaps:
+            out[2 + KV] -= self._hidden
         if not self.bent:
             return [out]
         slower = self.flops.get(T, 0.0) / self.flops_rate * (1.0 / self.first_speed - 1.0)
         below, above = out.copy(), out.copy()
         below[2 + T] += slower
         above[2] += slower * self.bend
-        below[-2], above[-3] = min(self.most, self.bend), max(self.least, self.bend)
-        return [row for row in (below, above) if row[-3] < row[-2]]
+        below[MOST], above[LEAST] = min(self.most, self.bend), max(self.least, self.bend)
+        return [row for row in (below, above) if row[LEAST] < row[MOST]]
 
 
-def launches(operators: Sequence[Operator], tokens: float) -> float:
-    """Kernels that a pass over so many tokens launches."""
-    return sum(op.count for op in operators if op.runs(tokens))
+def launches(operators: Sequence[Operator], tokens: float, prompts: bool = False) -> float:
+    """Kernels that a pass over so many tokens, of ``prompts`` or of requests that decode, launches."""
+    return sum(op.count for op in operators if op.runs(tokens, prompts))
 
 
 def table(operators: list[Operator]) -> NDArray[np.float64]:
     """Operators as rows for the kernels. Operators without a floor are linear, so those that run in the same passes and
-    have the same window are summed into one row, the first that of all passes and contexts.
+    have the same window and part are summed into one row, the first that of all passes and contexts.
 
     Returns:
         Array of shape (rows, COLUMNS): seconds and tokens.
     """
     rows = [row for op in operators for row in op.rows()]
-    always = (0.0, math.inf, math.inf)
+    always = (0.0, math.inf, math.inf, 0.0)
     linear = {always: [1.0, 0.0] + [0.0] * LOADS + [*always]}
     for row in rows:
         if row[1] == 0.0:
-            when = (row[-3], row[-2], row[-1])
+            when = (row[LEAST], row[MOST], row[-2], row[-1])
             total = linear.setdefault(when, [1.0, 0.0] + [0.0] * LOADS + [*when])
             for i in range(2, 2 + LOADS):
                 total[i] += row[0] * row[i]

@@ -82,7 +82,15 @@ class KernelRates:
         )
 
     def gemm(
-        self, name: str, count: float, k: float, n: float, fmt: Format, per: int = T, share: float = 1.0
+        self,
+        name: str,
+        count: float,
+        k: float,
+        n: float,
+        fmt: Format,
+        per: int = T,
+        share: float = 1.0,
+        copies: float = 1.0,
     ) -> Operator:
         """A dense matrix product ``(tokens, k) x (k, n)`` with the GPU's own k x n weights.
 
@@ -94,13 +102,14 @@ class KernelRates:
             fmt: of the weights; activations are BF16.
             per: load that counts the rows.
             share: part of the load that this GPU computes.
+            copies: products with weights and activations of their own in one call, such as one per head.
 
         The first :data:`FIRST_ROWS` rows go at a speed of their own: slower where their narrow tiles leave units idle,
         faster where arithmetic hides behind the streaming of weights, which is all that it can hide behind. Both are
         seen in kernel tables.
         """
-        weights = k * n
-        activations = (k + n) * ACTIVATION_BYTES * share
+        weights = k * n * copies
+        activations = (k + n) * copies * ACTIVATION_BYTES * share
         family = f"dense.{self.computed(fmt)}"
         return Operator(
             name=name,

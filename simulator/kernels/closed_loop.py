@@ -220,7 +220,7 @@ def closed_form_sweep(
 ) -> None:
     """The closed form over many configurations.
 
-    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 12); ``plans``: their constants, m
+    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 13); ``plans``: their constants, m
     records. ``which``: deployment of each configuration, shape (n,). ``loads``: the fields of :class:`Load`, shape
     (n, 7). ``out``: n records of :class:`ClosedForm`.
     """

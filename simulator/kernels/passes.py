@@ -8,6 +8,10 @@ from simulator.kernels.compiled import compiled
 from simulator.kernels.records import Array, Constants, Costs
 
 
+PROMPTS, DECODES = 1.0, 2.0
+"""Parts of a pass that a row of a table may have alone."""
+
+
 @compiled
 def routing_constant(experts: float, top_k: float, skew: float) -> float:
     """What :func:`distinct_experts` needs of the routing, whatever the tokens: 0 if each token goes to all experts,
@@ -62,26 +66,43 @@ def touched(costs: Costs, tokens: float, sequences: float) -> float:
 
 @compiled
 def work_time(
-    table: Array, tokens: float, distinct: float, qk: float, logits: float, kv: float, states: float, reads: float
+    table: Array,
+    tokens: float,
+    distinct: float,
+    qk: float,
+    logits: float,
+    kv: float,
+    states: float,
+    reads: float,
+    prompt_tokens: float = 0.0,
+    prompt_qk: float = 0.0,
+    prompt_kv: float = 0.0,
+    prompt_reads: float = 0.0,
 ) -> float:
     """Seconds of the device in one forward pass that touches ``distinct`` experts.
 
     ``qk``: pairs of query and key; ``logits``: tokens that the head computes; ``kv``: cached tokens read, in ``reads``
     reads of one sequence each; ``states``: recurrent states read or written. In a row with a window a query sees no
-    more tokens than that, and a read reads no more.
+    more tokens than that, and a read reads no more. ``prompt_*``: what of them is of prompts, which some rows have
+    alone and some rows without.
     """
     total = 0.0
     for i in range(table.shape[0]):
-        if tokens < table[i, 9] or tokens >= table[i, 10]:
+        count, pairs, cached, sequences = tokens, qk, kv, reads
+        if table[i, 12] == PROMPTS:
+            count, pairs, cached, sequences = prompt_tokens, prompt_qk, prompt_kv, prompt_reads
+        elif table[i, 12] == DECODES:
+            count, pairs = tokens - prompt_tokens, qk - prompt_qk
+            cached, sequences = kv - prompt_kv, reads - prompt_reads
+        if count < table[i, 9] or count >= table[i, 10] or (table[i, 12] != 0.0 and count <= 0.0):
             continue
         window = table[i, 11]
-        pairs, cached = qk, kv
         if window < math.inf:
-            pairs = min(qk, tokens * window)
-            cached = min(kv, reads * window)
+            pairs = min(pairs, count * window)
+            cached = min(cached, sequences * window)
         t = (
             table[i, 2]
-            + tokens * table[i, 3]
+            + count * table[i, 3]
             + pairs * table[i, 4]
             + logits * table[i, 5]
             + cached * table[i, 6]
@@ -235,11 +256,15 @@ def prefill_pass(
     states = prompts * c.prefill_states + batch * c.states
     pairs, logits = qk + context * c.verify, prompts + decoded
     reads = earlier + batch * again
-    device = work_time(costs.target, tokens + decoded, distinct, pairs, logits, cached, states, reads)
+    device = work_time(
+        costs.target, tokens + decoded, distinct, pairs, logits, cached, states, reads, tokens, qk, kv, earlier
+    )
     if c.verify > 1.0:
         if batch > 0.0:
             distinct = touched(costs, tokens, prompts)
-        device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier)
+        device += work_time(
+            costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier, tokens, qk, kv, earlier
+        )
     total = c.host_prefill + max(c.launch, device)
     if batch > 0.0:
         distinct = touched(costs, decoded, batch)
@@ -270,7 +295,7 @@ def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, cont
 
 @compiled
 def round_time(target: Array, draft: Array, c: Constants, batch: float, context: float) -> float:
-    """:func:`decode_round` of one replica: tables of shape (rows, 12) and its constants, see :class:`Costs`."""
+    """:func:`decode_round` of one replica: tables of shape (rows, 13) and its constants, see :class:`Costs`."""
     return decode_round(Costs(target, draft, c, routing_of(c), has_windows(target, draft)), batch, context)
 
 
@@ -286,7 +311,7 @@ def prefill_time(
     batch: float,
     context: float,
 ) -> float:
-    """:func:`prefill_pass` of one replica: tables of shape (rows, 12) and its constants, see :class:`Costs`."""
+    """:func:`prefill_pass` of one replica: tables of shape (rows, 13) and its constants, see :class:`Costs`."""
     return prefill_pass(
         Costs(target, draft, c, routing_of(c), has_windows(target, draft)), tokens, prompts, qk, kv, batch, context
     )

@@ -207,9 +207,9 @@ class OpenForm(Record):
 class Costs(NamedTuple):
     """What the passes of one replica cost: operator tables of target and draft, its constants, and its routing.
 
-    Tables have shape (rows, 2 + 7 + 3): count, floor in seconds, seconds per load (ONE, T, QK, L, KV, ST, D), the
-    tokens from which and up to which a pass has the row, and the tokens that a query sees at most, see
-    :mod:`simulator.cost.operator`. ``routing`` is the :func:`routing_constant` of the constants; ``windowed``: some row
+    Tables have shape (rows, 2 + 7 + 4): count, floor in seconds, seconds per load (ONE, T, QK, L, KV, ST, D), the
+    tokens from which and up to which a pass has the row, the tokens that a query sees at most, and the part of the pass
+    that it serves, see :mod:`simulator.cost.operator`. ``routing`` is the :func:`routing_constant` of the constants; ``windowed``: some row
     has a window.
     """
 

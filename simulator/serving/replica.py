@@ -38,7 +38,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class Tables:
-    """Operator tables of target and draft, and how many kernels both, and the draft alone, launch in a pass."""
+    """Operator tables of target and draft, and how many kernels both launch to prefill, and the draft in its passes."""
 
     target: Array
     draft: Array
@@ -56,8 +56,8 @@ def build_tables(deployment: Deployment, k: int, parameters: Mapping[str, float]
     drafts = draft_operators(deployment, parameters) if k else []
     target = table(operators)
     draft = table(drafts) if k else np.zeros((1, target.shape[1]))
-    launched, drafted = launches(operators, SHORT), launches(drafts, SHORT)
-    return Tables(target, draft, launched + drafted, drafted)
+    launched = launches(operators, SHORT, prompts=True) + launches(drafts, SHORT, prompts=True)
+    return Tables(target, draft, launched, launches(drafts, SHORT))
 
 
 def build_replica(

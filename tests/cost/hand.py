@@ -57,7 +57,8 @@ class Hand(NamedTuple):
     """One operator in one pass: amounts of one call, and the achieved rates and start-up in microseconds.
 
     ``read``: HBM bytes; ``sent``: bytes over one link (mesh) or through the port (switch); ``rate`` in FLOP/s;
-    ``speed`` of the memory or the link in byte/s; ``least``: shortest time of one call, microseconds.
+    ``speed`` of the memory or the link in byte/s; ``least``: shortest time of one call, microseconds; ``hidden``:
+    seconds of the reading that arithmetic hides.
     """
 
     count: float
@@ -68,10 +69,11 @@ class Hand(NamedTuple):
     sent: float = 0.0
     speed: float = 1.0
     least: float = 0.0
+    hidden: float = 0.0
 
     def row(self) -> tuple[float, ...]:
         """Calls, FLOPs, bytes read, bytes sent and seconds of all calls; then the seconds of FLOPs and of bytes."""
-        compute, move = self.flops / self.rate, (self.read + self.sent) / self.speed
+        compute, move = self.flops / self.rate, (self.read + self.sent) / self.speed - self.hidden
         seconds = max(self.least * 1e-6, self.us * 1e-6 + compute + move)
         amounts = (1.0, self.flops, self.read, self.sent, seconds, compute, move)
         return tuple(self.count * amount for amount in amounts)

@@ -111,7 +111,7 @@ def test_experts_of_a_prefill_pass_with_drafts() -> None:
 
 def test_a_kernel_with_a_least_time_and_several_calls() -> None:
     # rows of a table: twice at least 5 s, and three times 1 + one second for each of seven loads
-    always = 0.0, math.inf, math.inf
+    always = 0.0, math.inf, math.inf, 0.0
     table = np.array([[2.0, 5.0, 1.0, *(6 * [0.0]), *always], [3.0, 0.0, 1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, *always]])
     assert work_time(table, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 2 * 5 + 3 * (1 + 1 + 2 + 3 + 4 + 5 + 6)
     assert work_time(table, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 1.0) == 10 + 3 * (1 + 10 + 24 + 39 + 56 + 75 + 66)
@@ -122,7 +122,10 @@ def test_a_kernel_with_a_least_time_and_several_calls() -> None:
 @pytest.mark.parametrize(("tokens", "seconds"), [(3.0, 1), (3.5, 1), (4.0, 20), (7.0, 20), (8.0, 0), (9.0, 0)])
 def test_a_row_counts_within_its_sizes(tokens: float, seconds: float) -> None:
     # 1 s below 4 tokens; at least 20 s from 4 tokens on, below 8
-    rows = [1.0, 0.0, 1.0, *(6 * [0.0]), 0.0, 4.0, math.inf], [1.0, 20.0, 1.0, *(6 * [0.0]), 4.0, 8.0, math.inf]
+    rows = (
+        [1.0, 0.0, 1.0, *(6 * [0.0]), 0.0, 4.0, math.inf, 0.0],
+        [1.0, 20.0, 1.0, *(6 * [0.0]), 4.0, 8.0, math.inf, 0.0],
+    )
     table = np.array(rows)
     assert work_time(table, tokens, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == seconds
 

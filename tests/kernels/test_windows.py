@@ -27,7 +27,7 @@ ROW = 12
 
 def row(window: float, pair: float = 0.0, cached: float = 0.0) -> list[float]:
     """Seconds per pair and per cached token of one kernel in all passes."""
-    return [1.0, 0.0, 0.0, 0.0, pair, 0.0, cached, 0.0, 0.0, 0.0, math.inf, window]
+    return [1.0, 0.0, 0.0, 0.0, pair, 0.0, cached, 0.0, 0.0, 0.0, math.inf, window, 0.0]
 
 
 def windowed(target: list[list[float]], draft: list[list[float]] | None = None, **fields: float) -> Costs:

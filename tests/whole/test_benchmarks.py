@@ -107,8 +107,8 @@ def counts(
     c.chunk = 1e9
     counters = kn.zero(kn.Counters)
     lengths = np.full(n, float(prompt)), np.full(n, float(output)), np.array(rounds)
-    table = np.zeros((1, 12))
-    table[:, 10:] = np.inf
+    table = np.zeros((1, 13))
+    table[:, 10:12] = np.inf
     arrivals = np.array(send) if send is not None else np.zeros(n)
     kn.serve(table, table, c, 1e9, kn.Requests(arrivals, *lengths, np.zeros(n), np.zeros(n)), clients, counters)
     return float(counters.prefills), float(counters.stretches), float(counters.rounds)
@@ -182,8 +182,8 @@ passes.work_time = counting
 c = kn.zero(kn.Constants)
 c.verify = c.experts = c.top_k = c.host_step = c.split = c.poll = 1.0
 c.chunk = 1e9
-table = np.full((1, 12), 1e-3)
-table[:, 9:] = 0.0, np.inf, np.inf
+table = np.full((1, 13), 1e-3)
+table[:, 9:] = 0.0, np.inf, np.inf, 0.0
 seen = []
 for clients, output in ((64, 1024), (64, 8192), (256, 1024)):
     calls = 0

@@ -34,14 +34,18 @@ def operators(layer: GatedDeltaNet, count: float, formats: LayerFormats, rates: 
 
 
 def prefill_flops(layer: GatedDeltaNet) -> float:
-    """FLOPs of the chunked delta rule per token, all heads.
+    """FLOPs of the chunked delta rule per token, all heads."""
+    return layer.value_heads * delta_rule_flops(layer.key_dim, layer.value_dim)
 
-    Per value head three products with the state (what to erase, the update, the read-out), 6 d_k d_v FLOPs, and
+
+def delta_rule_flops(key_dim: int, value_dim: int) -> float:
+    """FLOPs of the chunked delta rule per token and value head.
+
+    Three products with the state (what to erase, the update, the read-out), 6 d_k d_v FLOPs, and
     products inside the chunk of C tokens, C (3 d_k + 2 d_v) FLOPs as half of each is masked.
     Source: Yang et al., Parallelizing Linear Transformers with the Delta Rule, arXiv 2406.06484.
     """
-    own = 6.0 * layer.key_dim * layer.value_dim
-    return layer.value_heads * (own + CHUNK * (3.0 * layer.key_dim + 2.0 * layer.value_dim))
+    return 6.0 * key_dim * value_dim + CHUNK * (3.0 * key_dim + 2.0 * value_dim)
 
 
 def moved_per_token(layer: GatedDeltaNet) -> float:

@@ -81,14 +81,18 @@ class Attention(MixerShape):
             {} if self.blocks is None else {"indexer": self.blocks.width(ranks) / self.blocks.width()}
         )
 
+    def head_bytes(self, fmt: str, ranks: int = 1) -> float:
+        """Bytes of keys and values of one token on each of ``ranks`` GPUs."""
+        return self.kv_heads_per_gpu(ranks) * (self.head_dim + self.values) * BYTES_PER_PARAM[fmt]
+
     def cache_bytes(self, fmt: str, ranks: int = 1) -> float:
-        """KV-cache bytes of one token on each of ``ranks`` GPUs.
+        """KV-cache bytes of one token on each of ``ranks`` GPUs, with the index key where an index chooses blocks.
 
         Example:
             >>> Attention(query_heads=32, kv_heads=2, head_dim=256).cache_bytes("bf16", ranks=4)
             1024.0
         """
-        cache = self.kv_heads_per_gpu(ranks) * (self.head_dim + self.values) * BYTES_PER_PARAM[fmt]
+        cache = self.head_bytes(fmt, ranks)
         return cache if self.blocks is None else cache + self.blocks.key_bytes
 
     def cached_tokens(self, context: float) -> float:
