@@ -262,9 +262,7 @@ def prefill_pass(
     if c.verify > 1.0:
         if batch > 0.0:
             distinct = touched(costs, tokens, prompts)
-        device += work_time(
-            costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier, tokens, qk, kv, earlier
-        )
+        device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier, tokens, qk, kv, earlier)
     total = c.host_prefill + max(c.launch, device)
     if batch > 0.0:
         distinct = touched(costs, decoded, batch)
