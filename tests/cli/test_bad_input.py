@@ -37,7 +37,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 NEAREST = {
     "predict --hardware mi35x": ["unknown hardware 'mi35x'", "did you mean 'mi35"],
     "predict --hardware H1000": ["unknown hardware 'H1000'", "did you mean 'h100'?"],
-    "predict --model qwen3.5": ["unknown model 'qwen3.5'", "did you mean 'qwen3.5-397b-a17b'?"],
+    "predict --model qwen3.5-397b-a17": ["unknown model 'qwen3.5-397b-a17'", "did you mean 'qwen3.5-397b-a17b'?"],
     "predict --engine sglan": ["unknown engine 'sglan'", "did you mean 'sglang'?"],
     "predict --precision fp5": ["unknown precision 'fp5'", "known: bf16, fp4, fp8"],
     "predict --checkpoint mxpf4": ["unknown checkpoint 'mxpf4'", "did you mean 'mxfp4'?"],
