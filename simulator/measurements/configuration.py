@@ -10,7 +10,7 @@ from typing import Any
 from simulator.cost.calibration import Calibration
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
-from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.formats import KV_FORMATS
 from simulator.facts.launch import NONE, as_fitted
 from simulator.facts.reading import is_configuration, is_path, load_model
 from simulator.measurements import MeasuredPoint
@@ -119,7 +119,7 @@ def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant
         tp=row.tp,
         ep=row.ep or 1,
         dp=row.tp if row.dp_attention else 1,
-        kv_dtype=kv if kv in BYTES_PER_PARAM else None,
+        kv_dtype=kv if kv in KV_FORMATS else None,
         isl=row.isl,
         osl=row.osl,
         spec_tokens=k,

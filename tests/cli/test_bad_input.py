@@ -42,6 +42,7 @@ NEAREST = {
     "predict --precision fp5": ["unknown precision 'fp5'", "known: bf16, fp4, fp8"],
     "predict --checkpoint mxpf4": ["unknown checkpoint 'mxpf4'", "did you mean 'mxfp4'?"],
     "predict --calibration atom-mi350x": ["unknown calibration", "did you mean 'atom-mi355x'?"],
+    "predict --kv-dtype mxfp4": ["unknown KV-cache format 'mxfp4'", "(known: bf16, fp8)"],
     "predict --mtp 3 --acceptance-profile qwen3.5-thinking": ["unknown acceptance", "did you mean 'qwen3.5-397b-a17b-"],
     "predict --cost-basis rent": ["unknown cost basis 'rent'", "did you mean 'rental'?"],
     "predict --method closed": ["unknown method 'closed'", "did you mean 'closed-form'?"],
