@@ -7,7 +7,6 @@ import math
 from simulator.kernels.compiled import compiled
 from simulator.kernels.records import Array, Constants, Costs
 
-
 PROMPTS, DECODES = 1.0, 2.0
 """Parts of a pass that a row of a table may have alone."""
 
