@@ -91,7 +91,7 @@ def _hardware(cell: Cell) -> str:
 
 
 def gains() -> Iterator[tuple[str, str, str]]:
-    """MTP over Off in output per user (TPOT), published and predicted, of models with both and a published acceptance."""
+    """MTP over Off in output per user (TPOT), measured and predicted, of models whose runs state their acceptance."""
     cells = cells_of(read_csv(shipped_measurements(FILES["ATOM on MI355X"])).rows)
     tpot = {}
     problem = Together(cells)

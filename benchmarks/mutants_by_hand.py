@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mutant_tree import ROOT, copies
 
-COST, FACTS = "simulator/cost/", "simulator/facts/"
+COST, FACTS, KERNELS = "simulator/cost/", "simulator/facts/", "simulator/kernels/"
 
 
 class Mutant(NamedTuple):
@@ -69,8 +69,8 @@ MUTANTS = (
     Mutant(
         "attention DP: tokens not divided",
         COST + "mixers/attention.py",
-        "cached = layer.cache_bytes(d.kv_format, tp) / dp",
-        "cached = layer.cache_bytes(d.kv_format, tp)",
+        "cached = layer.head_bytes(d.kv_format, tp) / dp",
+        "cached = layer.head_bytes(d.kv_format, tp)",
     ),
     Mutant(
         "attention DP: gather for the experts dropped",
@@ -81,28 +81,32 @@ MUTANTS = (
     Mutant(
         "draft: no lm_head",
         COST + "forward.py",
-        "    ops += lm_head.operators(m.vocabulary, deployment.weights.lm_head, rates)\n"
-        "    ops += collectives.operators(m.draft_layers, rates)",
-        "    ops += collectives.operators(m.draft_layers, rates)",
+        "    ops += lm_head.operators(draft.logits(m.vocabulary), formats[head], rates)\n",
+        "",
     ),
-    Mutant("draft: projection halved", COST + "forward.py", "m.draft.layers, 2 * m.hidden", "m.draft.layers, m.hidden"),
+    Mutant("draft: projection halved", FACTS + "drafts/mtp.py", "self.layers, 2 * hidden", "self.layers, hidden"),
     Mutant("switch: share of a mesh", COST + "rates.py", "(gpus - 1.0) / gpus", "1.0 / gpus"),
     # and more of their kind
     Mutant(
-        "shared expert: no gate", COST + "feed_forward/experts.py", "hidden, 2 * columns, fmt)", "hidden, columns, fmt)"
+        "shared expert: no gate",
+        COST + "feed_forward/experts.py",
+        "hidden, layer.inputs * columns, fmt)",
+        "hidden, columns, fmt)",
     ),
     Mutant(
         "shared expert: fused as wide as a routed one",
         FACTS + "feed_forward/experts.py",
-        "return 3 * hidden * self.shared_intermediate",
-        "return 3 * hidden * self.intermediate",
+        "return (self.inputs + 1) * hidden * self.shared_intermediate",
+        "return (self.inputs + 1) * hidden * self.intermediate",
     ),
-    Mutant("draft: projection sharded", FACTS + "draft.py", "return 1.0", "return 0.5"),
+    Mutant(
+        "draft: projection sharded", FACTS + "drafts/mtp.py", "2 * hidden, hidden)", "2 * hidden, hidden, sharded=True)"
+    ),
     Mutant(
         "draft: projection on all tokens of all ranks",
         COST + "forward.py",
-        "width, fmt, share=1 / deployment.dp)",
-        "width, fmt)",
+        "            share=1 / d.dp,\n",
+        "",
     ),
     Mutant(
         "draft: projection in the format of the draft",
@@ -113,8 +117,8 @@ MUTANTS = (
     Mutant(
         "draft: experts in the target's format",
         COST + "forward.py",
-        "layers.operators(m.draft_layers, deployment.draft_formats, rates)",
-        "layers.operators(m.draft_layers, deployment.target_formats, rates)",
+        "layers.operators(m.draft_layers, d.draft_formats, rates)",
+        "layers.operators(m.draft_layers, d.target_formats, rates)",
     ),
     Mutant(
         "draft: no collectives", COST + "forward.py", "ops += collectives.operators(m.draft_layers, rates)", "ops += []"
@@ -173,8 +177,8 @@ MUTANTS = (
     Mutant(
         "experts: two matrices",
         FACTS + "feed_forward/experts.py",
-        "return 3 * width * self.intermediate",
-        "return 2 * width * self.intermediate",
+        "return (self.inputs + 1) * width * self.intermediate",
+        "return self.inputs * width * self.intermediate",
     ),
     Mutant(
         "experts: all are read",
@@ -206,6 +210,69 @@ MUTANTS = (
     ),
     Mutant("lm_head: whole on every GPU", COST + "lm_head.py", "vocabulary / tp, fmt", "vocabulary, fmt"),
     Mutant("GEMM: no activations", COST + "rates.py", "per: activations}", "per: 0.0}"),
+    # further kinds of mixers and of drafts
+    Mutant(
+        "latent attention: the cache divided",
+        FACTS + "mixers/latent_attention.py",
+        "return self.latent *",
+        "return self.latent / ranks *",
+    ),
+    Mutant(
+        "latent attention: projections down sharded",
+        COST + "mixers/latent_attention.py",
+        '"mla down", count, hidden, layer.down,',
+        '"mla down", count, hidden, layer.down / d.attention_tp,',
+    ),
+    Mutant(
+        "latent attention: prompts absorbed",
+        COST + "mixers/latent_attention.py",
+        "pair = layer.pair_flops / d.attention_tp",
+        "pair = layer.absorbed_pair_flops / d.attention_tp",
+    ),
+    Mutant(
+        "latent attention: earlier passes not made into keys again",
+        COST + "mixers/latent_attention.py",
+        "flops={T: up.flops[T], KV: up.flops[T]}",
+        "flops={T: up.flops[T]}",
+    ),
+    Mutant(
+        "index: shared ones run too",
+        COST + "mixers/latent_attention.py",
+        "if layer.index is not None and not layer.index.shared:",
+        "if layer.index is not None:",
+    ),
+    Mutant("index: sees what it chose", COST + "mixers/index.py", "count, {QK: flops}", "count, {T: flops}"),
+    Mutant(
+        "blocks: the local one forgotten",
+        FACTS + "mixers/blocks.py",
+        "(self.top_blocks + self.local_blocks) * self.block",
+        "self.top_blocks * self.block",
+    ),
+    Mutant(
+        "compressed attention: as many keys as tokens",
+        COST + "mixers/compressed_attention.py",
+        "{QK: count * pair / ratio}",
+        "{QK: count * pair}",
+    ),
+    Mutant(
+        "parts: prompts are all",
+        KERNELS + "passes.py",
+        "count, pairs = tokens - prompt_tokens",
+        "count, pairs = tokens",
+    ),
+    Mutant("reading: nothing hides", COST + "operator.py", "return min(read, pair) if", "return 0.0 if"),
+    Mutant(
+        "block draft: one logit each",
+        COST + "loads.py",
+        "context * q, batch * k, context",
+        "context * q, batch, context",
+    ),
+    Mutant(
+        "eagle draft: the target's head",
+        FACTS + "drafts/separate.py",
+        "return self.vocabulary or vocabulary",
+        "return vocabulary",
+    ),
 )
 
 

@@ -36,6 +36,7 @@ class Inputs:
     isl: int
     osl: int
     mtp: list[int]
+    draft: str | None
     acceptance_length: float | None
     acceptance_rate: float | None
     acceptance: list[float] | None
@@ -67,7 +68,7 @@ class Inputs:
         """The same, but Off alone where the model has no MTP layer and the user named no depth."""
         from simulator.facts.reading import load_model
 
-        if given("mtp") or load_model(self.model).draft is not None:
+        if given("mtp", "draft") or load_model(self.model).draft is not None:
             return self
         return replace(self, mtp=[0])
 
@@ -170,6 +171,11 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--osl", metavar="TOKENS", type=INT, default=1024, show_default=True, help="Output length."),
         click.option(
             "--mtp", metavar="K,..", default=mtp, callback=ints, show_default=True, help="Draft depth; 0 off."
+        ),
+        click.option(
+            "--draft",
+            metavar="KIND|FILE",
+            help="What drafts: mtp, eagle3, block, ngram, a file, or a small model; default: the model's own.",
         ),
         click.option("--acceptance-length", metavar="X", type=REAL, help="Mean tokens per round, 1 to K+1."),
         click.option("--acceptance-rate", metavar="A", type=REAL, help="One probability for all positions."),

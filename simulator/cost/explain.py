@@ -9,7 +9,7 @@ from simulator.bounds import number
 from simulator.cost.account import Account
 from simulator.cost.bounds import OperatorCost, account, host_cost
 from simulator.cost.forward import draft_operators, target_operators
-from simulator.cost.loads import Load, Routing, decode_load, extend_load, prefill_load, verify_load
+from simulator.cost.loads import Load, Routing, block_load, decode_load, extend_load, prefill_load, verify_load
 from simulator.cost.operator import Operator, launches
 from simulator.cost.rates import lossless
 from simulator.errors import InputError
@@ -40,7 +40,7 @@ def explain_round(
     _check(batch=batch)
     if not (math.isfinite(context_tokens) and context_tokens >= 0.0):
         raise InputError(f"context_tokens: expected a finite number of at least 0, found {context_tokens}")
-    k, made = speculation.tokens, deployment.engine.speculation
+    k, made = speculation.tokens, deployment.draft_passes(speculation.tokens)
     routing = Routing.of(deployment.model, parameters)
     context = batch * context_tokens
     load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], deployment.state_transfers(k))
@@ -50,13 +50,14 @@ def explain_round(
     if k:
         draft, ideal = _operators(deployment, parameters, draft=True)
         single = decode_load(routing, batch, context)
-        singles, extends = made.single_passes(k), made.extend_passes(k)
-        loads = {f"draft {number}": single for number in range(1, singles + 1)}
-        if extends:
+        loads = {f"draft {number}": single for number in range(1, made.single + 1)}
+        if made.extend:
             loads["draft extend"] = extend_load(routing, batch, context, k)
+        if made.block:
+            loads["draft block"] = block_load(routing, batch, context, k)
         for name, one in loads.items():
             rows += account(draft, one, name, ideal)
-        host += parameters["host.draft_us"] * (singles + extends)
+        host += parameters["host.draft_us"] * made.total
         if not deployment.engine.draft_graphs:
             host += _launching(draft, rows, loads, parameters)
     target, ideal = _operators(deployment, parameters, draft=False)

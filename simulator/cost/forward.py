@@ -1,4 +1,4 @@
-"""Which operators a forward pass consists of, and in which order, for the target model and for its MTP draft.
+"""Which operators a forward pass consists of, and in which order, for the target model and for its draft.
 
 The order is part of the result: the tables of the kernels are sums over the operators as they come."""
 
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from simulator.cost import collectives, layers, lm_head
 from simulator.cost.operator import Operator
 from simulator.cost.rates import Rates
-from simulator.facts.checkpoint import group_formats
 from simulator.facts.deployment import Deployment
+from simulator.facts.layers import Stack
 
 
 def target_operators(deployment: Deployment, parameters: Mapping[str, float]) -> list[Operator]:
@@ -23,17 +23,28 @@ def target_operators(deployment: Deployment, parameters: Mapping[str, float]) ->
 
 
 def draft_operators(deployment: Deployment, parameters: Mapping[str, float]) -> list[Operator]:
-    """Operators of one forward pass of the MTP draft: a projection of two hidden vectors to one, layers of the model's
-    kinds, and the target's lm_head.
+    """Operators of one forward pass of the draft: projections of hidden vectors, its layers, and an lm_head, its own or
+    the target's; none of a draft that runs no pass.
 
-    The projection computes each attention rank's own tokens.
+    The projections compute each attention rank's own tokens.
     """
-    m, rates = deployment.model, Rates.of(deployment, parameters)
-    if m.draft is None:
+    d, draft = deployment, deployment.model.draft
+    if draft is None or d.model.draft_layers == Stack():
         return []
-    width, fmt = m.hidden * m.draft.projection_share, group_formats(deployment.weights)["draft_fc"]
-    ops = [rates.gemm("draft projection", m.draft.layers, 2 * m.hidden, width, fmt, share=1 / deployment.dp)]
-    ops += layers.operators(m.draft_layers, deployment.draft_formats, rates)
-    ops += lm_head.operators(m.vocabulary, deployment.weights.lm_head, rates)
+    m, rates, formats = d.model, Rates.of(d.as_draft, parameters), d.formats
+    head = "draft_lm_head" if draft.own_head else "lm_head"
+    ops = [
+        rates.gemm(
+            "draft projection" if not one.sharded else "draft embedding to qkv",
+            one.count,
+            one.k,
+            one.n / (d.attention_tp if one.sharded else 1),
+            formats["draft_fc"],
+            share=1 / d.dp,
+        )
+        for one in draft.projections(m.hidden)
+    ]
+    ops += layers.operators(m.draft_layers, d.draft_formats, rates)
+    ops += lm_head.operators(draft.logits(m.vocabulary), formats[head], rates)
     ops += collectives.operators(m.draft_layers, rates)
     return ops

@@ -123,6 +123,12 @@ def extend_load(routing: Routing, batch: float, context: float, k: int) -> Load:
     return Load(batch * q, context * q, batch, context, 0.0, routing.distinct(batch * q, batch), batch)
 
 
+def block_load(routing: Routing, batch: float, context: float, k: int) -> Load:
+    """A draft pass that makes k tokens of each request at once, from as many queries as are verified."""
+    q = k + 1
+    return Load(batch * q, context * q, batch * k, context, 0.0, routing.distinct(batch * q, batch), batch)
+
+
 def prefill_load(
     routing: Routing, prompts: float, prompt_tokens: float, cached_tokens: float = 0.0, transfers: float = 0.0
 ) -> Load:

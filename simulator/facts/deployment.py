@@ -9,6 +9,7 @@ from pydantic import Field
 
 from simulator.errors import InputError, unknown_name
 from simulator.facts.checkpoint import Checkpoint, draft_group, group_formats
+from simulator.facts.drafts.base import Passes
 from simulator.facts.engine import Engine
 from simulator.facts.formats import BITS_FAMILY, FP4_OF_VENDOR, Format
 from simulator.facts.hardware import Hardware
@@ -84,11 +85,29 @@ class Deployment(Spec):
         return LayerFormats(group_formats(self.weights), self.fused_shared_expert)
 
     @property
+    def formats(self) -> dict[str, Format]:
+        """Number format of every tensor group of the target and of the draft."""
+        return formats_of(self.model, self.weights)
+
+    @property
     def draft_formats(self) -> LayerFormats:
         """Number formats of the layers of the draft, by the same groups."""
-        formats = group_formats(self.weights)
+        formats = self.formats
         own = {group: formats[draft_group(group)] for group in formats if draft_group(group) in formats}
         return LayerFormats(own, self.fused_draft_expert)
+
+    @property
+    def as_draft(self) -> Deployment:
+        """The same as the passes of the draft see it, in the width of its residual stream."""
+        model = self.model
+        width = model.hidden if model.draft is None else model.draft.width(model.hidden)
+        if width == model.hidden:
+            return self
+        return self.model_copy(update={"model": model.model_copy(update={"hidden": width})})
+
+    def draft_passes(self, k: int) -> Passes:
+        """Draft passes of a round at depth k; none at 0 and without a draft."""
+        return self.model.draft.passes(self.engine.speculation, k) if k and self.model.draft else Passes()
 
     def state_transfers(self, k: int) -> float:
         """Recurrent-state reads and writes per request and round at depth k; 0 for a model without such a state."""
@@ -98,6 +117,12 @@ class Deployment(Spec):
     def prompt_state_transfers(self) -> float:
         """Recurrent-state writes per prompt: the one that it leaves behind, or 0 for a model without such a state."""
         return 1.0 if self.model.has_state else 0.0
+
+
+def formats_of(model: Model, checkpoint: Checkpoint) -> dict[str, Format]:
+    """Number format of every tensor group of a model in a checkpoint, and of its draft where that has its own."""
+    own = model.draft.formats() if model.draft else {}
+    return group_formats(checkpoint) | {draft_group(group): fmt for group, fmt in own.items()}
 
 
 def check_deployment(deployment: Deployment) -> None:
@@ -119,7 +144,8 @@ def _parallel_faults(deployment: Deployment) -> list[str]:
         gpus = deployment.hardware.scale_up.gpus
         faults.append(f"tp {tp} exceeds the {gpus} GPUs in the scale-up domain of {deployment.hardware.name}")
     faults += [f"{name} {size} must divide tp {tp}" for name, size in (("dp", dp), ("ep", ep)) if tp % size]
-    mixers, fed = model.mixers.values(), model.feed_forwards.values()
+    mixers = [*model.mixers.values(), *(layer for layer, _ in model.draft_layers.mixers)]
+    fed = [*model.feed_forwards.values(), *(layer for layer, _ in model.draft_layers.feed_forwards)]
     experts = [layer for layer in fed if isinstance(layer, Experts)]
     if ep > 1 and not experts:
         faults.append(f"ep {ep}: model {model.name} has no experts to divide; expected 1")
@@ -140,7 +166,7 @@ def _format_faults(deployment: Deployment) -> list[str]:
     if deployment.checkpoint not in model.checkpoints:
         return [str(unknown_name("checkpoint", deployment.checkpoint, model.checkpoints))]
     hardware = deployment.hardware
-    missing = [fmt for fmt in set(group_formats(deployment.weights).values()) if hardware.peak(fmt) is None]
+    missing = [fmt for fmt in set(deployment.formats.values()) if hardware.peak(fmt) is None]
     return [
         f"checkpoint {deployment.checkpoint}: hardware {hardware.name} has no {BITS_FAMILY[fmt].upper()} peak, so it "
         f"cannot compute {fmt.upper()} weights; {_instead(model, hardware)}--allow-dequant keeps the weights stored in "

@@ -12,9 +12,12 @@ from simulator.facts.hardware import Hardware
 from simulator.facts.model import Model
 from simulator.facts.reading import load_hardware, load_model, names
 
-BESIDE = {"name", "aliases", "source", "sources", "price", "all_in_power", "checkpoints", "default_acceptance"}
-"""What does not make a profile another thing: names, where figures come from, what it costs to own and to run, and
-which checkpoints of a model it lists."""
+BESIDE = {
+    *("name", "aliases", "source", "sources", "price", "all_in_power"),
+    *("checkpoints", "draft", "default_acceptance", "draft_acceptance"),
+}
+"""What does not make a profile another thing: names, where figures come from, what it costs to own and to run, which
+checkpoints of a model it lists, and what drafts for it."""
 
 
 def known_hardware(hardware: Hardware) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, model_validator
 
 from simulator.facts.checkpoint import Checkpoint
-from simulator.facts.draft import Draft
+from simulator.facts.draft import Draft, MtpDraft
 from simulator.facts.former import FormerModel, is_former
 from simulator.facts.layers import NONE, Experts, FeedForward, LayerGroup, Mixer, Stack
 from simulator.facts.plausible import Plausible
@@ -27,10 +27,13 @@ class Model(Spec):
     mixers: dict[str, Mixer] = Field(default_factory=dict)
     feed_forwards: dict[str, FeedForward] = Field(default_factory=dict)
     layers: list[LayerGroup] = Field(min_length=1)
-    draft: Draft | None = Field(default=None, description="absent: the model has no draft of its own")
+    draft: Annotated[Draft | None, Field(description="absent: the model has no draft of its own")] = None
     checkpoints: dict[str, Checkpoint]
     default_acceptance: str | None = Field(
         default=None, description="name of an acceptance profile, of random tokens where one is published"
+    )
+    draft_acceptance: dict[str, str] = Field(
+        default_factory=dict, description="kind of another draft -> name of an acceptance profile"
     )
     sources: dict[str, str] = Field(
         default_factory=dict, description="path of a number -> key of the source that it comes from"
@@ -79,7 +82,12 @@ class Model(Spec):
     @property
     def draft_layers(self) -> Stack:
         """The layers of its draft; none without one."""
-        return Stack.of(self.draft.groups if self.draft else (), self.mixers, self.feed_forwards)
+        return self.draft.stack(self.mixers, self.feed_forwards) if self.draft else Stack()
+
+    @property
+    def drafts_itself(self) -> bool:
+        """Whether its own MTP layers draft, to which a fitted acceptance belongs."""
+        return isinstance(self.draft, MtpDraft)
 
     @property
     def experts(self) -> Experts | None:

@@ -7,18 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from simulator.facts.checkpoint import Checkpoint, draft_group, group_formats
-from simulator.facts.deployment import Deployment
-from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.checkpoint import Checkpoint, draft_group
+from simulator.facts.deployment import Deployment, formats_of
+from simulator.facts.formats import BYTES_PER_PARAM, Format
 from simulator.facts.model import Model
 
 N = TypeVar("N", int, float)
 
 GROUPS = (
-    *("attention", "indexer", "gdn", "dense", "routed_experts", "shared_expert", "latent", "router", "norms"),
+    *("fc", "attention", "indexer", "gdn", "dense", "routed_experts", "shared_expert", "latent", "router", "norms"),
     *("embedding", "lm_head"),
 )
-"""Tensor groups of a target in the order of all tables; a draft has those of its layers behind its projection."""
+"""Tensor groups in the order of all tables; ``fc`` are projections of a draft, whose layers stand behind them."""
 
 
 def target_parameters(model: Model) -> dict[str, int]:
@@ -34,13 +34,12 @@ def target_parameters(model: Model) -> dict[str, int]:
 
 
 def draft_parameters(model: Model) -> dict[str, int]:
-    """Parameters of the draft per tensor group. Embedding and lm_head are the target's, not counted again."""
+    """Parameters of the draft per tensor group. What it has of the target is not counted again."""
     if model.draft is None:
         return {}
-    found = model.draft_layers.parameters(model.hidden)
-    own = model.draft.parameters(model.hidden)
-    found["norms"] += own["norms"]
-    return {"draft_fc": own["fc"]} | _of_draft(_in_order(found))
+    found = model.draft_layers.parameters(model.draft.width(model.hidden))
+    own = model.draft.own(model.hidden, model.vocabulary)
+    return _of_draft(_in_order(_together(found, own)))
 
 
 def total_parameters(model: Model) -> int:
@@ -58,7 +57,7 @@ def active_parameters(model: Model) -> int:
 
 def checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> dict[str, float]:
     """Stored bytes per tensor group, target and draft (about 238 GB in all for MXFP4, 405 GB for FP8)."""
-    return _stored(target_parameters(model) | draft_parameters(model), checkpoint)
+    return _stored(target_parameters(model) | draft_parameters(model), formats_of(model, checkpoint))
 
 
 def total_checkpoint_bytes(model: Model, checkpoint: Checkpoint) -> float:
@@ -78,11 +77,13 @@ def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float
     found["norms"] += model.hidden
     counts = _in_order(found | {"embedding": 0.0 if model.tied_embedding else table, "lm_head": table})
     if draft and model.draft is not None:
-        found = model.draft_layers.parameters_per_gpu(model.hidden, d.attention_tp, d.tp)
-        own = model.draft.parameters(model.hidden)
-        found["norms"] += own["norms"]
-        counts |= {"draft_fc": own["fc"] * model.draft.projection_share} | _of_draft(_in_order(found))
-    return _stored(counts, d.weights)
+        found = model.draft_layers.parameters_per_gpu(model.draft.width(model.hidden), d.attention_tp, d.tp)
+        own = {group: float(count) for group, count in model.draft.own(model.hidden, model.vocabulary).items()}
+        sharded = sum(one.count * one.k * one.n for one in model.draft.projections(model.hidden) if one.sharded)
+        own["fc"] -= sharded * (1 - 1 / d.attention_tp)
+        own |= {group: own[group] / d.tp for group in ("embedding", "lm_head") if group in own}
+        counts |= _of_draft(_in_order(_together(found, own)))
+    return _stored(counts, d.formats)
 
 
 def _in_order(counts: Mapping[str, N]) -> dict[str, N]:
@@ -91,10 +92,13 @@ def _in_order(counts: Mapping[str, N]) -> dict[str, N]:
     return {group: counts[group] for group in GROUPS if counts.get(group)}
 
 
+def _together(layers: Mapping[str, N], own: Mapping[str, N]) -> dict[str, N]:
+    return {**layers, **own, "norms": layers["norms"] + own["norms"]}
+
+
 def _of_draft(counts: Mapping[str, N]) -> dict[str, N]:
     return {draft_group(group): count for group, count in counts.items()}
 
 
-def _stored(counts: Mapping[str, float], checkpoint: Checkpoint) -> dict[str, float]:
-    formats = group_formats(checkpoint)
+def _stored(counts: Mapping[str, float], formats: Mapping[str, Format]) -> dict[str, float]:
     return {group: count * BYTES_PER_PARAM[formats[group]] for group, count in counts.items()}

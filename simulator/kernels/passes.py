@@ -174,6 +174,9 @@ def drafting(costs: Costs, distinct: float, batch: float, context: float) -> flo
     if c.extend > 0.0:
         extended = work_time(costs.draft, tokens, distinct, context * c.verify, batch, context, 0.0, batch)
         total += c.host_draft + max(c.draft_launch, extended)
+    if c.block > 0.0:
+        whole = work_time(costs.draft, tokens, distinct, context * c.verify, tokens - batch, context, 0.0, batch)
+        total += c.host_draft + max(c.draft_launch, whole)
     return total
 
 

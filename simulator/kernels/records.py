@@ -57,6 +57,8 @@ class Constants(Record):
     """Draft passes of one token per request in a round."""
     extend: float
     """1 if one draft pass of a round runs over all verified tokens."""
+    block: float
+    """1 if one draft pass of a round drafts all tokens at once."""
     states: float
     """Recurrent states read or written per request and round."""
     reload: float
@@ -209,8 +211,8 @@ class Costs(NamedTuple):
 
     Tables have shape (rows, 2 + 7 + 4): count, floor in seconds, seconds per load (ONE, T, QK, L, KV, ST, D), the
     tokens from which and up to which a pass has the row, the tokens that a query sees at most, and the part of the pass
-    that it serves, see :mod:`simulator.cost.operator`. ``routing`` is the :func:`routing_constant` of the constants; ``windowed``: some row
-    has a window.
+    that it serves, see :mod:`simulator.cost.operator`. ``routing`` is the :func:`routing_constant` of the constants;
+    ``windowed``: some row has a window.
     """
 
     target: Array

@@ -148,8 +148,8 @@ def depth_speculation(base: Scenario, acceptance: Acceptance, k: int) -> sp.Spec
     Depths must be compared on one basis: a published table beside a fitted length would favour one of them.
     """
     model, calibration = base.deployment.model, base.calibration
-    fitted = calibration.acceptance
-    if k and model.draft is not None and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
+    fitted = calibration.acceptance if model.drafts_itself else None
+    if k and not acceptance.given and fitted is not None and fitted.spec_tokens != k:
         rate = sp.rate_of_length(fitted.length, fitted.spec_tokens)
         text = f"rate {rate:.3f} of the length fitted by calibration {calibration.name} at depth {fitted.spec_tokens}"
         return sp.from_positions([rate] * k, k, sp.Source("fitted", text))

@@ -103,6 +103,10 @@ def values(meta: Mapping[str, Any], key: str) -> list[Any]:
     return list(dict.fromkeys(flat))
 
 
+DRAFTS = {"mtp": "MTP", "eagle3": "EAGLE-3", "block": "block draft", "model": "draft model", "ngram": "n-gram"}
+"""Kinds of drafts."""
+
+
 def acceptances(meta: Mapping[str, Any]) -> list[str]:
     """Per draft depth, the tokens per round and where they come from."""
     lines: dict[str, None] = {}
@@ -110,7 +114,9 @@ def acceptances(meta: Mapping[str, Any]) -> list[str]:
         one = {**meta, **own}
         if one["spec_tokens"]:
             length = f"{one['acceptance_length']:.2f} tokens per round"
-            lines[f"MTP {one['spec_tokens']}: {length} ({one['acceptance_source']})"] = None
+            lines[f"{DRAFTS[one.get('draft', 'mtp')]} {one['spec_tokens']}: {length} ({one['acceptance_source']})"] = (
+                None
+            )
     return list(lines)
 
 

@@ -72,8 +72,8 @@ def build_replica(
     k = speculation.tokens
     c = kn.zero(kn.Constants)
     c.verify = k + 1
-    c.single_drafts = deployment.engine.speculation.single_passes(k)
-    c.extend = deployment.engine.speculation.extend_passes(k)
+    passes = deployment.draft_passes(k)
+    c.single_drafts, c.extend, c.block = passes.single, passes.extend, passes.block
     c.states = deployment.state_transfers(k)
     c.reload = parameters["attention.verify_reload"]
     c.host_step = parameters["host.step_us"] * MICRO

@@ -12,6 +12,7 @@ from simulator.bounds import number, whole
 from simulator.cost.calibration import Calibration, default_calibration, load_calibration, mismatches
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, default_precision, resolve_checkpoint
+from simulator.facts.drafting import with_draft
 from simulator.facts.formats import KV_FORMATS
 from simulator.facts.launch import RecipeSet, as_fitted, launch, relaunched
 from simulator.facts.memory import MemoryFit, memory_fit, reserved_tokens
@@ -137,6 +138,7 @@ def make_scenario(
     isl: int = 1024,
     osl: int = 1024,
     mtp: int = 0,
+    draft: str | None = None,
     acceptance_length: float | None = None,
     acceptance_rate: float | None = None,
     acceptance: Sequence[float] | None = None,
@@ -169,6 +171,8 @@ def make_scenario(
         isl: nominal input length, tokens.
         osl: nominal output length, tokens.
         mtp: draft depth, 0 for off.
+        draft: what drafts: ``mtp``, ``eagle3``, ``block``, ``ngram``, the path of a YAML file that describes one, or a
+            small model by name or path; None: the model's own draft.
         acceptance_length: mean tokens per round, in [1, mtp + 1].
         acceptance_rate: one probability for all positions.
         acceptance: conditional probability per position, ``mtp`` of them.
@@ -206,6 +210,7 @@ def make_scenario(
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
         mtp=mtp > 0,
+        draft=draft,
         recipe=recipe,
         recipe_set=recipe_set,
     )
@@ -299,6 +304,7 @@ def resolve_deployment(
     kv_dtype: str | None = None,
     allow_dequant: bool = False,
     mtp: bool = False,
+    draft: str | None = None,
     recipe: str | None = None,
     recipe_set: RecipeSet = (),
     date: str | None = None,
@@ -306,12 +312,13 @@ def resolve_deployment(
 ) -> Deployment:
     """Load the profiles, launch the engine by its recipe, and check that all go together.
 
-    ``mtp``: whether drafts are made; ``date`` and ``image``: of the run. They decide where no recipe is named.
+    ``mtp``: whether drafts are made; ``draft``: by what, see :func:`simulator.facts.drafting.with_draft`; ``date`` and
+    ``image``: of the run. They decide where no recipe is named.
 
     Raises:
         InputError: unknown names, parallelism that does not divide the shape, a format the hardware lacks.
     """
-    hw, m, e = load_hardware(hardware), load_model(model), load_engine(engine)
+    hw, m, e = load_hardware(hardware), with_draft(load_model(model), draft), load_engine(engine)
     if kv_dtype is not None and kv_dtype.lower() not in KV_FORMATS:
         raise unknown_name("KV-cache format", kv_dtype, KV_FORMATS)
     if precision is None and checkpoint is None:
@@ -394,12 +401,13 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
         return sp.from_rate(acceptance.rate, k)
     if acceptance.positions is not None:
         return sp.from_positions(acceptance.positions, k)
-    fitted = calibration.acceptance
+    fitted = calibration.acceptance if model.drafts_itself else None
     if acceptance.profile is None and fitted is not None:
         return sp.at_depth(fitted.length, fitted.spec_tokens, k, f"fitted by calibration {calibration.name}")
     name = acceptance.profile or model.default_acceptance
     if name is None:
-        raise InputError(f"--mtp {k}: model {model.name} has no published acceptance; give --acceptance-length")
+        of = "" if model.drafts_itself else f" of {model.draft.title}s"
+        raise InputError(f"--mtp {k}: model {model.name} has no published acceptance{of}; give --acceptance-length")
     profile = load_acceptance(name)
     return sp.from_length_table(list(profile.acceptance_length.values()), k, profile.described(k))
 
@@ -439,6 +447,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
         "calibration_hash": c.hash or None,
         "forced_outside_calibration": list(scenario.forced),
         "hbm_budget_gb": scenario.memory.budget / GIGA,
+        **({"draft": d.model.draft.kind} if d.model.draft and not d.model.drafts_itself else {}),
     }
 
 

@@ -144,7 +144,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("feed_forwards.moe.experts", "8", "feed_forwards.moe.experts: input should be a valid integer"),
     ("feed_forwards.moe.top_k", 9, "feed_forwards.moe: top_k: 9 exceeds experts 8"),
     ("checkpoints.one.routed_experts", None, "checkpoints.one.routed_experts: missing; the model has experts"),
-    ("draft.kind", "eagle", "draft.kind: input should be 'mtp'"),
+    ("draft.kind", "eagle", "draft: unknown kind 'eagle'; expected one of mtp, eagle3, block, model, ngram"),
     ("mtp_layers", 1, "mtp_layers: unknown key"),
 ]
 

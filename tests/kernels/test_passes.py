@@ -130,6 +130,33 @@ def test_a_row_counts_within_its_sizes(tokens: float, seconds: float) -> None:
     assert work_time(table, tokens, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == seconds
 
 
+def test_parts_of_a_pass() -> None:
+    # seconds: 2 a token of the whole; 7 + 3 a token, pairs, cached of prompts; 11 + 5 a token, pairs / 2 of the rest,
+    # of which a token sees 4 at most
+    always = 0.0, math.inf
+    rows = [
+        [1.0, 0.0, 0.0, 2.0, *(5 * [0.0]), *always, math.inf, 0.0],
+        [1.0, 0.0, 7.0, 3.0, 1.0, 0.0, 1.0, 0.0, 0.0, *always, math.inf, 1.0],
+        [1.0, 0.0, 11.0, 5.0, 0.5, *(4 * [0.0]), *always, 4.0, 2.0],
+    ]
+    table = np.array(rows)
+    # tokens, experts, pairs, logits, cached, states and reads, then those of prompts
+    assert work_time(table, 10.0, 0.0, 30.0, 0.0, 8.0, 0.0, 2.0) == 20 + (11 + 50 + 15)
+    assert work_time(table, 10.0, 0.0, 90.0, 0.0, 8.0, 0.0, 2.0) == 20 + (11 + 50 + 20)
+    prompts = 6.0, 24.0, 5.0, 1.0
+    assert work_time(table, 6.0, 0.0, 24.0, 0.0, 5.0, 0.0, 1.0, *prompts) == 12 + (7 + 18 + 24 + 5)
+    both = 20 + (7 + 18 + 24 + 5) + (11 + 20 + 3)
+    assert work_time(table, 10.0, 0.0, 30.0, 0.0, 8.0, 0.0, 2.0, *prompts) == both
+
+
+def test_a_block_of_drafts_is_one_pass() -> None:
+    # four tokens of each of two requests with 20 cached, of which three of each are drafted, after half a second
+    costs = made_up(token=1.0, pair=1 / 8, cached=1 / 4, logit=1 / 16, verify=4.0, block=1.0, host_draft=0.5)
+    assert drafting(costs, 1.0, 2.0, 20.0) == 0.5 + 8 + 80 / 8 + 20 / 4 + 6 / 16
+    costs = made_up(token=1.0, verify=4.0, block=1.0, draft_launch=100.0)
+    assert drafting(costs, 1.0, 2.0, 20.0) == 100
+
+
 def test_drafts_whose_launches_hide_the_device() -> None:
     # launching takes 5 s: two single passes of 2 tokens wait for it, the one over 2 x 3 tokens does not
     fields = {"token": 1.0, "verify": 3.0, "single_drafts": 2.0, "extend": 1.0, "host_draft": 0.5}

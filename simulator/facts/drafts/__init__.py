@@ -1,0 +1,1 @@
+"""Drafts: what proposes tokens that a model verifies, one file a kind."""
