@@ -22,7 +22,7 @@ LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", ".hypothesi
 HAND = (
     *("tests/cost/test_hand_computed.py", "tests/cost/test_hand_computed_small.py"),
     *("tests/facts/test_sizes.py", "tests/facts/test_layer_groups.py"),
-    *("tests/facts/test_mixers.py", "tests/facts/test_drafts.py"),
+    *("tests/facts/test_mixer_shapes.py", "tests/facts/test_draft_shapes.py"),
 )
 COST = ("tests/cost",)
 PIECES = tuple(

@@ -31,7 +31,7 @@ def import_model(
     configuration itself too.
 
     \b
-    mtpsim import-model ./DeepSeek-R1 -o deepseek-r1.yaml
+    mtpsim import-model ./Qwen3.5-397B-A17B-NVFP4 -o imported.yaml
     mtpsim import-model config.json --quant hf_quant_config.json
     mtpsim import-model config.json --format json
     """

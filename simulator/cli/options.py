@@ -154,7 +154,13 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
     """All options that say what runs; the command receives them as one :class:`Inputs` named ``inputs``."""
     options: list[Callable[[Command], Command]] = [
         click.option("--hardware", metavar="NAME|FILE", default="mi355x", show_default=True, help="Accelerator."),
-        click.option("--model", metavar="NAME|FILE", default="qwen3.5-397b-a17b", show_default=True, help="Model."),
+        click.option(
+            "--model",
+            metavar="NAME|FILE",
+            default="qwen3.5-397b-a17b",
+            show_default=True,
+            help="Model: a profile, a repository or a config.json.",
+        ),
         click.option("--precision", metavar="bf16|fp8|fp4", help="Weights; fp4 if no checkpoint is named."),
         click.option("--checkpoint", metavar="NAME", help="One checkpoint of the model, instead of a precision."),
         click.option("--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Serving engine."),

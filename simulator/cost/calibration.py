@@ -152,11 +152,12 @@ class Calibration(Spec):
             for name, p in registry().items()
         }
 
-    def of_hardware(self, hardware: Hardware) -> Calibration:
-        """The same where nothing was fitted, with the priors of an accelerator in place of the generic ones."""
+    def of_hardware(self, hardware: Hardware, engine: str | None = None) -> Calibration:
+        """The same where nothing was fitted, with the priors of an accelerator and of an engine's host in place of the
+        generic ones."""
         if self.data or self.priors:
             return self
-        found = layered(hardware)
+        found = layered(hardware, engine=engine)
         scope = self.scope.model_copy(update={"kernels": list(found.kernels)})
         return self.model_copy(update={"priors": prior_values(found.known), "scope": scope})
 
@@ -220,10 +221,10 @@ class KernelsAlone(Calibration):
 
     own: KernelPriors
 
-    def of_hardware(self, hardware: Hardware) -> Calibration:
+    def of_hardware(self, hardware: Hardware, engine: str | None = None) -> Calibration:
         """The same with what the relatives of the accelerator give. Another accelerator than the one that was measured
         takes the values too: :func:`mismatches` says so."""
-        return self.model_copy(update={"priors": prior_values(layered(hardware, self.own).known)})
+        return self.model_copy(update={"priors": prior_values(layered(hardware, self.own, engine).known)})
 
 
 def digest(content: dict[str, Any]) -> str:
@@ -356,4 +357,6 @@ def default_calibration(deployment: Deployment, isl: float | None = None) -> Cal
             errors = calibration.errors.get("leave_one_concurrency_out")
             held_out = errors.get("tpot", math.inf) if isinstance(errors, dict) else math.inf
             matching.append((away, held_out, name))
-    return load_calibration(min(matching)[-1] if matching else PRIORS).of_hardware(deployment.hardware)
+    return load_calibration(min(matching)[-1] if matching else PRIORS).of_hardware(
+        deployment.hardware, deployment.engine.name
+    )

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from simulator.cost.covariance import Fault
+from simulator.cost.hosts import with_host
 from simulator.cost.parameters import NO_SUCH, Known, registry
 from simulator.facts.hardware import GENERATIONS, Hardware
 from simulator.facts.identity import known_hardware
@@ -122,8 +123,8 @@ class Layered:
 
     Attributes:
         known: all parameters by name; ``source`` says where value and spread come from.
-        layers: per parameter ``accelerator``, ``vendor`` or ``generic``.
-        givers: per parameter of the first two layers the accelerator whose tables gave it.
+        layers: per parameter ``engine``, ``accelerator``, ``vendor`` or ``generic``.
+        givers: per parameter of the first three layers the accelerator whose tables gave it, or the engine's file.
         kernels: accelerators whose kernel times are in it, its own alone if it has tables.
         tuned: experts of its own tuning tables; empty if it has none.
     """
@@ -153,16 +154,17 @@ ONE_ALONE = 0.3
 """The same where only one accelerator of the vendor has tables of it."""
 
 
-def layered(hardware: Hardware, own: KernelPriors | None = None) -> Layered:
+def layered(hardware: Hardware, own: KernelPriors | None = None, engine: str | None = None) -> Layered:
     """Priors of an accelerator. Without ``own`` they are computed once.
 
     Args:
         hardware: the accelerator.
         own: its kernel priors, before those that ship for it, if any.
+        engine: whose host and front end; None: any.
     """
     if own is None:
-        return _layered_shipped(hardware, current().implausible)
-    return _layered(hardware, [own, *_shipped_for(hardware)])
+        return _layered_shipped(hardware, engine, current().implausible)
+    return _hosted(_layered(hardware, [own, *_shipped_for(hardware)]), engine, hardware.vendor)
 
 
 def borrowed(hardware: Hardware) -> Layered:
@@ -171,8 +173,17 @@ def borrowed(hardware: Hardware) -> Layered:
 
 
 @functools.lru_cache(maxsize=64)
-def _layered_shipped(hardware: Hardware, implausible: bool) -> Layered:
-    return _layered(hardware, _shipped_for(hardware))
+def _layered_shipped(hardware: Hardware, engine: str | None, implausible: bool) -> Layered:
+    return _hosted(_layered(hardware, _shipped_for(hardware)), engine, hardware.vendor)
+
+
+def _hosted(found: Layered, engine: str | None, vendor: str) -> Layered:
+    known, giver = with_host(found.known, engine, vendor)
+    if giver is None:
+        return found
+    changed = [name for name in known if known[name] is not found.known[name]]
+    layers, givers = found.layers | dict.fromkeys(changed, "engine"), found.givers | dict.fromkeys(changed, giver)
+    return dataclasses.replace(found, known=known, layers=layers, givers=givers)
 
 
 def _shipped_for(hardware: Hardware) -> list[KernelPriors]:

@@ -155,8 +155,8 @@ class KernelRates:
         """The fused kernel of gate, up and down projection of the experts that the tokens of a pass chose.
 
         Latency, least time and bandwidth go by the format that the experts are stored in, compute by the one they are
-        computed in. Both rates fall with narrow shards: to half at ``narrow_width`` and ``half_width`` columns. Four bits
-        without a unit for them are unpacked on the way.
+        computed in. Both rates fall with narrow shards: to half at ``narrow_width`` and ``half_width`` columns. Four
+        bits without a unit for them are unpacked on the way.
 
         Args:
             count: calls in a pass.

@@ -17,6 +17,10 @@ NVFP4: e2m1 with one e4m3 scale per 16; INT4: one BF16 scale per 32; FP8 128x128
 out."""
 
 
+KV_FORMATS: tuple[Format, ...] = ("bf16", "fp8")
+"""Number formats of a KV cache that there are attention kernels of."""
+
+
 STATE_BYTES: dict[str, float] = {"bf16": 2.0, "fp32": 4.0}
 """Bytes per element of the recurrent state."""
 

@@ -191,7 +191,7 @@ def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[S
     unknown |= any(s.base.spec_tokens > 0 and s.base.acceptance_length is None for s in sweeps)
     first = configure(points[0]) if points else sweeps[0].base
     if name is None:
-        return default_prior(unknown, first.deployment.hardware)
+        return default_prior(unknown, first.deployment.hardware, first.deployment.engine.name)
     calibration, _ = resolve_calibration(name, first.deployment)
     return prior_from(calibration, unknown)
 

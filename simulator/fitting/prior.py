@@ -35,9 +35,10 @@ class Prior:
     known: Known
 
 
-def default_prior(fit_acceptance: bool, hardware: Hardware) -> Prior:
-    """The kernel priors of an accelerator, of the parameters that are fitted, and that of the acceptance length."""
-    return _prior(fit_acceptance, layered(hardware).known)
+def default_prior(fit_acceptance: bool, hardware: Hardware, engine: str | None = None) -> Prior:
+    """The priors of an accelerator and of an engine's host, of the parameters that are fitted, and that of the
+    acceptance length."""
+    return _prior(fit_acceptance, layered(hardware, engine=engine).known)
 
 
 def _prior(fit_acceptance: bool, known: Known) -> Prior:

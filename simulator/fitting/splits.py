@@ -47,7 +47,8 @@ class SplitResult:
 def fit_rows(rows: Rows) -> Fit:
     """Fit all fitted parameters, and an acceptance length if an MTP row leaves it open."""
     unknown = any(r.spec == "mtp" and r.acceptance_length is None for r in rows)
-    prior = default_prior(unknown, configuration(rows[0]).deployment.hardware)
+    deployment = configuration(rows[0]).deployment
+    prior = default_prior(unknown, deployment.hardware, deployment.engine.name)
     return fit(Problem(cells_of(rows), [], prior, values_of(prior.known)))
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from simulator.cost.calibration import Calibration
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
-from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.formats import KV_FORMATS
 from simulator.facts.launch import NONE, as_fitted
-from simulator.facts.reading import is_path, load_model
+from simulator.facts.reading import is_configuration, is_path, load_model
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
 from simulator.serving.scenario import (
@@ -109,7 +109,7 @@ def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant
     k = 0 if row.spec == "off" else row.spec_tokens or DEFAULT_DEPTH
     kv = row.kv_cache_dtype.lower() if row.kv_cache_dtype else None
     kv = KV_NAMES.get(kv, kv) if kv else None
-    named = _profile(model or row.model)
+    named = model if model is not None and is_configuration(model) else _profile(model or row.model)
     out = Configuration(
         hardware=_profile(row.hardware),
         model=named,
@@ -119,7 +119,7 @@ def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant
         tp=row.tp,
         ep=row.ep or 1,
         dp=row.tp if row.dp_attention else 1,
-        kv_dtype=kv if kv in BYTES_PER_PARAM else None,
+        kv_dtype=kv if kv in KV_FORMATS else None,
         isl=row.isl,
         osl=row.osl,
         spec_tokens=k,

@@ -13,7 +13,7 @@ from simulator.cost.calibration import Calibration, default_calibration, load_ca
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, default_precision, resolve_checkpoint
 from simulator.facts.drafting import with_draft
-from simulator.facts.formats import BYTES_PER_PARAM
+from simulator.facts.formats import KV_FORMATS
 from simulator.facts.launch import RecipeSet, as_fitted, launch, relaunched
 from simulator.facts.memory import MemoryFit, memory_fit, reserved_tokens
 from simulator.facts.model import Model
@@ -319,8 +319,8 @@ def resolve_deployment(
         InputError: unknown names, parallelism that does not divide the shape, a format the hardware lacks.
     """
     hw, m, e = load_hardware(hardware), with_draft(load_model(model), draft), load_engine(engine)
-    if kv_dtype is not None and kv_dtype.lower() not in BYTES_PER_PARAM:
-        raise unknown_name("KV-cache format", kv_dtype, BYTES_PER_PARAM)
+    if kv_dtype is not None and kv_dtype.lower() not in KV_FORMATS:
+        raise unknown_name("KV-cache format", kv_dtype, KV_FORMATS)
     if precision is None and checkpoint is None:
         precision = default_precision(m, hw)
     name = resolve_checkpoint(m, hw, precision, checkpoint)
@@ -363,7 +363,7 @@ def resolve_calibration(
     """
     if name is None:
         return default_calibration(deployment, isl), ()
-    calibration = load_calibration(name).of_hardware(deployment.hardware)
+    calibration = load_calibration(name).of_hardware(deployment.hardware, deployment.engine.name)
     wrong = tuple(mismatches(calibration, deployment))
     if wrong and not force:
         raise InputError(

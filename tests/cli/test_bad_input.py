@@ -37,11 +37,12 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 NEAREST = {
     "predict --hardware mi35x": ["unknown hardware 'mi35x'", "did you mean 'mi35"],
     "predict --hardware H1000": ["unknown hardware 'H1000'", "did you mean 'h100'?"],
-    "predict --model qwen3.5": ["unknown model 'qwen3.5'", "did you mean 'qwen3.5-397b-a17b'?"],
+    "predict --model qwen3.5-397b-a17": ["unknown model 'qwen3.5-397b-a17'", "did you mean 'qwen3.5-397b-a17b'?"],
     "predict --engine sglan": ["unknown engine 'sglan'", "did you mean 'sglang'?"],
     "predict --precision fp5": ["unknown precision 'fp5'", "known: bf16, fp4, fp8"],
     "predict --checkpoint mxpf4": ["unknown checkpoint 'mxpf4'", "did you mean 'mxfp4'?"],
     "predict --calibration atom-mi350x": ["unknown calibration", "did you mean 'atom-mi355x'?"],
+    "predict --kv-dtype mxfp4": ["unknown KV-cache format 'mxfp4'", "(known: bf16, fp8)"],
     "predict --mtp 3 --acceptance-profile qwen3.5-thinking": ["unknown acceptance", "did you mean 'qwen3.5-397b-a17b-"],
     "predict --cost-basis rent": ["unknown cost basis 'rent'", "did you mean 'rental'?"],
     "predict --method closed": ["unknown method 'closed'", "did you mean 'closed-form'?"],

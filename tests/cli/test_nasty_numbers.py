@@ -48,6 +48,7 @@ QUICK = {
     "simulate": "--rate 0.1 --duration 10s --isl 64 --osl 8",
     "plan": "--rate 0.1 --isl 64 --osl 8 --ttft-p99 1us --tp 2 --mtp 0",
     "suggest": "--concurrency 1 --top 1",
+    "import-model": "nothing.json",
     "profiles": "",
 }
 """What makes a command quick where the nasty option is not refused."""

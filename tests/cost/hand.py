@@ -22,6 +22,7 @@ ROUND: dict[str, float] = {
     **{f"moe.{fmt}.narrow_width": value for fmt, value in (("fp4", 32.0), ("fp8", 64.0), ("bf16", 16.0))},
     "moe.prep_us": 9.0,
     "moe.untuned_speed": 0.75,
+    "moe.unpack_speed": 0.625,
     "moe.ep_imbalance": 1.25,
     "moe.ep_latency_us": 7.0,
     **{f"dense.{fmt}.bandwidth_eff": value for fmt, value in (("fp4", 0.95), ("fp8", 0.9), ("bf16", 0.85))},

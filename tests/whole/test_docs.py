@@ -87,7 +87,7 @@ def lay_out(folder: Path) -> None:
     files = ("calibrating.md", "csv", "curve.csv"), ("profiles.md", "yaml", "my_gpu.yaml")
     files += (("profiles.md", "csv", "kernels.csv"),)
     for page, language, name in (*files, ("recipes.md", "yaml", "my_recipe.yaml")):
-        block, *_ = [b for b in blocks_of(ROOT / "docs" / page) if b.language == language]
+        block = next(b for b in blocks_of(ROOT / "docs" / page) if b.language == language)
         (folder / name).write_text(block.content, encoding="utf-8")
     (folder / "day.csv").write_text("start_s,requests_per_s\n0,0.5\n300,3\n600,1\n900,0\n", encoding="utf-8")
     configurations = ROOT / "tests" / "facts" / "importing" / "configs"

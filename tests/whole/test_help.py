@@ -67,6 +67,11 @@ def own_files(folder: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows[:24])
+    configurations = Path(__file__).parents[1] / "facts" / "importing" / "configs"
+    for place in (folder, folder / "Qwen3.5-397B-A17B-NVFP4"):
+        place.mkdir(exist_ok=True)
+        for name in ("config.json", "hf_quant_config.json"):
+            shutil.copy(configurations / f"nvidia--Qwen3.5-397B-A17B-NVFP4.{name}", place / name)
     requests = [{"timestamp": 400 * i, "input_length": 800 + i, "output_length": 90 + i} for i in range(200)]
     text = "".join(json.dumps(row) + "\n" for row in requests)
     (folder / "conversation.jsonl").write_text(text, encoding="utf-8")

@@ -30,6 +30,7 @@ class Architecture:
         no_draft: why MTP keys of this architecture mean no draft layers; empty where they do.
         full_every: of layers with a window every so many-th has none, where no key says which.
         named: as the file calls it.
+        around: name of a class around the text model that is not known.
     """
 
     classes: tuple[str, ...]
@@ -48,6 +49,7 @@ class Architecture:
     no_draft: str = ""
     full_every: int = 0
     named: str = ""
+    around: str = ""
 
     def implies(self, trait: str) -> Found | None:
         """A trait as a value with its source; None: the architecture does not have it."""
@@ -64,6 +66,7 @@ NO_MODULES = "published checkpoints run without the modules that it names; draft
 
 ARCHITECTURES: dict[str, Architecture] = {
     "llama": Architecture(("LlamaForCausalLM",)),
+    "phi3": Architecture(("Phi3ForCausalLM",)),
     "mistral": Architecture(("MistralForCausalLM",)),
     "mixtral": Architecture(("MixtralForCausalLM",), expert_width=True),
     "qwen2": Architecture(("Qwen2ForCausalLM",), bias=True),
@@ -117,7 +120,8 @@ def architecture_of(text: Keys, outer: Keys, stated: str | None = None) -> Archi
         InputError: one that is not known, by ``model_type`` or by the name of the class.
     """
     kind = text.text("model_type") or outer.text("model_type")
-    classes = [*_classes(text), *_classes(outer)]
+    own, whole = _classes(text), _classes(outer)
+    classes = own or whole
     if stated is not None:
         if stated.lower() not in ARCHITECTURES:
             raise unknown_name("architecture", stated, ARCHITECTURES)
@@ -126,14 +130,16 @@ def architecture_of(text: Keys, outer: Keys, stated: str | None = None) -> Archi
         raise InputError(f"{text.file}: {text.path('model_type')}: missing; expected that of a language model")
     known = ARCHITECTURES.get(kind)
     wrong = f"{text.path('model_type')} {brief(kind)}" if known is None else ""
-    if known is not None and classes and not {*classes} & {*known.classes}:
+    strange = known is not None and classes and not {*own, *whole} & {*known.classes}
+    if known is not None and strange and (own or text is outer):
         wrong = f"architectures {brief(classes[0])} of model_type {brief(kind)}"
     if known is None or wrong:
         raise InputError(
             f"{text.file}: {wrong}: an architecture that is not known, and a profile of it could be wrong. Known: "
             f"{', '.join(ARCHITECTURES)}. If its layers are those of one of them: --architecture NAME"
         )
-    return replace(known, named=classes[0] if classes else f"model_type {kind}")
+    around = classes[0] if strange else ""
+    return replace(known, named=classes[0] if classes and not strange else f"model_type {kind}", around=around)
 
 
 def _classes(keys: Keys) -> list[str]:

@@ -18,12 +18,14 @@ class Keys:
         file: as the user named it.
         inside: path of the object in the file, with a dot at its end; empty at the top.
         read: keys that were asked for, there or not.
+        objects: the objects under keys that were asked for.
     """
 
     def __init__(self, raw: Mapping[str, Any], file: str, inside: str = "") -> None:
         """Nothing is read yet."""
         self.raw, self.file, self.inside = raw, file, inside
         self.read: set[str] = set()
+        self.objects: dict[str, Keys] = {}
 
     def first(self, *names: str) -> str | None:
         """The first of several names for the same thing that has a value; all of them count as read."""
@@ -142,7 +144,7 @@ class Keys:
             return None
         if not isinstance(self.raw[name], Mapping):
             self.refuse(name, "an object")
-        return Keys(self.raw[name], self.file, f"{self.path(name)}.")
+        return self.objects.setdefault(name, Keys(self.raw[name], self.file, f"{self.path(name)}."))
 
     def path(self, name: str) -> str:
         """A key with the objects that it is in."""

@@ -89,6 +89,8 @@ def not_understood(
         ignored: keys that the user says change nothing.
     """
     found = [*_unknown(files.text, ignored)]
+    for name, inner in files.text.objects.items():
+        found += _unknown(inner, ignored) if name not in (*TEXT_MODELS, "quantization_config") else ()
     if files.multimodal:
         found += _unknown(files.outer, ignored, top=True)
     found += [*_simplified(files.text, architecture), *_formats(files, mixed)]
@@ -146,6 +148,9 @@ def _simplified(text: Keys, architecture: Architecture) -> Iterator[Item]:
         value = text.raw.get(key)
         if not is_off(value) and repr(value) != "1":
             yield Item(text.path(key), brief(value), *SIMPLIFIED[key])
+    if architecture.around:
+        why = "a model around the text model that is not known; the text model is read by its own model_type"
+        yield Item("architectures", architecture.around, why, "what it adds beside the text model")
     if architecture.no_draft:
         for key in (*MODULES, "num_nextn_predict_layers"):
             if not is_off(text.raw.get(key)):

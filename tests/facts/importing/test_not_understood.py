@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simulator.errors import InputError
+from simulator.facts import importing
 from simulator.facts.importing.harmless import harmless, is_off
 from simulator.facts.importing.imported import import_model
 from simulator.facts.importing.profile import profile_of
@@ -113,6 +114,61 @@ def test_towers_are_left_out_at_the_top_alone(tmp_path: Path) -> None:
         import_model(write(tmp_path, outer | {"num_widgets_per_layer": 2}))
     with pytest.raises(InputError, match=r"text_config\.vision_depth: 2"):
         import_model(write(tmp_path, outer | {"text_config": {**inner, "vision_depth": 2}}))
+
+
+def test_a_model_around_the_text_model_may_be_unknown(tmp_path: Path) -> None:
+    """The text model is read by its own type, if it names no other class."""
+    inner = {key: value for key, value in PLAIN.items() if key != "architectures"}
+    outer = {"architectures": ["NewVisionForConditionalGeneration"], "model_type": "new_vision", "text_config": inner}
+    (item,) = import_model(write(tmp_path, outer)).not_understood
+    assert (item["key"], item["value"]) == ("architectures", "NewVisionForConditionalGeneration")
+    with pytest.raises(InputError, match="architectures 'HyperForCausalLM' of model_type 'llama'"):
+        import_model(write(tmp_path, outer | {"text_config": {**inner, "architectures": ["HyperForCausalLM"]}}))
+
+
+def test_objects_inside_are_read_key_by_key(tmp_path: Path) -> None:
+    path = write(tmp_path, EXPERTS | {"sparse_attention_config": SPARSE})
+    assert import_model(path).not_understood == ()
+    path = write(tmp_path, EXPERTS | {"sparse_attention_config": SPARSE | {"sparse_second_index_dim": 8}})
+    with pytest.raises(InputError, match=r"sparse_attention_config\.sparse_second_index_dim: 8"):
+        import_model(path)
+    found = import_model(path, ignore=["sparse_attention_config.sparse_second_index_dim"])
+    assert len(found.not_understood) == 1
+
+
+SPARSE = {
+    "sparse_num_index_heads": 2,
+    "sparse_index_dim": 64,
+    "sparse_block_size": 16,
+    "sparse_topk_blocks": 4,
+    "sparse_attention_freq": [0, 1, 1, 1],
+}
+
+SEEN = """
+    text_config num_hidden_layers hidden_size vocab_size tie_word_embeddings num_attention_heads num_key_value_heads
+    head_dim q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim v_head_dim mla_use_nope mla_use_output_gate
+    o_groups o_lora_rank compress_ratios sliding_window hc_mult num_hash_layers index_topk index_n_heads index_head_dim
+    index_topk_freq index_skip_topk_offset indexer_types index_share_for_mtp_iteration sparse_attention_config
+    sparse_attention_freq sparse_block_size sparse_topk_blocks sparse_local_block sparse_num_index_heads
+    sparse_index_dim layer_types hybrid_layer_pattern use_sliding_window full_attention_interval linear_num_key_heads
+    linear_num_value_heads linear_key_head_dim linear_value_head_dim linear_conv_kernel_dim mamba_ssm_dtype
+    linear_attn_config kda_layers full_attn_layers num_heads short_conv_kernel_size use_full_rank_gate attn_output_gate
+    attention_output_gate attention_bias add_swa_attention_sink_bias use_qk_norm qk_norm_type n_routed_experts
+    num_local_experts num_experts num_experts_per_tok num_experts_per_token experts_per_token moe_intermediate_size
+    intermediate_size routed_expert_hidden_size n_shared_experts num_shared_experts shared_expert_intermediate_size
+    shared_intermediate_size first_k_dense_replace dense_intermediate_size moe_layer_freq mlp_layer_types
+    mlp_only_layers decoder_sparse_step n_group topk_group scoring_func topk_method norm_topk_prob
+    routed_scaling_factor num_nextn_predict_layers mtp_num_hidden_layers mtp_use_dedicated_embeddings use_mtp
+    num_mtp_modules mtp_transformer_layers quantization_config quant_method modules_to_not_convert config_groups ignore
+    expert_dtype
+"""
+"""Keys of the configurations of the models that ship, and of MiMo-V2-Flash."""
+
+
+@pytest.mark.parametrize("key", SEEN.split())
+def test_a_key_that_was_seen_is_read_or_known_to_be_harmless(key: str) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(importing.__file__).parent.rglob("*.py"))
+    assert f'"{key}"' in code or harmless(key)
 
 
 def test_harmless_keys() -> None:

@@ -107,5 +107,5 @@ def _linear_layers(text: Keys, layers: int) -> tuple[Sequence[bool], str]:
 def _without_types(text: Keys) -> Keys:
     """The same keys without the list that tells linear layers; what is read of them is remembered of the file."""
     found = Keys({key: value for key, value in text.raw.items() if key != "layer_types"}, text.file, text.inside)
-    found.read = text.read
+    found.read, found.objects = text.read, text.objects
     return found
