@@ -273,6 +273,19 @@ MUTANTS = (
         "return self.vocabulary or vocabulary",
         "return vocabulary",
     ),
+    Mutant(
+        "stages: the whole batch in each",
+        KERNELS + "passes.py",
+        "batch, context = batch / parts,",
+        "batch, context = batch,",
+    ),
+    Mutant("stages: no piece behind", KERNELS + "passes.py", "(2.0 * c.stages - 1.0) / c.stages", "1.0"),
+    Mutant(
+        "stages: all alike",
+        FACTS + "deployment.py",
+        "math.ceil(self.model.layer_count / self.pp) /",
+        "self.model.layer_count / self.pp /",
+    ),
 )
 
 

@@ -33,6 +33,7 @@ class Inputs:
     tp: list[int]
     ep: int
     dp: int
+    pp: int
     isl: int
     osl: int
     mtp: list[int]
@@ -167,6 +168,7 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--tp", metavar="N,..", default=tp, callback=ints, show_default=True, help="GPUs of a replica."),
         click.option("--ep", metavar="N", type=INT, default=1, show_default=True, help="Expert-parallel ranks in it."),
         click.option("--dp", metavar="N", type=INT, default=1, show_default=True, help="Attention DP ranks in it."),
+        click.option("--pp", metavar="N", type=INT, default=1, show_default=True, help="Pipeline stages of TP GPUs."),
         click.option("--isl", metavar="TOKENS", type=INT, default=1024, show_default=True, help="Input length."),
         click.option("--osl", metavar="TOKENS", type=INT, default=1024, show_default=True, help="Output length."),
         click.option(

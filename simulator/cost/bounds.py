@@ -119,6 +119,11 @@ def host_cost(seconds: float) -> OperatorCost:
     return OperatorCost("host", 1.0, 0.0, 0.0, 0.0, seconds, 0.0, 0.0, "host", group="host")
 
 
+def bubble_cost(seconds: float) -> OperatorCost:
+    """The row of the time in which pieces of a pass follow the first one through the pipeline stages."""
+    return OperatorCost("further pieces", 1.0, 0.0, 0.0, 0.0, seconds, 0.0, 0.0, "floor", group="pipeline")
+
+
 def account(
     operators: Sequence[Operator], load: Load, group: str = "", ideal: Sequence[Operator] | None = None
 ) -> list[OperatorCost]:

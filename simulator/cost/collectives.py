@@ -9,6 +9,10 @@ from simulator.cost.operator import Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
 from simulator.facts.layers import Stack
 from simulator.facts.quick_reduce import WIRE_BITS, least_bytes
+from simulator.units import GIGA
+
+NETWORK_PORT = 50 * GIGA
+"""Bytes/s between nodes per GPU, one way: one 400 Gb/s network port per GPU."""
 
 
 def operators(stack: Stack, rates: Rates) -> list[Operator]:
@@ -35,6 +39,26 @@ def operators(stack: Stack, rates: Rates) -> list[Operator]:
     if d.attention_tp > 1 and stack.mixers:
         ops += all_reduce("all-reduce in attention group", stack.mixer_layers, message / d.dp, d.attention_tp, rates)
     return ops
+
+
+def hand_over(rates: Rates) -> Operator:
+    """Hidden vectors from each pipeline stage to the next: every GPU sends its own part of the tokens' vectors.
+
+    Over the links of the scale-up domain where it holds all stages, else over a network port of each GPU.
+    """
+    d = rates.deployment
+    network = d.hardware.scale_up
+    inside = d.gpus <= network.gpus
+    speed = network.bandwidth if inside else NETWORK_PORT
+    return Operator(
+        name="hand over to the next stage",
+        resource="links",
+        count=d.pp - 1,
+        latency=rates.seconds("comm.latency_us"),
+        flops_rate=d.hardware.peak_flops.bf16,
+        byte_rate=speed * rates.parameters["comm.bandwidth_eff"],
+        bytes={T: d.model.hidden * ACTIVATION_BYTES / d.tp},
+    )
 
 
 def all_reduce(name: str, count: float, message: float, gpus: int, rates: Rates) -> list[Operator]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simulator.bounds import number
 from simulator.cost.account import Account
-from simulator.cost.bounds import OperatorCost, account, host_cost
+from simulator.cost.bounds import OperatorCost, account, bubble_cost, host_cost
 from simulator.cost.forward import draft_operators, target_operators
 from simulator.cost.loads import Load, Routing, block_load, decode_load, extend_load, prefill_load, verify_load
 from simulator.cost.operator import Operator, launches
@@ -27,6 +27,8 @@ def explain_round(
 ) -> Account:
     """Account of one decode round: a plain step, or the draft passes and the verify pass of the engine.
 
+    With pipeline stages that of one part of the batch through all of them, as many parts as stages being on their way.
+
     Args:
         deployment: one replica.
         speculation: draft depth; the acceptance does not matter for the time of a round.
@@ -42,6 +44,7 @@ def explain_round(
         raise InputError(f"context_tokens: expected a finite number of at least 0, found {context_tokens}")
     k, made = speculation.tokens, deployment.draft_passes(speculation.tokens)
     routing = Routing.of(deployment.model, parameters)
+    batch /= max(1.0, min(float(deployment.pp), batch))
     context = batch * context_tokens
     load = verify_load(routing, batch, context, k, parameters["attention.verify_reload"], deployment.state_transfers(k))
     rows: list[OperatorCost] = []
@@ -78,6 +81,8 @@ def explain_prefill(
     """Account of one prefill pass, with the draft's own prefill when speculation is on. No decode rides along.
 
     The host row is the host time per batch and what the launches of all kernels take beyond the device's own time.
+    With pipeline stages a pass goes in as many pieces: the rows are one piece in all stages, and what the others take
+    behind it.
 
     Args:
         deployment: one replica.
@@ -101,6 +106,7 @@ def explain_prefill(
         )
     routing = Routing.of(deployment.model, parameters)
     target, ideal = _operators(deployment, parameters, draft=False)
+    prompts /= deployment.pp
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     loads = {"prefill": load}
     rows = account(target, load, "prefill", ideal)
@@ -113,6 +119,8 @@ def explain_prefill(
     device = sum(row.seconds for row in rows)
     launching = parameters["host.launch_us"] * MICRO * launched
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
+    if deployment.pp > 1:
+        rows.append(bubble_cost(max(launching, device) * (deployment.pp - 1) / deployment.pp))
     return Account.of("prefill pass", rows, deployment.hardware.hbm_bandwidth, loads)
 
 

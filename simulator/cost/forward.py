@@ -5,6 +5,7 @@ The order is part of the result: the tables of the kernels are sums over the ope
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from simulator.cost import collectives, layers, lm_head
 from simulator.cost.operator import Operator
@@ -14,12 +15,23 @@ from simulator.facts.layers import Stack
 
 
 def target_operators(deployment: Deployment, parameters: Mapping[str, float]) -> list[Operator]:
-    """Operators of one forward pass of the target model; ``parameters`` are values of all, by name."""
+    """Operators of one forward pass of the target model; ``parameters`` are values of all, by name.
+
+    A token passes all pipeline stages, which wait for the one with the most layers.
+    """
     m, rates = deployment.model, Rates.of(deployment, parameters)
-    ops = layers.operators(m.target_layers, deployment.target_formats, rates)
+    ops = _of_stages(layers.operators(m.target_layers, deployment.target_formats, rates), deployment)
     ops += lm_head.operators(m.vocabulary, deployment.weights.lm_head, rates)
-    ops += collectives.operators(m.target_layers, rates)
-    return ops
+    ops += _of_stages(collectives.operators(m.target_layers, rates), deployment)
+    return [*ops, collectives.hand_over(rates)] if deployment.pp > 1 else ops
+
+
+def _of_stages(operators: list[Operator], deployment: Deployment) -> list[Operator]:
+    """Operators of layers where each pipeline stage takes as long as the one with the most of them."""
+    if deployment.pp == 1:
+        return operators
+    uneven = deployment.stage_share * deployment.pp
+    return [replace(op, count=op.count * uneven) for op in operators]
 
 
 def draft_operators(deployment: Deployment, parameters: Mapping[str, float]) -> list[Operator]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,7 +36,8 @@ class LayerFormats:
 
 
 class Deployment(Spec):
-    """One replica: hardware, model, checkpoint, engine and parallelism. ``tp`` is the number of GPUs of the replica."""
+    """One replica: hardware, model, checkpoint, engine and parallelism. ``tp`` is the number of GPUs of the replica, or
+    of each of its pipeline stages."""
 
     hardware: Hardware
     model: Model
@@ -44,6 +46,7 @@ class Deployment(Spec):
     tp: int = Field(gt=0)
     ep: int = Field(default=1, gt=0)
     dp: int = Field(default=1, gt=0, description="attention data-parallel ranks inside the replica")
+    pp: int = Field(default=1, gt=0, description="pipeline stages, each of tp GPUs")
     kv_dtype: Format | None = None
     allow_dequant: bool = Field(default=False, description="compute in the next wider format the hardware has")
     launch: Launch = Field(default=Launch(), description="which recipe gave the engine its settings")
@@ -57,6 +60,16 @@ class Deployment(Spec):
     def kv_format(self) -> Format:
         """KV-cache format in use."""
         return self.kv_dtype or self.engine.kv_dtype
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of the replica."""
+        return self.tp * self.pp
+
+    @property
+    def stage_share(self) -> float:
+        """Part of the layers that the stage with the most has."""
+        return math.ceil(self.model.layer_count / self.pp) / self.model.layer_count
 
     @property
     def attention_tp(self) -> int:
@@ -143,6 +156,8 @@ def _parallel_faults(deployment: Deployment) -> list[str]:
     if tp > deployment.hardware.scale_up.gpus:
         gpus = deployment.hardware.scale_up.gpus
         faults.append(f"tp {tp} exceeds the {gpus} GPUs in the scale-up domain of {deployment.hardware.name}")
+    if deployment.pp > model.layer_count:
+        faults.append(f"pp {deployment.pp} exceeds the {model.layer_count} layers of model {model.name}")
     faults += [f"{name} {size} must divide tp {tp}" for name, size in (("dp", dp), ("ep", ep)) if tp % size]
     mixers = [*model.mixers.values(), *(layer for layer, _ in model.draft_layers.mixers)]
     fed = [*model.feed_forwards.values(), *(layer for layer, _ in model.draft_layers.feed_forwards)]

@@ -31,9 +31,10 @@ def kv_bytes_per_token(model: Model, fmt: str, spec_tokens: int = 0) -> float:
 
 
 def kv_bytes_per_gpu(deployment: Deployment, tokens: float, spec_tokens: int = 0) -> float:
-    """KV-cache bytes of a sequence on each GPU of the attention rank that serves it."""
+    """KV-cache bytes of a sequence on each GPU of the attention rank that serves it, in the fullest pipeline stage."""
     d = deployment
-    return kv_bytes(d.model, tokens, d.kv_format, spec_tokens, d.attention_tp)
+    found = kv_bytes(d.model, tokens, d.kv_format, spec_tokens, d.attention_tp)
+    return found if d.pp == 1 else found * d.stage_share
 
 
 def state_bytes(model: Model, dtype: str) -> float:
@@ -43,7 +44,8 @@ def state_bytes(model: Model, dtype: str) -> float:
 
 def state_bytes_per_gpu(deployment: Deployment) -> float:
     """Bytes of one copy of a sequence's recurrent state on each GPU of the attention rank that serves it."""
-    return state_bytes(deployment.model, deployment.engine.state_dtype) / deployment.attention_tp
+    found = state_bytes(deployment.model, deployment.engine.state_dtype) / deployment.attention_tp
+    return found if deployment.pp == 1 else found * deployment.stage_share
 
 
 MOST_CONCURRENCY = 1_000_000

@@ -69,13 +69,16 @@ def weight_bytes_per_gpu(deployment: Deployment, draft: bool) -> dict[str, float
     """Bytes of weights on each GPU per tensor group; ``draft`` says whether the MTP layers are loaded.
 
     Mixers are divided by tp/dp and feed-forwards by tp, as their kinds say; embedding and lm_head by tp; norms by
-    nothing.
+    nothing. Of pipeline stages it is the one with the most layers and the lm_head.
     """
     d, model = deployment, deployment.model
     found = model.target_layers.parameters_per_gpu(model.hidden, d.attention_tp, d.tp)
+    if d.pp > 1:
+        found = {group: count * d.stage_share for group, count in found.items()}
     table = model.vocabulary * model.hidden / d.tp
     found["norms"] += model.hidden
-    counts = _in_order(found | {"embedding": 0.0 if model.tied_embedding else table, "lm_head": table})
+    first = 0.0 if model.tied_embedding or d.pp > 1 else table
+    counts = _in_order(found | {"embedding": first, "lm_head": table})
     if draft and model.draft is not None:
         found = model.draft_layers.parameters_per_gpu(model.draft.width(model.hidden), d.attention_tp, d.tp)
         own = {group: float(count) for group, count in model.draft.own(model.hidden, model.vocabulary).items()}

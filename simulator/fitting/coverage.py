@@ -114,6 +114,7 @@ def costs(values: Sequence[HeldOut]) -> dict[str, dict[str, Any]]:
         "spec_tokens": dearest | {"source": "no pair of draft depths: as the dearest measured step"},
         "ep": dearest | {"source": "no run with expert parallelism: as the dearest measured step"},
         "dp": dearest | {"source": "no run with attention data parallelism: as the dearest measured step"},
+        "pp": dearest | {"source": "no run with pipeline stages: as the dearest measured step"},
         "hardware": {kind: elsewhere[kind] for kind in COSTS} | {"source": text},
         "model": {kind: elsewhere[kind] for kind in COSTS} | {"source": f"no run of another model: {text} stand in"},
         "image": bump | {"source": "published image bumps of one engine move TPOT by 20 %"},

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from simulator.kernels.compiled import compiled
 from simulator.kernels.passes import (
+    bends,
     decode_round,
-    has_windows,
     poll_of,
     prompts_time,
     riders,
@@ -172,7 +172,7 @@ def closed_form(target: Array, draft: Array, c: Constants, load: Load, out: Clos
     has spread by sqrt(g) rounds_sd, so prefill batches are larger than for Poisson arrivals. It ends with a drain of
     one request's rounds. ``target`` and ``draft``: operator tables, see :class:`Costs`.
     """
-    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
+    costs = Costs(target, draft, c, routing_of(c), bends(target, draft, c))
     n = min(load.clients, load.cap)
     rounds, each = load.rounds, max(load.output - 1.0, 1.0)
     front = c.delay + c.delay_token * load.prompt + c.stream * load.clients

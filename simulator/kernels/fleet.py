@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.kernels.compiled import compiled
 from simulator.kernels.heap import push
-from simulator.kernels.passes import has_windows, routing_of, slope_of
+from simulator.kernels.passes import bends, routing_of, slope_of
 from simulator.kernels.records import Array, Constants, Costs, Indices, Lines, Records, Requests
 from simulator.kernels.replica import advance, empty_lines, lines_of, seen_at
 
@@ -65,7 +65,7 @@ def serve_fleet(
     has ``limit`` outstanding is refused: its ``where`` is -1. The front end of a replica streams to the requests
     outstanding there. Fills ``where`` (replica), ``first`` and ``finish``; ``counters``: one record per replica.
     """
-    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
+    costs = Costs(target, draft, c, routing_of(c), bends(target, draft, c))
     n = requests.send.shape[0]
     replicas = counters.shape[0]
     slots = int(min(cap, n))

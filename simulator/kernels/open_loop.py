@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from simulator.kernels.compiled import compiled
-from simulator.kernels.passes import decode_round, has_windows, prompts_time, riders, round_at, routing_of, slope_of
+from simulator.kernels.passes import bends, decode_round, prompts_time, riders, round_at, routing_of, slope_of
 from simulator.kernels.records import Array, Constants, Costs, OpenForm
 
 
@@ -214,7 +214,7 @@ def open_form(
     ``prompt`` and ``output``: mean tokens, ``rounds``: mean rounds of a request, at most ``cap`` at once. ``target``
     and ``draft``: operator tables, see :class:`Costs`.
     """
-    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
+    costs = Costs(target, draft, c, routing_of(c), bends(target, draft, c))
     stream = Stream(rate, prompt, prompt_cv, rounds, prompt + 0.5 * output)
     used = service(costs, stream, cap)
     crowd = Crowd(0.0, 0.0, decode_round(costs, cap, cap * stream.context), 0.0, 0.0, 1e9, 0.0)

@@ -141,6 +141,12 @@ def has_windows(target: Array, draft: Array) -> bool:
 
 
 @compiled
+def bends(target: Array, draft: Array, c: Constants) -> bool:
+    """Whether the growth of a round per cached token depends on batch and context: with windows or pipeline stages."""
+    return has_windows(target, draft) or c.stages > 1.0
+
+
+@compiled
 def poll_of(c: Constants, clients: float) -> float:
     """Steps between two looks for new requests of a replica launched for so many clients."""
     if c.many > 0.0 and clients >= c.many:
@@ -181,10 +187,24 @@ def drafting(costs: Costs, distinct: float, batch: float, context: float) -> flo
 
 
 @compiled
+def in_flight(c: Constants, batch: float) -> float:
+    """Parts of a batch on their way through the pipeline stages at once: one a stage, where there are as many
+    requests."""
+    if c.stages <= 1.0:
+        return 1.0
+    return max(1.0, min(c.stages, batch))
+
+
+@compiled
 def decode_round(costs: Costs, batch: float, context: float) -> float:
     """Seconds of one decode round (plain step, or draft and verify) over ``batch`` requests with ``context`` cached
-    tokens in all."""
+    tokens in all.
+
+    With pipeline stages that of one part of the batch, which passes all of them while the other parts do.
+    """
     c = costs.constants
+    parts = in_flight(c, batch)
+    batch, context = batch / parts, context / parts
     tokens = batch * c.verify
     again = 1.0 + c.reload * (c.verify - 1.0)
     kv = context * again
@@ -226,6 +246,8 @@ def slope_at(costs: Costs, batch: float, context: float) -> float:
     low, high = straight(costs, batch, context)
     if high == math.inf:
         high = 2.0 * low
+        if low == 0.0:
+            high = 1.0
     return (decode_round(costs, batch, high) - decode_round(costs, batch, low)) / (high - low)
 
 
@@ -245,9 +267,14 @@ def prefill_pass(
     along.
 
     ``qk``: pairs of query and key of these tokens; ``kv``: tokens of the prompts cached before; ``context``: cached
-    tokens of the batch.
+    tokens of the batch. With pipeline stages it goes in as many pieces, the last of which has all stages before it.
     """
     c = costs.constants
+    filled = 1.0
+    if c.stages > 1.0:
+        filled = (2.0 * c.stages - 1.0) / c.stages
+        tokens, prompts, qk, kv = tokens / c.stages, prompts / c.stages, qk / c.stages, kv / c.stages
+        batch, context = batch / c.stages, context / c.stages
     decoded = batch * c.verify
     distinct = touched(costs, tokens + decoded, prompts + batch)
     again = 1.0 + c.reload * (c.verify - 1.0)
@@ -265,7 +292,7 @@ def prefill_pass(
         if batch > 0.0:
             distinct = touched(costs, tokens, prompts)
         device += work_time(costs.draft, tokens, distinct, qk, prompts, kv, 0.0, earlier, tokens, qk, kv, earlier)
-    total = c.host_prefill + max(c.launch, device)
+    total = c.host_prefill + max(c.launch, device) * filled
     if batch > 0.0:
         distinct = touched(costs, decoded, batch)
         total += c.host_request * batch + drafting(costs, distinct, batch, context)
@@ -296,7 +323,7 @@ def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, cont
 @compiled
 def round_time(target: Array, draft: Array, c: Constants, batch: float, context: float) -> float:
     """:func:`decode_round` of one replica: tables of shape (rows, 13) and its constants, see :class:`Costs`."""
-    return decode_round(Costs(target, draft, c, routing_of(c), has_windows(target, draft)), batch, context)
+    return decode_round(Costs(target, draft, c, routing_of(c), bends(target, draft, c)), batch, context)
 
 
 @compiled
@@ -313,5 +340,5 @@ def prefill_time(
 ) -> float:
     """:func:`prefill_pass` of one replica: tables of shape (rows, 13) and its constants, see :class:`Costs`."""
     return prefill_pass(
-        Costs(target, draft, c, routing_of(c), has_windows(target, draft)), tokens, prompts, qk, kv, batch, context
+        Costs(target, draft, c, routing_of(c), bends(target, draft, c)), tokens, prompts, qk, kv, batch, context
     )

@@ -101,6 +101,8 @@ class Constants(Record):
     many: float
     draft_launch: float
     """Least seconds of a draft pass: launching all its operators where no graph replays them."""
+    stages: float
+    """Pipeline stages that a token passes; 0 and 1: none."""
     remote_prefill: float
     """1 if prompts come prefilled from elsewhere."""
 
@@ -212,7 +214,7 @@ class Costs(NamedTuple):
     Tables have shape (rows, 2 + 7 + 4): count, floor in seconds, seconds per load (ONE, T, QK, L, KV, ST, D), the
     tokens from which and up to which a pass has the row, the tokens that a query sees at most, and the part of the pass
     that it serves, see :mod:`simulator.cost.operator`. ``routing`` is the :func:`routing_constant` of the constants;
-    ``windowed``: some row has a window.
+    ``windowed``: some row has a window, or there are pipeline stages.
     """
 
     target: Array

@@ -13,8 +13,8 @@ import numpy as np
 from simulator.kernels.compiled import compiled
 from simulator.kernels.heap import pop, push
 from simulator.kernels.passes import (
+    bends,
     decode_round,
-    has_windows,
     prefill_pass,
     riders,
     routing_of,
@@ -318,7 +318,7 @@ def serve(
     requests run at once. Fills ``first`` (first token) and ``finish`` of the requests, and ``counters``. ``target`` and
     ``draft``: operator tables, see :class:`Costs`.
     """
-    costs = Costs(target, draft, c, routing_of(c), has_windows(target, draft))
+    costs = Costs(target, draft, c, routing_of(c), bends(target, draft, c))
     n = requests.send.shape[0]
     slots = int(min(cap, n))
     mine = lines_of(empty_lines(1, n, slots), 0)

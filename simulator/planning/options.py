@@ -38,7 +38,7 @@ class Option:
     @property
     def gpus(self) -> int:
         """GPUs of one replica."""
-        return self.scenario.deployment.tp
+        return self.scenario.deployment.gpus
 
     @property
     def family(self) -> str:

@@ -156,5 +156,5 @@ def _evaluate(
     }
     loads = np.concatenate([by_spec[spec] for _plan, spec in settings])
     which = np.repeat(np.arange(len(replicas)), len(concurrencies))
-    flat = closed_form_metrics(replicas, which, loads, np.full(which.size, float(scenario.deployment.tp)))
+    flat = closed_form_metrics(replicas, which, loads, np.full(which.size, float(scenario.deployment.gpus)))
     return {metric: values.reshape(len(replicas), len(concurrencies)) for metric, values in flat.items()}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.bounds import whole
+from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.facts.quantities import MOST
 from simulator.prediction.latencies import least_gain
@@ -58,6 +59,8 @@ class PrefillPool:
         check_fleet(self.replicas, "least-outstanding", None, 0, "--prefill-replicas")
         check_kv_bandwidth(self.kv_bandwidth)
         whole("--prefill-tp", self.tp, 1, MOST)
+        if decode.deployment.pp > 1:
+            raise InputError(f"--pp {decode.deployment.pp}: pools of pipeline stages are not priced; expected 1")
         deployment = decode.deployment.model_copy(update={"tp": self.tp, "ep": 1, "dp": 1})
         check_deployment(deployment)
         return replace(decode, deployment=deployment)

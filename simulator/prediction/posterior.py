@@ -145,7 +145,7 @@ def _cases(
             scenario.speculation,
             concurrency,
             cap,
-            scenario.deployment.tp,
+            scenario.deployment.gpus,
             seed,
             runs,
             means[spec] / base if base > 0.0 else 1.0,
@@ -159,5 +159,5 @@ def _closed(
 ) -> dict[str, Array]:
     cap = max(1, scenario.slots)
     loads = np.array([closed_form_load(scenario.workload, spec, concurrency, cap) for spec in specs])
-    gpus = np.full(len(replicas), float(scenario.deployment.tp))
+    gpus = np.full(len(replicas), float(scenario.deployment.gpus))
     return closed_form_metrics(list(replicas), np.arange(len(replicas)), loads, gpus)

@@ -115,8 +115,8 @@ def _metrics(
 ) -> tuple[dict[str, Array], dict[str, Array], list[str]]:
     """Metrics, the relative standard deviation of one run by sampling, and what settled each concurrency."""
     replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
-    tp, ask = scenario.deployment.tp, (scenario.workload, scenario.speculation)
-    cases = [Case(replica, *ask, int(c), cap, tp, seed) for c in concurrencies]
+    gpus, ask = scenario.deployment.gpus, (scenario.workload, scenario.speculation)
+    cases = [Case(replica, *ask, int(c), cap, gpus, seed) for c in concurrencies]
     if method == CLOSED_FORM:
         found, how = closed_form_or_events(cases)
         if scenario.workload.osl == 1:  # a single token has no time per output token, whatever a formula says
@@ -143,6 +143,7 @@ def _row(
         "tp": d.tp,
         "ep": d.ep,
         "dp": d.dp,
+        **({"pp": d.pp} if d.pp > 1 else {}),
         "spec": "mtp" if s.tokens else "off",
         "spec_tokens": s.tokens,
         "acceptance_length": s.acceptance_length,

@@ -169,7 +169,7 @@ def simulate_traffic(
     replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     check_against_one_step(replica, traffic, promises)
     cap = fleet_cap(scenario, traffic, max_running)
-    decode = Fleet(replica, scenario.speculation, scenario.deployment.tp, cap, replicas, router, queue_limit)
+    decode = Fleet(replica, scenario.speculation, scenario.deployment.gpus, cap, replicas, router, queue_limit)
     meta = open_meta(scenario, traffic, decode, seed)
     fleet: Fleet | Pools = decode
     if prefill is None:
@@ -201,7 +201,7 @@ def fleet_cap(scenario: Scenario, traffic: Traffic, max_running: int | None) -> 
         scenario.check_memory(1)
         d = scenario.deployment
         raise InputError(
-            f"the longest request, {longest} tokens, does not fit on {d.tp} x {d.hardware.name} with {d.checkpoint}"
+            f"the longest request, {longest} tokens, does not fit on {d.gpus} x {d.hardware.name} with {d.checkpoint}"
         )
     if max_running is None:
         return fits

@@ -25,7 +25,7 @@ def replica_name(tp: int, spec_tokens: int | None, ep: int = 1) -> str:
 def title(meta: Mapping[str, Any]) -> str:
     """What runs."""
     tp = " and ".join(f"{n}" for n in values(meta, "tp"))
-    extra = "".join(f", {key.upper()} {meta[key]}" for key in ("ep", "dp") if meta.get(key, 1) != 1)
+    extra = "".join(f", {key.upper()} {meta[key]}" for key in ("ep", "dp", "pp") if meta.get(key, 1) != 1)
     return (
         f"{meta['model']} {meta['checkpoint']} on {meta['hardware']}, {meta['engine']}, TP {tp}{extra}, "
         f"{meta['isl']}/{meta['osl']} tokens in/out"

@@ -75,6 +75,7 @@ def build_replica(
     passes = deployment.draft_passes(k)
     c.single_drafts, c.extend, c.block = passes.single, passes.extend, passes.block
     c.states = deployment.state_transfers(k)
+    c.stages = deployment.pp
     c.reload = parameters["attention.verify_reload"]
     c.host_step = parameters["host.step_us"] * MICRO
     c.host_request = parameters["host.request_us"] * MICRO

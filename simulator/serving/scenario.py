@@ -108,7 +108,7 @@ class Scenario:
         if not memory.fits(concurrency):
             d = self.deployment
             raise InputError(
-                f"{d.model.name} {d.checkpoint} at concurrency {concurrency} on {d.tp} x {d.hardware.name} with "
+                f"{d.model.name} {d.checkpoint} at concurrency {concurrency} on {d.gpus} x {d.hardware.name} with "
                 f"--mtp {self.speculation.tokens} does not fit. {memory.arithmetic(concurrency)}"
             )
 
@@ -135,6 +135,7 @@ def make_scenario(
     tp: int = 2,
     ep: int = 1,
     dp: int = 1,
+    pp: int = 1,
     isl: int = 1024,
     osl: int = 1024,
     mtp: int = 0,
@@ -165,9 +166,10 @@ def make_scenario(
         precision: ``bf16``, ``fp8`` or ``fp4``.
         checkpoint: name or repository of one checkpoint of the model.
         engine: profile name or path.
-        tp: GPUs of the replica.
+        tp: GPUs of the replica, or of each of its pipeline stages.
         ep: expert-parallel ranks inside them.
         dp: attention data-parallel ranks inside them.
+        pp: pipeline stages; without drafts.
         isl: nominal input length, tokens.
         osl: nominal output length, tokens.
         mtp: draft depth, 0 for off.
@@ -207,6 +209,7 @@ def make_scenario(
         checkpoint=checkpoint,
         ep=ep,
         dp=dp,
+        pp=pp,
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
         mtp=mtp > 0,
@@ -214,6 +217,8 @@ def make_scenario(
         recipe=recipe,
         recipe_set=recipe_set,
     )
+    if mtp > 0 and pp > 1:
+        raise InputError(f"--pp {pp}: drafts with pipeline stages are not priced; expected --mtp 0, found {mtp}")
     workload = resolve_workload(isl, osl, range_ratio, requests_per_client)
     chosen, forced = resolve_calibration(calibration, deployment, force, isl)
     if checkpoint is None:
@@ -301,6 +306,7 @@ def resolve_deployment(
     checkpoint: str | None = None,
     ep: int = 1,
     dp: int = 1,
+    pp: int = 1,
     kv_dtype: str | None = None,
     allow_dequant: bool = False,
     mtp: bool = False,
@@ -332,10 +338,11 @@ def resolve_deployment(
         "tp": tp,
         "ep": ep,
         "dp": dp,
+        "pp": pp,
         "kv_dtype": kv_dtype.lower() if kv_dtype else None,
         "allow_dequant": allow_dequant,
     }
-    deployment = Deployment(**_positive(fields, ("tp", "ep", "dp")))
+    deployment = Deployment(**_positive(fields, ("tp", "ep", "dp", "pp")))
     check_deployment(deployment)
     return launch(deployment, mtp, recipe, recipe_set, date=date, image=image)
 
@@ -447,6 +454,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
         "calibration_hash": c.hash or None,
         "forced_outside_calibration": list(scenario.forced),
         "hbm_budget_gb": scenario.memory.budget / GIGA,
+        **({"pp": d.pp} if d.pp > 1 else {}),
         **({"draft": d.model.draft.kind} if d.model.draft and not d.model.drafts_itself else {}),
     }
 

@@ -131,6 +131,7 @@ def judge_traffic(
     return verdict.also(POOLS) if pools else verdict
 
 
+STAGES = Reason("pp", "unmeasured", "pipeline stages: no such run is among the measurements", 1.0)
 POOLS = Reason(
     "pools", "unmeasured", "prefill and decode in pools of their own: no such run is among the measurements", 1.0
 )
@@ -165,15 +166,17 @@ def _judge(scenario: Scenario, isl: int, osl: int, concurrency: int | None) -> V
     calibration = scenario.calibration
     asked = Asked.of(scenario.deployment, isl, osl, scenario.speculation.tokens)
     curves = calibration.scope.measured
+    staged = scenario.deployment.pp > 1
     if curves:
-        return nearest(curves, asked, concurrency)
+        found = nearest(curves, asked, concurrency)
+        return found.also(STAGES) if staged else found
     text = f"no measured run of {asked.model} with {asked.engine} on {asked.hardware} behind {calibration.name}"
     verdict = Verdict((Reason("calibration", "unmeasured", text, 0.0),))
     kernels = calibration.scope.kernels
     if kernels and asked.hardware not in kernels:
         text = f"kernel times are those of {', '.join(kernels)}"
         verdict = verdict.also(Reason("hardware", "unmeasured", text, 0.0))  # the priors are as wide as that asks for
-    return verdict
+    return verdict.also(STAGES) if staged else verdict
 
 
 def nearest(curves: Sequence[Curve], asked: Asked, concurrency: int | None) -> Verdict:

@@ -162,7 +162,7 @@ class Gain:
 
     def _log_throughput(self, scenario: Scenario, replica: Replica, method: str) -> float:
         workload, speculation, cap = scenario.workload, scenario.speculation, max(1, scenario.slots)
-        gpus = scenario.deployment.tp
+        gpus = scenario.deployment.gpus
         if method == "des":
             found = expected_metrics(replica, workload, speculation, self.concurrency, cap, gpus, self.seed)
             return math.log(found[THROUGHPUT])

@@ -81,7 +81,7 @@ def _asked(
         loads[i] = closed_form_load(s.workload, s.speculation, 1, cap)
         loads[i, :, 0] = counts
         loads[i, :, 6] = np.minimum(cap, counts)
-        gpus[i] = s.deployment.tp
+        gpus[i] = s.deployment.gpus
     return _Asked(replicas, which.ravel(), loads.reshape(-1, 7), gpus.ravel())
 
 
@@ -136,7 +136,7 @@ def trusted_grid(
     for at in np.flatnonzero(~ok).tolist():
         s, j = scenarios[at // shape[1]], at % shape[1]
         replica, cap = asked.replicas[asked.which[at]], max(1, s.slots)
-        rest[at] = Case(replica, s.workload, s.speculation, int(concurrencies[j]), cap, s.deployment.tp, seed)
+        rest[at] = Case(replica, s.workload, s.speculation, int(concurrencies[j]), cap, s.deployment.gpus, seed)
     grid = {name: column.reshape(shape) for name, column in by_events(found, rest).items()}
     progress(ok.size, ok.size)
     return grid, np.where(ok, CLOSED_FORM, FELL_BACK).reshape(shape)
@@ -150,6 +150,6 @@ def cases_of(scenarios: Sequence[Scenario], concurrencies: Sequence[int], seed: 
         key = (id(s.deployment), id(s.calibration), s.speculation.tokens)
         if key not in replicas:
             replicas[key] = build_replica(s.deployment, s.speculation, s.calibration.values())
-        cap, tp = max(1, s.slots), s.deployment.tp
+        cap, tp = max(1, s.slots), s.deployment.gpus
         out += [Case(replicas[key], s.workload, s.speculation, int(c), cap, tp, seed) for c in concurrencies]
     return out

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from simulator import kernels as kn
-from simulator.kernels.passes import has_windows
+from simulator.kernels.passes import bends
 from simulator.kernels.records import Costs
 
 LOADS = ("one", "token", "pair", "logit", "cached", "state", "expert")
@@ -22,4 +22,4 @@ def made_up(**fields: float) -> Costs:
     for name, value in fields.items():
         assert name in c.dtype.names, name
         setattr(c, name, value)
-    return Costs(table, table, c, kn.routing_constant(c.experts, c.top_k, c.skew), has_windows(table, table))
+    return Costs(table, table, c, kn.routing_constant(c.experts, c.top_k, c.skew), bends(table, table, c))

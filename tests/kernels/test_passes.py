@@ -10,11 +10,13 @@ import pytest
 from simulator.kernels.passes import (
     decode_round,
     drafting,
+    in_flight,
     prefill_pass,
     prefill_time,
     prompts_time,
     riders,
     round_time,
+    slope_at,
     slope_of,
     touched,
     work_time,
@@ -155,6 +157,19 @@ def test_a_block_of_drafts_is_one_pass() -> None:
     assert drafting(costs, 1.0, 2.0, 20.0) == 0.5 + 8 + 80 / 8 + 20 / 4 + 6 / 16
     costs = made_up(token=1.0, verify=4.0, block=1.0, draft_launch=100.0)
     assert drafting(costs, 1.0, 2.0, 20.0) == 100
+
+
+def test_parts_on_their_way_through_four_stages() -> None:
+    costs = made_up(token=1.0, cached=1 / 8, stages=4.0)
+    assert [in_flight(costs.constants, batch) for batch in (0.5, 1.0, 3.0, 4.0, 40.0)] == [1, 1, 3, 4, 4]
+    assert decode_round(costs, 40.0, 80.0) == 10 + 20 / 8
+    assert decode_round(costs, 2.0, 80.0) == 1 + 40 / 8
+    assert slope_at(costs, 40.0, 80.0) == pytest.approx(1 / 32)
+    assert slope_at(costs, 1.0, 80.0) == pytest.approx(1 / 8)
+    # four pieces of two tokens, the last of which has three before it: seven quarters of a piece in all stages
+    assert (
+        prefill_pass(made_up(token=1.0, stages=4.0, host_prefill=1.0), 8.0, 1.0, 32.0, 0.0, 0.0, 0.0) == 1 + 2 * 7 / 4
+    )
 
 
 def test_drafts_whose_launches_hide_the_device() -> None:
