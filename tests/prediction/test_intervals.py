@@ -142,14 +142,15 @@ def test_more_uncertainty_in_any_parameter_never_narrows() -> None:
 )
 @pytest.mark.parametrize("clients", [8, 64])
 def test_slopes_of_tpot_and_throughput_are_those_of_the_discrete_events(name: str, clients: int) -> None:
-    """Central differences of the simulator over +-30 %, common random numbers: within 10 % or 0.02.
+    """Central differences of the simulator over +-0.3 in the coordinate, common random numbers: within 10 % or 0.02.
 
     Batches shift when times change, so the simulator's log metrics jump by some 0.005: 0.01 in a difference over 0.6.
     """
-    base, step = config(isl=1024, concurrency=clients), 0.3
+    base, step, parameter = config(isl=1024, concurrency=clients), 0.3, registry()[name]
     ends = []
     for sign in (1.0, -1.0):
-        evaluate = Evaluator({**priors(), name: priors()[name] * np.exp(sign * step)}, None, exact=True)
+        moved = parameter.from_internal(parameter.to_internal(parameter.value) + sign * step)
+        evaluate = Evaluator({**priors(), name: moved}, None, exact=True)
         evaluate.prepare([base])
         ends.append(evaluate(base))
     names, _, slopes = jacobian(base.scenario(load_calibration(PRIORS)), [clients])
@@ -233,13 +234,13 @@ def test_very_many_clients_are_moved_as_the_closed_form_moves() -> None:
 
 @pytest.mark.parametrize("parameter", list(registry().values()), ids=lambda p: p.name)
 def test_coordinates_run_through_the_bounds_and_are_the_prior_s_at_the_prior(parameter: Parameter) -> None:
-    """By hand: there and back, log or plain at the prior with slope one, and the ends at the ends."""
+    """By hand: there and back, log or plain at the prior and one spread from it on the roomier side, and the ends at
+    the ends."""
     p = parameter
     plain = np.log if p.scale == "log" else float
     assert p.to_internal(p.value) == pytest.approx(plain(p.value))
-    step = 1e-6
-    slope = (plain(p.from_internal(p.to_internal(p.value) + step)) - plain(p.value)) / step
-    assert slope == pytest.approx(1.0, rel=1e-3)
+    away = -p.sd if p.share(p.value) > 0.5 else p.sd
+    assert plain(p.from_internal(plain(p.value) + away)) == pytest.approx(plain(p.value) + away)
     for share in (0.02, 0.5, 0.9):
         low, high = plain(p.low), plain(p.high)
         value = low + share * (high - low)
@@ -263,7 +264,7 @@ def test_a_calibration_is_surer_than_the_priors(name: str, k: int) -> None:
         base = Configuration(**{**vars(base), "acceptance_length": 2.9})
     before, after = (parameter_variance(load_calibration(n), base) for n in (PRIORS, name))
     for metric in ("total_tok_s_gpu", "mean_tpot_ms"):
-        assert np.all(after[metric] < 0.7 * before[metric])
+        assert np.all(after[metric] < 0.8 * before[metric])
     # at 256 clients requests wait for room in memory, and when one leaves is a matter of chance, not of parameters
     assert np.all(after["mean_ttft_ms"][:-1] < before["mean_ttft_ms"][:-1])
 
