@@ -34,6 +34,7 @@ ROOMS = ("simulator", "hardware_profiles")
 DATA = {
     "hardware_profiles": "accelerators: capacity, bandwidth, peaks, links, power, price",
     "simulator/cost": "every parameter of the cost model: prior, bounds, unit, meaning, source",
+    "simulator/cost/host_priors": "what host and front end of an engine take on accelerators of a vendor",
     "simulator/cost/kernel_priors": "the same parameters as the kernel tables of one accelerator have them",
     "simulator/facts": "quick all-reduce: from which message size each number format goes on the wire",
     "simulator/facts/models": "models: shape and checkpoints",
