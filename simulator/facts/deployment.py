@@ -47,6 +47,7 @@ class Deployment(Spec):
     ep: int = Field(default=1, gt=0)
     dp: int = Field(default=1, gt=0, description="attention data-parallel ranks inside the replica")
     pp: int = Field(default=1, gt=0, description="pipeline stages, each of tp GPUs")
+    draft: str | None = Field(default=None, description="as the user named it; absent: the one of the model's profile")
     kv_dtype: Format | None = None
     allow_dequant: bool = Field(default=False, description="compute in the next wider format the hardware has")
     launch: Launch = Field(default=Launch(), description="which recipe gave the engine its settings")

@@ -72,6 +72,7 @@ def simulate_command(winner: Winner | PoolWinner, meta: Mapping[str, Any]) -> st
         words.append("--acceptance " + ",".join(f"{p!r}" for p in kind.acceptance))
     if kind.ep > 1:
         words.append(f"--ep {kind.ep}")
+    words += [f"--{name} {meta[name]}" for name in ("pp", "draft") if name in meta]
     words += [f"--replicas {winner.replicas}", f"--max-running {kind.max_running}", f"--router {meta['router']}"]
     if isinstance(winner, PoolWinner):
         words += [f"--prefill-tp {winner.prefill.kind.tp}", f"--prefill-replicas {winner.prefill.replicas}"]

@@ -113,10 +113,9 @@ def acceptances(meta: Mapping[str, Any]) -> list[str]:
     for own in meta.get("scenarios", [{}]):
         one = {**meta, **own}
         if one["spec_tokens"]:
+            drafts = f"{DRAFTS[one.get('draft_kind', 'mtp')]} {one['spec_tokens']}"
             length = f"{one['acceptance_length']:.2f} tokens per round"
-            lines[f"{DRAFTS[one.get('draft', 'mtp')]} {one['spec_tokens']}: {length} ({one['acceptance_source']})"] = (
-                None
-            )
+            lines[f"{drafts}: {length} ({one['acceptance_source']})"] = None
     return list(lines)
 
 

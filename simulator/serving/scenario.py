@@ -339,6 +339,7 @@ def resolve_deployment(
         "ep": ep,
         "dp": dp,
         "pp": pp,
+        "draft": draft,
         "kv_dtype": kv_dtype.lower() if kv_dtype else None,
         "allow_dequant": allow_dequant,
     }
@@ -455,7 +456,8 @@ def describe(scenario: Scenario) -> dict[str, Any]:
         "forced_outside_calibration": list(scenario.forced),
         "hbm_budget_gb": scenario.memory.budget / GIGA,
         **({"pp": d.pp} if d.pp > 1 else {}),
-        **({"draft": d.model.draft.kind} if d.model.draft and not d.model.drafts_itself else {}),
+        **({"draft": d.draft} if d.draft else {}),
+        **({"draft_kind": d.model.draft.kind} if d.model.draft and not d.model.drafts_itself else {}),
     }
 
 

@@ -19,7 +19,8 @@ from simulator.facts.memory import kv_bytes, memory_fit
 from simulator.facts.model import Model
 from simulator.facts.reading import load_engine, load_hardware, load_model, names
 from simulator.facts.weights import checkpoint_bytes, draft_parameters, weight_bytes_per_gpu
-from simulator.serving.scenario import make_scenario
+from simulator.planning.plan import plan
+from simulator.serving.scenario import describe, make_scenario
 from simulator.speculation.published import load_acceptance
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Draft)
@@ -242,3 +243,15 @@ def test_acceptance_goes_with_the_draft() -> None:
 def test_a_draft_makes_no_other_model() -> None:
     model = with_draft(load_model("qwen3.5-397b-a17b"), "ngram").model_copy(update={"name": "ours"})
     assert known_model(model) == "qwen3.5-397b-a17b"
+
+
+def test_what_was_asked_for_is_told() -> None:
+    """The draft as it was named, and its kind; neither of a model's own MTP layers."""
+    base: dict[str, Any] = {"model": "llama-3.3-70b", "engine": "vllm", "precision": "fp4", "tp": 4, "mtp": 2}
+    told = describe(make_scenario(draft="llama-3.1-8b", acceptance_rate=0.8, **base))
+    assert (told["draft"], told["draft_kind"]) == ("llama-3.1-8b", "model")
+    assert not {"draft", "draft_kind", "pp"} & describe(make_scenario()).keys()
+    answer = plan(
+        make_scenario(draft="ngram", **base | {"mtp": 0}), rate=1.0, promises=["tpot-p95=1s"], tp=(4,), mtp=(0,)
+    )
+    assert "--draft ngram" in str(answer.simulate)
