@@ -44,7 +44,7 @@ CASES = [*((gpu, "bf16") for gpu in ("h100", "h200", "b200", "b300")), ("b200", 
 
 @pytest.mark.parametrize(("gpu", "fmt"), CASES)
 def test_decode_takes_the_longer_of_reading_and_arithmetic(gpu: str, fmt: str) -> None:
-    """With priors from grouped attention, one to 128 requests of 1k to 64k tokens and 16 or 128 heads: within a third in
+    """With priors from grouped attention, 1 to 128 requests of 1k to 64k tokens and 16 or 128 heads: within a third in
     the mean and a fifth around it, better than the sum of the two. (An FP8 cache on Hopper is unpacked, and slower.)"""
     errors, summed = [], []
     for row in rows(gpu, "mla_decode", f"bf16/kv_{fmt}"):
