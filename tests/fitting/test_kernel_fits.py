@@ -275,7 +275,7 @@ def test_a_table_that_says_how_tokens_are_routed_has_the_sorting_in_its_times(tm
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an accelerator of the user's own and its kernel table."""
-    (block,) = [b for b in blocks_of(ROOT / "docs" / "profiles.md") if b.language == "yaml"]
+    block = next(b for b in blocks_of(ROOT / "docs" / "profiles.md") if b.language == "yaml")
     (tmp_path / "my_gpu.yaml").write_text(block.content, encoding="utf-8")
     write(tmp_path / "kernels.csv", FEW)
     monkeypatch.chdir(tmp_path)
