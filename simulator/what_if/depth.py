@@ -77,7 +77,7 @@ def what_if_depth(
 
     Example:
         >>> from simulator import make_scenario, what_if_depth
-        >>> study = what_if_depth(make_scenario(mtp=4, acceptance=[0.9, 0.5, 0.1, 0.1]), [32], method="closed-form")
+        >>> study = what_if_depth(make_scenario(mtp=4, acceptance=[0.95, 0.7, 0.1, 0.1]), [32], method="closed-form")
         >>> study.tables["best"][0]["spec_tokens"]
         2
     """

@@ -37,7 +37,7 @@ def test_compare_takes_several_depths_one_after_the_other(capsys: pytest.Capture
         {"compared_spec_tokens": k, **row} for k, one in zip((1, 2), alone, strict=True) for row in one["rows"]
     ]
     text = printed(capsys, *asked, "--mtp", "1,2")
-    assert text.index("== MTP 1") < text.index("MTP 1: 1.6") < text.index("== MTP 2") < text.index("MTP 2: 2.0")
+    assert text.index("== MTP 1") < text.index("MTP 1: 1.8") < text.index("== MTP 2") < text.index("MTP 2: 2.4")
     assert text.count("At 60 tok/s/user MTP delivers") == 2
 
 

@@ -440,11 +440,11 @@ def test_a_failed_fit_leaves_the_earlier_file(fitted: Path, refused: Text, tmp_p
 
 
 def test_a_fit_made_with_a_model_file_accepts_the_file(tmp_path: Path) -> None:
-    """The scope names the profile, not the file; the file of another model is still refused."""
+    """The scope names the profile, not the file; the file of a model of another shape is still refused."""
     shipped = read_mapping("model", "qwen3.5-397b-a17b")
     files = {name: tmp_path / f"{name}.yaml" for name in ("mine", "other")}
-    for name, path in files.items():
-        path.write_text(yaml.safe_dump({**shipped, "name": name}))
+    for (name, path), vocabulary in zip(files.items(), (248_000, 249_000), strict=True):
+        path.write_text(yaml.safe_dump({**shipped, "name": name, "vocabulary": vocabulary}))
     rows = shipped_measurements("sglang_mi355x_8k1k.csv")
     chosen = "precision=FP4 and tp=4 and spec=off"
     session = calibrate(rows, name="fit", select=chosen, model=str(files["mine"]), cross_validate=False)
