@@ -95,6 +95,9 @@ class Settings(Spec):
     )
     kv_dtype: Format | None = Field(default=None, description="KV-cache format")
     state_dtype: StateFormat | None = Field(default=None, description="recurrent-state format")
+    state_pool: Annotated[Fraction | None, Plausible(0.01, 0.99, "fraction")] = Field(
+        default=None, gt=0, lt=1, description="of the memory left by the weights, kept for recurrent states alone"
+    )
     max_running: Annotated[Requests | None, REQUESTS] = Field(
         default=None, gt=0, description="most requests that run at once"
     )

@@ -102,7 +102,7 @@ def compare(
     Example:
         >>> from simulator import compare
         >>> print(compare(at=[44], method="closed-form", intervals=False).comparison.sentences[0])
-        at 44 tok/s/user MTP delivers 38 % more tok/s/GPU and each token costs 27 % less
+        at 44 tok/s/user MTP delivers 40 % more tok/s/GPU and each token costs 29 % less
     """
     if scenario is None:
         scenario, tp = make_scenario(mtp=3), tp or (() if sweep else (2, 4))
