@@ -68,16 +68,14 @@ def fit_kernels(
         found = api.fit_kernels(tables, hardware, name=name, progress=progress)
     if target is not None:
         found.write(target)
-    if form == "json":
-        emit(found.to_json(), None)
-    elif form == "csv":
-        emit(found.to_csv(), None)
-    else:
-        from simulator.cli.text.fit_kernels import kernel_fit_text
+    if form != "table":
+        emit(found.to_json() if form == "json" else found.to_csv(), None)
+        return
+    from simulator.cli.text.fit_kernels import kernel_fit_text
 
-        emit(kernel_fit_text(found), None)
-        if target is not None:
-            say(f"written: {target}")
+    emit(kernel_fit_text(found), None)
+    if target is not None:
+        say(f"written: {target}")
 
 
 def _shipped(check: bool) -> None:

@@ -46,13 +46,11 @@ def import_model(
     found = api.import_model(path, quant, architecture=architecture, ignore=ignore)
     if target is not None:
         found.write(target)
-    if form == "json":
-        emit(found.to_json(), None)
-    elif form == "csv":
-        emit(found.to_csv(), None)
-    else:
-        from simulator.cli.text.import_model import imported_text
+    if form != "table":
+        emit(found.to_json() if form == "json" else found.to_csv(), None)
+        return
+    from simulator.cli.text.import_model import imported_text
 
-        emit(imported_text(found), None)
-        if target is not None:
-            say(f"written: {target}")
+    emit(imported_text(found), None)
+    if target is not None:
+        say(f"written: {target}")

@@ -122,8 +122,7 @@ class Operator:
             out[2 + load] += amount / self.flops_rate
         for load, amount in self.bytes.items():
             out[2 + load] += amount / self.byte_rate
-        if self.overlaps:
-            out[2 + KV] -= self._hidden
+        out[2 + KV] -= self._hidden
         if not self.bent:
             return [out]
         slower = self.flops.get(T, 0.0) / self.flops_rate * (1.0 / self.first_speed - 1.0)

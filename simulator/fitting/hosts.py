@@ -25,11 +25,11 @@ from simulator.fitting.fit import Fit, fit
 from simulator.fitting.prior import Prior, default_prior
 from simulator.fitting.problem import Problem
 from simulator.measurements import MeasuredPoint
-from simulator.measurements.cells import Cell, cells_of
+from simulator.measurements.cells import Cell, cells_of, kind_of
 
 Array = NDArray[np.float64]
 
-MODEL_ERROR = {"tpot": 0.08, "total_tok_s_gpu": 0.08, "ttft": 0.2}
+CURVE_ERROR = {"tpot": 0.08, "total_tok_s_gpu": 0.08, "ttft": 0.2, "tail": 0.2}
 """Log error that a model keeps all along a curve with kernels that nobody fitted to it."""
 POINTS = 2.0
 """Independent points that a curve counts for."""
@@ -75,17 +75,15 @@ def softened(cells: Iterable[Cell]) -> list[Cell]:
     out = []
     for cell in cells:
         each = math.sqrt(max(1.0, points[_curve(cell)] / POINTS))
-        softer = tuple(replace(o, sd=math.hypot(o.sd, each * MODEL_ERROR[_kind(o.metric)])) for o in cell.observations)
+        softer = tuple(
+            replace(o, sd=math.hypot(o.sd, each * CURVE_ERROR[kind_of(o.metric)])) for o in cell.observations
+        )
         out.append(replace(cell, observations=softer))
     return out
 
 
 def _curve(cell: Cell) -> Any:
     return replace(cell.configuration, concurrency=0, acceptance_length=None)
-
-
-def _kind(metric: str) -> str:
-    return "ttft" if "ttft" in metric else "tpot" if "tpot" in metric else metric
 
 
 @dataclass(frozen=True)

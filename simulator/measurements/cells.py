@@ -110,11 +110,16 @@ def cells_of(rows: Iterable[MeasuredPoint], *, model: str | None = None, allow_d
     return cells
 
 
+def kind_of(metric: str) -> str:
+    """What metrics have in common: ``tail``, ``ttft`` and ``tpot``, each mean or median; else the metric itself."""
+    return "tail" if metric == "p99_ttft_ms" else "ttft" if "ttft" in metric else "tpot" if "tpot" in metric else metric
+
+
 def _observe(config: Configuration, rows: Sequence[MeasuredPoint], metric: str) -> Observation | None:
     values = [v for r in rows if (v := measured(r, metric)) is not None]
     if not values:
         return None
-    kind = "tail" if metric == "p99_ttft_ms" else "ttft" if "ttft" in metric else "tpot" if "tpot" in metric else metric
+    kind = kind_of(metric)
     run = RUN_NOISE[kind]
     if config.spec_tokens and kind not in ("ttft", "tail"):
         run = math.hypot(run, DRAFT_NOISE / math.sqrt(config.concurrency))

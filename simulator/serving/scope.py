@@ -163,20 +163,23 @@ class Asked:
 
 
 def _judge(scenario: Scenario, isl: int, osl: int, concurrency: int | None) -> Verdict:
+    verdict = _of_one_stage(scenario, isl, osl, concurrency)
+    return verdict.also(STAGES) if scenario.deployment.pp > 1 else verdict
+
+
+def _of_one_stage(scenario: Scenario, isl: int, osl: int, concurrency: int | None) -> Verdict:
     calibration = scenario.calibration
     asked = Asked.of(scenario.deployment, isl, osl, scenario.speculation.tokens)
     curves = calibration.scope.measured
-    staged = scenario.deployment.pp > 1
     if curves:
-        found = nearest(curves, asked, concurrency)
-        return found.also(STAGES) if staged else found
+        return nearest(curves, asked, concurrency)
     text = f"no measured run of {asked.model} with {asked.engine} on {asked.hardware} behind {calibration.name}"
     verdict = Verdict((Reason("calibration", "unmeasured", text, 0.0),))
     kernels = calibration.scope.kernels
     if kernels and asked.hardware not in kernels:
         text = f"kernel times are those of {', '.join(kernels)}"
         verdict = verdict.also(Reason("hardware", "unmeasured", text, 0.0))  # the priors are as wide as that asks for
-    return verdict.also(STAGES) if staged else verdict
+    return verdict
 
 
 def nearest(curves: Sequence[Curve], asked: Asked, concurrency: int | None) -> Verdict:
