@@ -24,6 +24,7 @@ from pathlib import Path
 
 PUBLISHED = Path(__file__).parents[1] / "simulator/measurements/published"
 ATOM, SGLANG = PUBLISHED / "atom_mi355x_tp4.csv", PUBLISHED / "sglang_mi355x_8k1k.csv"
+TRACE = Path(__file__).parents[1] / "tests/traffic/data/mooncake.jsonl"
 QUICK = ["--method", "closed-form"]
 FEW = ["--select", "precision=FP8 and isl=1024 and osl=1024 and concurrency <= 8"]
 POINT = ["--tp", "2", "--concurrency", "4"]
@@ -42,6 +43,7 @@ COMMANDS: dict[str, list[str]] = {
     "what-if sweep": ["what-if", "sweep", "--mtp", "1", "--rates", "0.5", *POINT, *QUICK],
     "infer-acceptance": ["infer-acceptance", str(ATOM), str(ATOM), *FEW, *QUICK],
     "simulate": ["simulate", "--rate", "2", "--tp", "4", "--duration", "2min"],
+    "describe-trace": ["describe-trace", str(TRACE)],
     "plan": ["plan", "--rate", "0.5", "--tp", "4", "--mtp", "0", "--ttft-p99", "5s"],
     "suggest": ["suggest", "--top", "1"],
     "profiles": ["profiles"],

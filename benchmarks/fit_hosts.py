@@ -20,7 +20,7 @@ from simulator.cost.hosts import host_priors
 from simulator.fitting.hosts import fit_host
 from simulator.measurements import read_csv
 
-FILES = {("vllm", "nvidia"): "vllm_nvidia.csv"}
+FILES = {("atom", "amd"): "atom_models.csv", ("vllm", "nvidia"): "vllm_nvidia.csv"}
 """Engine and vendor -> the runs of several models that ship. Fitted without one model, the hosts of the others in
 ``simulator/measurements/published`` predict that model no better than the generic priors (``benchmarks/models.py``)."""
 DRIFT = 0.1

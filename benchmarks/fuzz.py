@@ -147,6 +147,7 @@ def warm_up(command: Command | None) -> None:
         outcome.watch()
     run: Command = command or cli.run
     lines = {"plan": kinds.PLAN, "sweep": kinds.SWEEP, "explain": ("explain",), "predict": ("predict", *kinds.CLOSED)}
+    lines["replay"] = ("replay", "--concurrency", "1", "--duration", "5s")
     for name, line in lines.items():
         with tempfile.TemporaryDirectory() as folder:
             found = outcome.run_in(kinds.Input(name, line, {}), Path(folder), run)

@@ -7,19 +7,26 @@ python benchmarks/models.py --markdown # the table of docs/accuracy.md
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from simulator import shipped_measurements
-from simulator.facts.identity import known_hardware, known_model
 from simulator.fitting.fit import fit
-from simulator.fitting.hosts import Array, Together, softened
+from simulator.fitting.hosts import (
+    KINDS,
+    ODD,
+    Together,
+    hardware_of,
+    left_out,
+    log_errors,
+    model_of,
+    softened,
+)
 from simulator.measurements import read_csv
-from simulator.measurements.cells import Cell, cells_of
+from simulator.measurements.cells import cells_of
 
 Row = tuple[str, str, str, str, str]
 FILES = {
@@ -28,66 +35,37 @@ FILES = {
     "TensorRT-LLM on NVIDIA": "trtllm_nvidia.csv",
     "others on NVIDIA": "nvidia_other.csv",
 }
-KINDS = ("total_tok_s_gpu", "tpot", "ttft")
-Found = dict[str, list[float]]
+Found = Mapping[str, Sequence[float]]
 
 
-def errors(cells: Sequence[Cell], x: Array | None = None) -> Found:
-    """Relative errors by kind: at the generic priors of the host, or at fitted coordinates ``x``."""
-    problem = Together(cells)
-    predicted = np.exp(problem.predict(problem.prior.mean if x is None else x))
-    out: Found = defaultdict(list)
-    values = iter(zip(predicted, np.exp(problem.y), strict=True))
-    for cell in problem.cells:
-        for observation in cell.observations:
-            kind = next(kind for kind in KINDS if kind in observation.metric)
-            said, measured = next(values)
-            out[kind].append(abs(said / measured - 1.0))
-    return out
-
-
-def percents(found: Found, average: Callable[[list[float]], float] = statistics.mean) -> str:
-    """Throughput / TPOT / TTFT in percent; a dash where nothing was published."""
-    return " / ".join(f"{100 * average(found[kind]):.1f}" if found.get(kind) else "-" for kind in KINDS)
-
-
-def without(cells: Sequence[Cell], kept: Sequence[Cell]) -> Found:
-    """Errors of some cells with the host fitted to the others."""
-    held = {id(cell) for cell in kept}
-    found = fit(Together(softened(cell for cell in cells if id(cell) not in held)))
-    return errors(kept, found.x)
+def percents(found: Found, average: Callable[[Sequence[float]], float] = statistics.mean) -> str:
+    """Throughput / TPOT / TTFT in percent of log errors; a dash where nothing was published."""
+    off = {kind: [abs(math.expm1(error)) for error in errors] for kind, errors in found.items()}
+    return " / ".join(f"{100 * average(off[kind]):.1f}" if off.get(kind) else "-" for kind in KINDS)
 
 
 def table() -> Iterator[Row]:
-    """One line per engine and model, then per accelerator where there are several."""
+    """One line per engine and model, then per accelerator where there are several, then all together."""
     for title, file in FILES.items():
         cells = cells_of(read_csv(shipped_measurements(file)).rows, allow_dequant=True)
-        groups: list[tuple[str, list[Cell]]] = []
-        for of in (_model, _hardware):
-            names = sorted({of(cell) for cell in cells})
-            if len(names) > 1:
-                groups += [(name, [cell for cell in cells if of(cell) == name]) for name in names]
-        groups = groups or [(_model(cells[0]), cells)]
-        blind = Parallel(n_jobs=2)(delayed(errors)(members) for _, members in groups)
-        several = len({_model(cell) for cell in cells}) > 1
-        held = Parallel(n_jobs=2)(delayed(without)(cells, members) for _, members in groups) if several else []
-        for i, (name, members) in enumerate(groups):
-            fitted = percents(held[i]) if held else "-"
-            yield (
-                f"{title}: {name}",
-                str(len(members)),
-                percents(blind[i]),
-                percents(blind[i], statistics.median),
-                fitted,
-            )
+        groupings = [of for of in (model_of, hardware_of) if len({of(cell) for cell in cells}) > 1]
+        for of in groupings or [model_of]:
+            held = left_out(cells, of) if groupings else {}
+            for name in sorted({of(cell) for cell in cells}):
+                members = [cell for cell in cells if of(cell) == name]
+                yield _line(f"{title}: {name}", len(members), log_errors(members), held.get(name))
+            if groupings:
+                without = {kind: [e for found in held.values() for e in found.get(kind, [])] for kind in KINDS}
+                left = "model" if of is model_of else "accelerator"
+                yield _line(f"{title}: all, one {left} left out", len(cells), log_errors(cells), without)
+        if groupings:
+            found = fit(Together(softened(cells)), odd=ODD)
+            yield _line(f"{title}: all, in sample", len(cells), log_errors(cells), log_errors(cells, found.x))
 
 
-def _model(cell: Cell) -> str:
-    return known_model(cell.configuration.deployment.model)
-
-
-def _hardware(cell: Cell) -> str:
-    return known_hardware(cell.configuration.deployment.hardware)
+def _line(title: str, points: int, blind: Found, held: Found | None) -> Row:
+    fitted = percents(held) if held else "-"
+    return title, str(points), percents(blind), percents(blind, statistics.median), fitted
 
 
 def gains() -> Iterator[tuple[str, str, str]]:
@@ -101,7 +79,7 @@ def gains() -> Iterator[tuple[str, str, str]]:
             said, measured = next(values)
             if "tpot" in observation.metric:
                 c = cell.configuration
-                key = (_model(cell), c.checkpoint, c.tp, c.isl, c.osl, c.concurrency)
+                key = (model_of(cell), c.checkpoint, c.tp, c.isl, c.osl, c.concurrency)
                 tpot[key, c.spec_tokens > 0] = said, measured
     for key, drafts in sorted(tpot):
         if drafts and (key, False) in tpot:
@@ -117,7 +95,7 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="as in docs/accuracy.md")
     markdown = parser.parse_args().markdown
     heads: list[Sequence[str]] = [
-        ("MAPE %, throughput / TPOT / TTFT", "curve points", "blind", "blind, median", "host fitted to the others"),
+        ("MAPE %, throughput / TPOT / TTFT", "curve points", "blind", "blind, median", "fitted to the others"),
         ("drafts over none, tokens per second and user", "measured", "predicted"),
     ]
     for head, rows in zip(heads, (table(), gains()), strict=True):

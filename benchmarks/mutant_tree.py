@@ -28,7 +28,7 @@ COST = ("tests/cost",)
 PIECES = tuple(
     f"tests/kernels/test_{name}.py"
     for name in (
-        *("heap", "passes", "replica_pieces", "records", "distinct_experts"),
+        *("heap", "passes", "replica_pieces", "records", "distinct_experts", "reuse_distance"),
         *("closed_form_pieces", "closed_forms_whole", "closed_form_alarms"),
     )
 )

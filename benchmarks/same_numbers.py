@@ -123,7 +123,8 @@ WORDS = {
     "LENGTHS": "{|--isl {128|1024|8192|8192|20000|{100..16000}}} {|--osl {128|1024|{2..3000}}}",
     "PLAIN": "PLATFORM --engine {sglang|sglang|atom|vllm} {||||||--ep {2|4}} {||||||--dp {2|4}} {|||||FITTED} LENGTHS",
     "DRAFTS": "{--mtp {1|2|3|5}|--mtp 3 --acceptance-length {1.0..4.0}|--mtp {1|2|4} --acceptance-rate {0.0..1.0}"
-    "|--mtp 2 --acceptance {0.5..1.0},{0.0..0.5}|--mtp {1|3|4} --acceptance-profile PROFILE}",
+    "|--mtp 2 --acceptance {0.5..1.0},{0.0..0.5}|--mtp {1|3|4} --acceptance-profile PROFILE"
+    "|--mtp 2 --acceptance-positions {un|}conditional:0.8,{0.0..0.7}|--mtp {2|4} --draft-acceptance {0.0..1.0}}",
     "COST": "{|--cost-basis {hyperscaler|neocloud|rental}}",
     "METHOD": "COST {|--seed {0..99}} --method {des|des|closed-form}",
     "FORM": "--format {" + 14 * "json|" + "csv|table}",
@@ -170,6 +171,11 @@ COMMANDS = """
 15 simulate PLAIN {|DRAFTS} TRAFFIC --rate {2.0..9.0} --duration 1min --replicas {2..4} --requests out/requests.csv
 8 simulate PLATFORM TRAFFIC FORM --rate {1..5} --duration 1min --prefill-tp 4 --max-running {16|64}
 6 simulate {--trace trace.{csv|jsonl}|--profile day.csv} --tp {2|4} {|--replicas 2} {|--mtp 2} --format json
+4 replay PLATFORM {|DRAFTS} --concurrency {2|4,8} --duration 1min {|--prefix-cache off} --format json
+4 describe-trace {trace.{csv|jsonl}|day.csv|sessions.jsonl} --format {json|csv|table}
+3 convert SGLANG {|--explain} --format {json|csv|table}
+1 page -o out/page.html --sweep 2:4 --mtp 0 --isl 8192 --osl 1024 --engine sglang --precision fp4 --no-steps --jobs 1
+1 serve --port 99999
 1 plan --rate 20 --isl 8192 --tp 2,4 --mtp 0,3 PROMISED --resume out/trials.jsonl --format json
 1 plan --rate 20 --isl 8192 --tp 2,4 --mtp 0,3 PROMISED --resume out/trials.jsonl --format table
 1 plan --rate 9 --isl 8192 --osl 256 --tp 2 --mtp 0 PROMISED --pools --spare 1 --format json
@@ -264,6 +270,8 @@ def prepare(checkout: Path) -> None:
     Path("kernels.csv").write_text("kernel,precision,n,k,tokens,time_us\n" + gemms)
     for kind, keys in CONFIGURATIONS.items():
         Path(f"{kind}.json").write_text(json.dumps({**PLAIN, **keys, "model_type": kind}))
+    asked = [{"input_tokens": n, "output_tokens": 9, "blocks": [[0, n // 64]]} for n in (200, 900, 1500)]
+    Path("sessions.jsonl").write_text(json.dumps({"session": "a", "block_tokens": 64, "requests": asked}) + "\n")
     Path("day.csv").write_text("start_s,requests_per_s\n0,1\n60,2.5\n120,0.5\n")
 
 

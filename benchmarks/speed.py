@@ -20,6 +20,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -209,6 +210,34 @@ def processes(times: int, commands: Sequence[Sequence[str]]) -> list[float]:
     return [min(of_one[1:]) for of_one in seconds]
 
 
+def look_ups(size: Size) -> Line:
+    """The prefix cache against the same rules over a Python dictionary: prompts of a conversation that grows."""
+    turns, plays, capacity = 40, max(2, size.batch // 100), 20_000
+    of, first = np.arange(turns + 1), np.zeros(turns, np.int64)
+    paths = kn.Paths(of, first, np.linspace(500, 2500, turns).astype(np.int64))
+    play, request = (x.ravel() for x in np.meshgrid(np.arange(plays), np.arange(turns)))
+    last, found, ideal = (request == turns - 1).astype(np.int64), *np.zeros((2, play.size), np.int64)
+    sizes = np.full(plays, 2500)
+    ours = least(size.repeats, lambda: kn.lru_hits(paths, sizes, play, request, last, capacity, found, ideal))
+
+    def plain() -> None:
+        cache: OrderedDict[tuple[int, int], None] = OrderedDict()
+        for p, r in zip(play.tolist(), request.tolist(), strict=True):
+            ids = [(p, b) for b in range(paths.size[r])]
+            for one in ids:
+                if one not in cache:
+                    break
+            for one in reversed(ids):
+                cache[one] = None
+                cache.move_to_end(one)
+            while len(cache) > capacity:
+                cache.popitem(last=False)
+
+    theirs, blocks = least(1, plain), int(paths.size[request].sum())
+    note = f"{blocks / ours:,.0f} blocks/s on one core against {blocks / theirs:,.0f}"
+    return Line("prefix cache: times faster than an OrderedDict", theirs / ours, 10, True, note)
+
+
 def lines(size: Size) -> Iterator[Line]:
     """Every figure, as it is measured."""
     count = closed_form(size.configurations).size
@@ -243,6 +272,8 @@ def lines(size: Size) -> Iterator[Line]:
     yield Line("discrete events: 8k output against 1k, time", seconds[1] / seconds[0], 2, False, note)
     requests = short.send.size
     yield Line("discrete events: passes of the loop per request", stretches(long) / requests, 3, False, "8k/8k")
+
+    yield look_ups(size)
 
     memory = alone("memory", size)["gb"]
     yield Line(

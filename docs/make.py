@@ -43,10 +43,13 @@ DATA = {
     "simulator/fitting": "what each step away from the measured runs costs",
     "simulator/fitting/calibrations": "fits to the shipped measurements, and the priors alone",
     "simulator/measurements/published": "measured runs, frontier points, kernel times, acceptance lengths",
+    "simulator/page/static": "the page in the browser: template, styles and scripts, in the order of order.txt",
+    "simulator/page/static/tabs": "one script per tab",
     "simulator/results": "every column of every result: unit and meaning",
     "simulator/speculation/profiles": "published acceptance lengths per model and draft depth",
+    "simulator/traffic/shipped": "recorded sessions of coding agents: lengths, times and block ids",
 }
-"""Folder -> what its YAML and CSV files are."""
+"""Folder -> what its files are, where no module says it."""
 
 
 def glossary() -> str:

@@ -22,18 +22,27 @@ if TYPE_CHECKING:
     from simulator.fitting.evaluate import Evaluation, evaluate
     from simulator.fitting.kernels.build import KernelFit, fit_kernels
     from simulator.fitting.suggest import Suggestions, suggest
-    from simulator.measurements.files import read_measurements, shipped_measurements
+    from simulator.measurements.files import parse_measurements, read_measurements, shipped_measurements
+    from simulator.measurements.gathering import read_results
     from simulator.planning.answer import Answer
     from simulator.planning.plan import plan
     from simulator.plots.drawing import draw
-    from simulator.prediction.compare import Matched, compare
+    from simulator.prediction.compare import Matched, compare, compare_tables
     from simulator.prediction.explain import Explanation, explain
     from simulator.prediction.parts import Parts
     from simulator.prediction.recipe_changes import recipe_changes
+    from simulator.prediction.replay import Replay, replay
     from simulator.prediction.several import predict
     from simulator.prediction.simulate import Simulation, simulate
     from simulator.results.table import Result, ResultTable
-    from simulator.serving.scenario import Acceptance, Scenario, make_scenario
+    from simulator.serving.scenario import Scenario, make_scenario
+    from simulator.speculation.stated import Acceptance
+    from simulator.traffic.describe import TraceSummary, describe_trace
+    from simulator.traffic.describe_sessions import SessionsSummary
+    from simulator.traffic.formats.own_sessions import write_sessions
+    from simulator.traffic.session_files import read_sessions, shipped_sessions
+    from simulator.traffic.sessions import Sessions
+    from simulator.validation.conversion import Conversion, convert
     from simulator.validation.report import Report
     from simulator.validation.verdict import validate
     from simulator.what_if import (
@@ -56,6 +65,7 @@ __all__ = [
     "Answer",
     "Backend",
     "Calibration",
+    "Conversion",
     "Evaluation",
     "Explanation",
     "Imported",
@@ -65,18 +75,25 @@ __all__ = [
     "MachineError",
     "Matched",
     "Parts",
+    "Replay",
     "Report",
     "Result",
     "ResultTable",
     "Scenario",
     "Session",
+    "Sessions",
+    "SessionsSummary",
     "Simulation",
     "Study",
     "Suggestions",
+    "TraceSummary",
     "WideSweep",
     "calibrate",
     "compare",
     "compare_against",
+    "compare_tables",
+    "convert",
+    "describe_trace",
     "draw",
     "evaluate",
     "explain",
@@ -91,13 +108,18 @@ __all__ = [
     "load_recipe",
     "make_scenario",
     "measured_points",
+    "parse_measurements",
     "plan",
     "predict",
     "profiles",
     "read_measurements",
+    "read_results",
+    "read_sessions",
     "recipe_changes",
+    "replay",
     "resolve_recipe",
     "shipped_measurements",
+    "shipped_sessions",
     "simulate",
     "suggest",
     "validate",
@@ -106,6 +128,7 @@ __all__ = [
     "what_if_sensitivity",
     "what_if_sweep",
     "what_if_workload",
+    "write_sessions",
 ]
 
 HOMES = {
@@ -121,18 +144,27 @@ HOMES = {
     "simulator.fitting.evaluate": ("Evaluation", "evaluate"),
     "simulator.fitting.kernels.build": ("KernelFit", "fit_kernels"),
     "simulator.fitting.suggest": ("Suggestions", "suggest"),
-    "simulator.measurements.files": ("read_measurements", "shipped_measurements"),
+    "simulator.measurements.files": ("parse_measurements", "read_measurements", "shipped_measurements"),
+    "simulator.measurements.gathering": ("read_results",),
     "simulator.planning.answer": ("Answer",),
     "simulator.planning.plan": ("plan",),
     "simulator.plots.drawing": ("draw",),
-    "simulator.prediction.compare": ("Matched", "compare"),
+    "simulator.prediction.compare": ("Matched", "compare", "compare_tables"),
     "simulator.prediction.explain": ("Explanation", "explain"),
     "simulator.prediction.parts": ("Parts",),
     "simulator.prediction.recipe_changes": ("recipe_changes",),
+    "simulator.prediction.replay": ("Replay", "replay"),
     "simulator.prediction.several": ("predict",),
     "simulator.prediction.simulate": ("Simulation", "simulate"),
     "simulator.results.table": ("Result", "ResultTable"),
-    "simulator.serving.scenario": ("Acceptance", "Scenario", "make_scenario"),
+    "simulator.serving.scenario": ("Scenario", "make_scenario"),
+    "simulator.speculation.stated": ("Acceptance",),
+    "simulator.traffic.describe": ("TraceSummary", "describe_trace"),
+    "simulator.traffic.describe_sessions": ("SessionsSummary",),
+    "simulator.traffic.formats.own_sessions": ("write_sessions",),
+    "simulator.traffic.session_files": ("read_sessions", "shipped_sessions"),
+    "simulator.traffic.sessions": ("Sessions",),
+    "simulator.validation.conversion": ("Conversion", "convert"),
     "simulator.validation.report": ("Report",),
     "simulator.validation.verdict": ("validate",),
     "simulator.what_if": (

@@ -12,6 +12,14 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all tests that a browser is missing for."""
+    told = [str(report.longrepr[2]) for report in terminalreporter.getreports("skipped") if report.longrepr]
+    browser = [reason for reason in told if "browser tests skipped" in reason]
+    if browser:
+        terminalreporter.write_line(f"{len(browser)} {browser[0].removeprefix('Skipped: ')}")
+
+
 @pytest.fixture(autouse=True)
 def no_bug_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that no command expects fails the test; the sentence that users get has tests of its own."""

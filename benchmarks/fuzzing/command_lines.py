@@ -25,12 +25,22 @@ CHEAP: dict[Words, tuple[str, ...]] = {
     ("what-if", "sweep"): SWEEP[2:-2],
     ("infer-acceptance",): ("m.csv", "n.csv", "--method", "closed-form"),
     ("simulate",): (*SMALL, "--rate", "2", "--duration", "5s"),
+    ("replay",): ("--concurrency", "2", "--duration", "5s"),
+    ("describe-trace",): ("t.csv",),
     ("plan",): PLAN[1:-2],
     ("suggest",): ("--concurrency", "4"),
     ("import-model",): ("config.json",),
+    ("convert",): ("m.csv",),
+    ("page",): (
+        *("--sweep", "2:4", "--mtp", "0", "--isl", "64", "--osl", "16", "--engine", "sglang"),
+        *("--jobs", "1", "--no-steps"),
+    ),
     ("profiles",): ("hardware",),
 }
 """Words of a command -> options that make it take milliseconds."""
+
+ENDLESS = {("serve",)}
+"""Commands that end by a signal alone: not drawn."""
 
 EVENTS = {("what-if", "acceptance"), ("what-if", "depth"), ("what-if", "workload"), ("what-if", "sweep")}
 """Commands that would start processes."""
@@ -38,6 +48,7 @@ EVENTS = {("what-if", "acceptance"), ("what-if", "depth"), ("what-if", "workload
 RARE: dict[Words, float] = {
     ("plan",): 0.1, ("what-if", "sensitivity"): 0.05, ("what-if", "workload"): 0.03, ("what-if", "acceptance"): 0.4,
     ("what-if", "sweep"): 0.2, ("what-if", "depth"): 0.4, ("compare",): 0.4, ("suggest",): 0.3, ("calibrate",): 0.1,
+    ("page",): 0.1,
 }  # fmt: skip
 """Commands that take long even so -> how often they stay when drawn."""
 
@@ -48,7 +59,7 @@ USUAL: tuple[Words, ...] = (("explain",), ("simulate",), ("profiles",), ("predic
 def options(steps: Steps) -> Made:
     """Any command with options after the cheap ones, or, if it never takes long, instead of them, or no command."""
     known = grammar.options()
-    words = steps.rng.choice(sorted(known))
+    words = steps.rng.choice(sorted(known.keys() - ENDLESS))
     if steps.rng.random() > RARE.get(words, 1.0):
         words = steps.rng.choice(USUAL)
     drawn = [word for rng in steps.mutations(5) for word in grammar.arguments(rng, known[words])]

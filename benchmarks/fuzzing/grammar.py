@@ -157,7 +157,7 @@ def output(rng: random.Random) -> str:
 
 _DRAWN: tuple[tuple[Draw, str], ...] = (
     (whole, "N TOKENS"),
-    (real, "X A R GB/s PERCENT"),
+    (real, "X A R GB GB/s PERCENT"),
     (listed(whole), "N,.. K,.. N,..|LOW..HIGH:N"),
     (listed(real), "A1,.. X,.. A,..|LOW..HIGH[:N] X,..|LOW..HIGH[:N]"),
     (duration, "T"),

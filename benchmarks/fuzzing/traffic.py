@@ -38,6 +38,22 @@ def jsonl(steps: Steps) -> Made:
     return ["simulate", *SMALL, "--trace", "t.jsonl", *form], {"t.jsonl": mutated_lines(steps, lines)}
 
 
+@kind(5)
+def sessions(steps: Steps) -> Made:
+    """Sessions of agents, in each of the three forms."""
+    own = [f'{{"input_tokens": {70 * i + 70}, "output_tokens": {i + 1}, "blocks": [[0, {i + 1}]]}}' for i in range(3)]
+    rows = [f'[{9 * i}, {70 * i + 70}, {i + 1}, 2.5, 1, "s", null, [[0, {i + 1}]]]' for i in range(3)]
+    ids = [f'{{"t": {9 * i}, "in": {70 * i + 70}, "out": {i + 1}, "hash_ids": {list(range(i + 1))}}}' for i in range(3)]
+    marker = '{"t": 9, "dur_ms": 900, "r": [' + rows[0] + "]}"
+    forms = [
+        '{"session": "a", "block_tokens": 64, "requests": [' + ", ".join(own) + "]}",
+        '{"id": "a", "bs": 64, "r": [' + ", ".join([*rows, marker]) + "]}",
+        '{"id": "a", "block_size": 64, "requests": [' + ", ".join(ids) + "]}",
+    ]
+    lines = [steps.rng.choice(forms) for _ in range(3)]
+    return ["describe-trace", "s.jsonl", *steps.format()], {"s.jsonl": mutated_lines(steps, lines)}
+
+
 def mutated_lines(steps: Steps, lines: Sequence[str]) -> bytes:
     """Lines of JSON after mutations of values and lines, or now and then of bytes."""
     blind, changed = steps.rng.random() < 0.3, list(lines)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("simulator.cli.calibrate:calibrate", "Fit the physical parameters to measured points."),
     "fit-kernels": ("simulator.cli.fit_kernels:fit_kernels", "Fit the priors of an accelerator to its kernel times."),
     "evaluate": ("simulator.cli.evaluate:evaluate", "Predict every row of a measured file and report the errors."),
+    "convert": ("simulator.cli.convert:convert", "Result files of benchmark tools as rows of our CSV."),
     "validate": ("simulator.cli.validate:validate", "Check whether a measured curve is possible and plausible."),
     "what-if": ("simulator.cli.what_if:what_if", "Acceptance, depth, workload, sensitivity: when does MTP pay?"),
     "infer-acceptance": (
@@ -30,12 +31,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The acceptance length that a measured MTP/Off pair implies.",
     ),
     "simulate": ("simulator.cli.simulate:simulate", "Open-loop traffic against one replica or a fleet."),
+    "replay": ("simulator.cli.replay:replay", "Recorded sessions of agents against a replica with its prefix cache."),
+    "describe-trace": (
+        "simulator.cli.describe_trace:describe_trace",
+        "Requests, rate, lengths, burstiness and shared prefixes of a trace.",
+    ),
     "plan": ("simulator.cli.plan:plan", "The cheapest deployment that keeps latency promises."),
     "suggest": ("simulator.cli.suggest:suggest", "Which next measurement would narrow a prediction most."),
     "import-model": (
         "simulator.cli.import_model:import_model",
         "Make a model profile from a Hugging Face configuration.",
     ),
+    "page": ("simulator.cli.page:page", "The live chart as one file that opens offline."),
+    "serve": ("simulator.cli.serve:serve", "The live chart computed as its controls move, and a JSON API."),
     "profiles": ("simulator.cli.profiles:profiles", "List and show the profiles that ship, and your own."),
 }
 """Name -> (module:command, one line of help)."""

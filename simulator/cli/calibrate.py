@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from simulator.cli.known import known_options
 from simulator.cli.output import emit
 from simulator.cli.progress import reporting
-from simulator.cli.streams import say
+from simulator.cli.streams import complain, say
 from simulator.files.paths import user_path
 
 
 @click.command()
-@click.argument("files", metavar="DATA.csv...", nargs=-1)
+@click.argument("files", metavar="FILE...", nargs=-1)
 @click.option("-o", "--output", metavar="FILE.yaml", help="Calibration file to write.")
+@known_options
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
 @click.option("--name", help="Name of the calibration; default: the output file's name.")
 @click.option("--prior", metavar="NAME|FILE", help="Start from this calibration instead of the kernel priors.")
@@ -28,6 +32,7 @@ def calibrate(
     files: tuple[str, ...],
     output: str | None,
     expression: str | None,
+    known: Any,
     name: str | None,
     prior: str | None,
     engine: str,
@@ -48,7 +53,7 @@ def calibrate(
     from simulator.fitting.writing import check_target
 
     if shipped:
-        if files or output or expression or prior:
+        if files or output or expression or prior or known:
             raise InputError(
                 "--shipped makes the shipped files from the shipped data: expected no files and no other options"
             )
@@ -57,7 +62,7 @@ def calibrate(
     if check:
         raise InputError("--check compares shipped files: expected --shipped beside it")
     if not files:
-        raise InputError("calibrate: expected at least one measured CSV file, found none")
+        raise InputError("calibrate: expected at least one measured file, found none")
     if output is None:
         raise InputError("calibrate: expected -o FIT.yaml, the file to write")
     target = user_path("-o", output)
@@ -75,9 +80,12 @@ def calibrate(
             cross_validate=not no_cross_validation,
             model=model,
             allow_dequant=allow_dequant,
+            known=known,
             progress=progress,
         )
     session.write(target)
+    if session.skipped:
+        complain(f"note: {session.skipped} rows of an open loop were not used: a fit takes runs with a concurrency")
     emit(calibration_text(session.content), None)
     say(f"written: {target}")
 

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from simulator.cli.concurrency import clients_of, concurrency_option, fitting
+from simulator.cli.known import known_options, no_known
 from simulator.cli.options import (
+    ACCEPTANCE,
     Inputs,
     floats,
     given,
@@ -21,9 +23,9 @@ from simulator.errors import InputError
 from simulator.traffic.sweeps import Counts, Grid
 
 OF_THE_ROWS = (
-    *("hardware", "model", "precision", "tp", "ep", "dp", "isl", "osl", "mtp", "acceptance_length", "acceptance_rate"),
-    *("acceptance", "acceptance_profile", "kv_dtype", "allow_dequant", "requests_per_client", "range_ratio"),
-    *("recipe", "recipe_set"),
+    *("hardware", "model", "precision", "tp", "ep", "dp", "isl", "osl", "mtp"),
+    *ACCEPTANCE.values(),
+    *("kv_dtype", "allow_dequant", "requests_per_client", "range_ratio", "recipe", "recipe_set"),
     *("concurrency", "at"),
 )
 """Options that published rows answer themselves."""
@@ -39,6 +41,7 @@ OF_THE_ROWS = (
     metavar="NAME|FILE.csv",
     help="A published frontier, by name or file: sweep what it swept, and print published, predicted and error.",
 )
+@known_options
 @click.option(
     "--front-rule",
     metavar="each|derived",
@@ -53,6 +56,7 @@ def compare(
     sweep: Grid | None,
     at: list[float] | None,
     against: str | None,
+    known: Any,
     form: str,
     output: str | None,
     plot: str | None,
@@ -71,6 +75,8 @@ def compare(
     """
     check_outputs(output, plot)
     inputs = inputs.swept(sweep)
+    if against is None:
+        no_known(known)
     if against is not None:
         _check_alone()
     else:
@@ -89,6 +95,7 @@ def compare(
             engine=inputs.engine,
             checkpoint=inputs.checkpoint,
             force=inputs.force,
+            known=known,
             **options,
         )
     else:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from simulator.cli.known import known_options
 from simulator.cli.output import check_outputs, emit
 from simulator.cli.progress import reporting
 
 
 @click.command()
-@click.argument("files", metavar="DATA.csv...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--calibration", metavar="NAME|FILE", help="Default: none; profiles and kernel priors alone.")
 @click.option("--force", is_flag=True, help="Apply a calibration of another engine, precision or hardware.")
 @click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
 @click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
+@known_options
 @click.option("--select", "expression", metavar="EXPR", help='Rows to use, such as "engine=ATOM and precision=FP8".')
 @click.option(
     "--engine", metavar="NAME|FILE", default="sglang", show_default=True, help="Behind frontier rows that name none."
@@ -29,6 +33,7 @@ def evaluate(
     model: str | None,
     allow_dequant: bool,
     expression: str | None,
+    known: Any,
     engine: str,
     method: str,
     plot: str | None,
@@ -54,6 +59,7 @@ def evaluate(
             method=method,
             model=model,
             allow_dequant=allow_dequant,
+            known=known,
             progress=progress,
         )
     if plot is not None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from simulator.cli.known import known_options
 from simulator.cli.output import check_outputs, emit
 
 
 @click.command("infer-acceptance")
-@click.argument("off", metavar="OFF.csv")
-@click.argument("mtp", metavar="MTP.csv")
+@click.argument("off", metavar="OFF")
+@click.argument("mtp", metavar="MTP")
 @click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors.")
 @click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to.")
+@known_options
 @click.option("--select", "expression", metavar="EXPR", help='MTP rows to use, such as "precision=FP8 and isl=8192".')
 @click.option("--method", type=click.Choice(["des", "closed-form"]), default="des", show_default=True)
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
@@ -22,6 +26,7 @@ def infer_acceptance(
     calibration: str | None,
     force: bool,
     expression: str | None,
+    known: Any,
     method: str,
     form: str,
     output: str | None,
@@ -37,7 +42,7 @@ def infer_acceptance(
     check_outputs(output, None)
     from simulator import api
 
-    found = api.infer_acceptance(off, mtp, calibration, select=expression, force=force, method=method)
+    found = api.infer_acceptance(off, mtp, calibration, select=expression, force=force, method=method, known=known)
     if form == "table":
         from simulator.cli.text.what_if import inference_text
 

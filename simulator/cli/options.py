@@ -17,6 +17,7 @@ from simulator.traffic.sweeps import Grid, parse_grid
 
 if TYPE_CHECKING:
     from simulator.serving.scenario import Scenario
+    from simulator.speculation.stated import Acceptance
 
 Command = Callable[..., None]
 
@@ -42,6 +43,8 @@ class Inputs:
     acceptance_rate: float | None
     acceptance: list[float] | None
     acceptance_profile: str | None
+    acceptance_positions: str | None
+    draft_acceptance: float | None
     calibration: str | None
     force: bool
     kv_dtype: str | None
@@ -58,10 +61,9 @@ class Inputs:
             InputError: bad input, and probabilities per position with several depths.
         """
         drafting = [k for k in self.mtp if k]
-        if self.acceptance is not None and len(drafting) > 1:
-            raise InputError(
-                f"--acceptance: probabilities per position fit one depth, found --mtp {','.join(map(str, self.mtp))}"
-            )
+        if len(drafting) > 1:
+            for option in (name for name in self.stated.given if name in OF_ONE_DEPTH):
+                raise InputError(f"{option}: belongs to one depth, found --mtp {','.join(map(str, self.mtp))}")
         within("points", len(self.tp) * len(self.mtp), "--tp times --mtp")
         return [self.scenario(tp, k) for tp in self.tp for k in self.mtp]
 
@@ -97,8 +99,37 @@ class Inputs:
         named["tp"] = _only("--tp", self.tp) if tp is None else tp
         named["mtp"] = _only("--mtp", self.mtp) if k is None else k
         if named["mtp"] == 0 and any(self.mtp):
-            named |= dict.fromkeys(("acceptance_length", "acceptance_rate", "acceptance", "acceptance_profile"))
+            named |= NO_ACCEPTANCE
         return make_scenario(**named)
+
+    @property
+    def stated(self) -> Acceptance:
+        """The acceptance that the user stated."""
+        from simulator.speculation.stated import Acceptance
+
+        return Acceptance(**{field: getattr(self, option) for field, option in ACCEPTANCE.items()})
+
+    def unstated(self) -> Inputs:
+        """The same without it."""
+        return replace(self, **NO_ACCEPTANCE)
+
+    def as_deep_as_stated(self) -> Inputs:
+        """The same, of the depth of the positions whose acceptance is stated, if the user named none."""
+        depth = None if given("mtp") else self.stated.depth
+        return self if depth is None else replace(self, mtp=[depth])
+
+
+ACCEPTANCE = {
+    "length": "acceptance_length",
+    "rate": "acceptance_rate",
+    "positions": "acceptance",
+    "profile": "acceptance_profile",
+    "labelled": "acceptance_positions",
+    "drafted": "draft_acceptance",
+}
+"""How an acceptance may be stated, and the argument of :func:`make_scenario` that it is."""
+NO_ACCEPTANCE: dict[str, Any] = dict.fromkeys(ACCEPTANCE.values())
+OF_ONE_DEPTH = ("--acceptance", "--acceptance-positions", "--draft-acceptance")
 
 
 def _only(option: str, values: list[int]) -> int:
@@ -180,8 +211,30 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
             help="What drafts: mtp, eagle3, block, ngram, a file, or a small model; default: the model's own.",
         ),
         click.option("--acceptance-length", metavar="X", type=REAL, help="Mean tokens per round, 1 to K+1."),
-        click.option("--acceptance-rate", metavar="A", type=REAL, help="One probability for all positions."),
-        click.option("--acceptance", metavar="A1,..", callback=floats, help="Conditional probability per position."),
+        click.option(
+            "--acceptance-rate",
+            metavar="A",
+            type=REAL,
+            help="One probability for all positions, each given all drafts before it: length (1-A^(K+1))/(1-A).",
+        ),
+        click.option(
+            "--acceptance",
+            metavar="A1,..",
+            callback=floats,
+            help="Probability per position, each given all drafts before it: length 1+A1+A1*A2+..",
+        ),
+        click.option(
+            "--acceptance-positions",
+            metavar="DEFINITION:A1,..",
+            help="Per position, unconditional:0.9,0.75,0.6 (of all rounds, as vLLM prints: length 1+A1+A2+..) or "
+            "conditional:0.9,0.83,0.8 (as --acceptance).",
+        ),
+        click.option(
+            "--draft-acceptance",
+            metavar="A",
+            type=REAL,
+            help="Accepted over drafted tokens, as vLLM prints: length 1+K*A.",
+        ),
         click.option("--acceptance-profile", metavar="NAME|FILE", help="Acceptance on other text: a table of lengths."),
         click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches, else priors."),
         click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to."),

@@ -20,6 +20,7 @@ from simulator.traffic.promises import Promise
 @click.command(cls=PromiseCommand)
 @click.option("--rate", metavar="X", type=REAL, help="Requests per second: find the least GPUs.")
 @click.option("--gpus", metavar="N", type=INT, help="GPUs: find the highest rate.")
+@click.option("--trace", metavar="FILE", help="Instead of --rate: the busiest ten minutes of a trace, or of rates.")
 @click.option("--cv", metavar="X", type=REAL, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
 @length_options
 @scenario_options(tp="1,2,4,8", mtp="0,1,2,3")
@@ -46,6 +47,7 @@ def plan(
     inputs: Inputs,
     rate: float | None,
     gpus: int | None,
+    trace: str | None,
     cv: float,
     lengths: str | None,
     promises: tuple[Promise, ...],
@@ -72,6 +74,7 @@ def plan(
     \b
     mtpsim plan --rate 40 --isl 8192 --osl 1024 --ttft-p99 2s --tpot-p95 25ms --hardware mi355x
     mtpsim plan --gpus 64 --isl 8192 --ttft-p99 2s --tpot-p95 25ms --mtp 0
+    mtpsim plan --trace conversation.jsonl --ttft-p99 10s --mtp 0
     """
     check_outputs(output, plot)
     check_lengths(lengths)
@@ -82,24 +85,20 @@ def plan(
     from simulator.cli.text.plan import plan_text
 
     start_kernels()
-    acceptance = api.Acceptance(
-        inputs.acceptance_length, inputs.acceptance_rate, inputs.acceptance, inputs.acceptance_profile
-    )
-    unstated = replace(
-        inputs, acceptance_length=None, acceptance_rate=None, acceptance=None, acceptance_profile=None, ep=1, dp=1
-    )
+    unstated = replace(inputs.unstated(), ep=1, dp=1)
     with reporting("planning") as progress:
         answer = api.plan(
             unstated.scenario(tp=_base_tp(inputs.tp), k=0),
             rate=rate,
             gpus=gpus,
+            trace=trace,
             promises=promises,
             cv=cv,
             lengths=lengths,
             tp=inputs.tp,
             ep=parse_ints("--ep-choices", ep_choices),
             mtp=inputs.mtp,
-            acceptance=acceptance,
+            acceptance=inputs.stated,
             max_running=max_running,
             spare=spare,
             pools=pools,

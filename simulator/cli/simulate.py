@@ -17,8 +17,12 @@ from simulator.traffic.promises import Promise
 @click.command(cls=PromiseCommand)
 @click.option("--rate", metavar="X", type=REAL, help="Requests per second of the whole fleet.")
 @click.option("--cv", metavar="X", type=REAL, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
-@click.option("--profile", metavar="FILE", help="CSV start_s,requests_per_s: the rate over the day.")
-@click.option("--trace", metavar="FILE", help="CSV arrival_s,input_tokens,output_tokens; or Mooncake JSONL.")
+@click.option("--profile", metavar="FILE", help="Rate over time: CSV start_s,requests_per_s, or windows of ServeGen.")
+@click.option(
+    "--trace",
+    metavar="FILE",
+    help="CSV or JSONL with arrival_s,input_tokens,output_tokens; or Mooncake, Azure, BurstGPT.",
+)
 @click.option("--duration", metavar="T", callback=seconds, help="Such as 10min.  [default: 1h, a profile's day]")
 @click.option("--replicas", metavar="N", type=INT, default=1, show_default=True, help="Equal replicas.")
 @click.option("--max-running", metavar="N", type=INT, help="Requests a replica runs.  [default: what fits in memory]")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
+from simulator.cli.known import known_options
 from simulator.cli.output import check_outputs, emit
 
 FINDINGS = 3
@@ -15,12 +17,13 @@ UNCHECKED = 4
 
 
 @click.command()
-@click.argument("curves", nargs=-1, required=True, metavar="CURVE.csv...")
+@click.argument("curves", nargs=-1, required=True, metavar="FILE...")
 @click.option("--calibration", metavar="NAME|FILE", help="Default: the shipped one that matches each row, else priors.")
 @click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to.")
 @click.option("--model", metavar="NAME|FILE", help="Profile of the rows' model; default: the one they name.")
 @click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one.")
 @click.option("--allow-unchecked", is_flag=True, help="Exit with 0 though some rows could not be checked.")
+@known_options
 @click.option("--select", "expression", metavar="EXPR", help='Rows, such as "engine = ATOM and precision = FP8".')
 @click.option(
     "--method",
@@ -46,6 +49,7 @@ def validate(
     allow_dequant: bool,
     allow_unchecked: bool,
     expression: str | None,
+    known: Any,
     method: str,
     plot: str | None,
     form: str,
@@ -68,7 +72,7 @@ def validate(
     from simulator import api
     from simulator.cli.kernel_start import start_kernels
 
-    rows = api.read_measurements(curves, select=expression)
+    rows = api.read_measurements(curves, select=expression, known=known)
     start_kernels()
     report = api.validate(rows, calibration, force=force, method=method, model=model, allow_dequant=allow_dequant)
     if plot is not None:

@@ -114,9 +114,7 @@ def depth(
     from simulator.what_if import what_if_depth
 
     backend = backend_of(options)
-    if inputs.acceptance and not _given("mtp"):
-        inputs = replace(inputs, mtp=[len(inputs.acceptance)])
-    scenario = inputs.scenario()
+    scenario = inputs.as_deep_as_stated().scenario()
     clients, left_out = _clients(concurrency, [scenario])
     with progress_bar("depth") as progress:
         study = what_if_depth(scenario, clients, method=method, backend=backend, progress=progress, **options)
@@ -218,7 +216,7 @@ def sweep(inputs: Inputs, concurrency: str, rates: str, form: str, output: str |
         asked = Counts(sorted({round(c) for c in values_or_range("--concurrency", concurrency) or []}), ())
     else:
         asked = parse_counts("--concurrency", concurrency)
-    inputs = replace(inputs, acceptance_rate=0.5, acceptance_length=None, acceptance=None, acceptance_profile=None)
+    inputs = replace(inputs.unstated(), acceptance_rate=0.5)
     scenarios = inputs.scenarios()
     counts, left_out = fitting(asked, scenarios)
     with progress_bar("sweep") as progress:

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simulator.cost.loads import Load
 from simulator.cost.operator import Operator
 
@@ -127,7 +124,7 @@ def bubble_cost(seconds: float) -> OperatorCost:
 def account(
     operators: Sequence[Operator], load: Load, group: str = "", ideal: Sequence[Operator] | None = None
 ) -> list[OperatorCost]:
-    """Price each operator of one pass: ``count x max(floor, latency + FLOPs / F + bytes / B)``.
+    """Price each operator of one pass: ``count x max(floor, latency + FLOPs / F + bytes / B)``; no shares yet.
 
     Args:
         operators: of the target or of the draft.
@@ -137,7 +134,7 @@ def account(
     """
     peaks = [op.flops_rate for op in ideal] if ideal is not None else [None] * len(operators)
     runs = [(op, peak) for op, peak in zip(operators, peaks, strict=True) if op.runs(load.tokens, load.prefills)]
-    return shares([_cost(op, load.vector(op.window), group, peak) for op, peak in runs])
+    return [_cost(op, load, group, peak) for op, peak in runs]
 
 
 def shares(costs: Sequence[OperatorCost]) -> list[OperatorCost]:
@@ -146,12 +143,13 @@ def shares(costs: Sequence[OperatorCost]) -> list[OperatorCost]:
     return [replace(cost, share=cost.seconds / total if total > 0.0 else 0.0) for cost in costs]
 
 
-def _cost(op: Operator, loads: NDArray[np.float64], group: str, peak: float | None) -> OperatorCost:
+def _cost(op: Operator, load: Load, group: str, peak: float | None) -> OperatorCost:
+    loads = load.vector(op.window)
     flops = float(sum(amount * loads[load] for load, amount in op.flops.items()))
     moved = float(sum(amount * loads[load] for load, amount in op.bytes.items()))
     compute, transfer = op.compute_seconds(loads), op.transfer_seconds(loads)
     links = op.resource == "links"
-    overhead = max(op.latency, op.floor - compute - transfer)
+    overhead = max(op.latency, op.least_seconds(load.each(op.window)) - compute - transfer)
     parts: dict[Bound, float] = {
         "memory": 0.0 if links else transfer,
         "compute": compute,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from simulator.bounds import number
 from simulator.cost.account import Account
@@ -18,12 +19,44 @@ from simulator.speculation.acceptance import Speculation
 from simulator.units import MICRO
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """Operators of the target or of the draft, and the same at the peaks of the hardware, or None."""
+
+    operators: list[Operator]
+    ideal: list[Operator] | None
+
+
+@dataclass(frozen=True)
+class RoundKernels:
+    """The kernels of a decode round, whatever its batch; no draft without speculation."""
+
+    target: Kernels
+    draft: Kernels | None
+
+    @classmethod
+    def of(
+        cls,
+        deployment: Deployment,
+        speculation: Speculation,
+        parameters: Mapping[str, float],
+        *,
+        ideal: bool = True,
+    ) -> RoundKernels:
+        """Those of a deployment; without ``ideal`` an account does not know the peaks that were possible."""
+        return cls(
+            _kernels(deployment, parameters, draft=False, ideal=ideal),
+            _kernels(deployment, parameters, draft=True, ideal=ideal) if speculation.tokens else None,
+        )
+
+
 def explain_round(
     deployment: Deployment,
     speculation: Speculation,
     parameters: Mapping[str, float],
     batch: float,
     context_tokens: float,
+    kernels: RoundKernels | None = None,
 ) -> Account:
     """Account of one decode round: a plain step, or the draft passes and the verify pass of the engine.
 
@@ -35,6 +68,7 @@ def explain_round(
         parameters: the fitted parameters, such as :func:`simulator.cost.parameters.priors`.
         batch: running requests.
         context_tokens: mean cached tokens per request.
+        kernels: of this deployment, where they are made already.
 
     Raises:
         InputError: a batch that is not positive, or a negative context.
@@ -50,8 +84,9 @@ def explain_round(
     rows: list[OperatorCost] = []
     loads: dict[str, Load] = {}
     host = parameters["host.step_us"] + parameters["host.request_us"] * batch
-    if k:
-        draft, ideal = _operators(deployment, parameters, draft=True)
+    kernels = kernels or RoundKernels.of(deployment, speculation, parameters)
+    if kernels.draft is not None:
+        draft, ideal = kernels.draft.operators, kernels.draft.ideal
         single = decode_load(routing, batch, context)
         loads = {f"draft {number}": single for number in range(1, made.single + 1)}
         if made.extend:
@@ -63,9 +98,8 @@ def explain_round(
         host += parameters["host.draft_us"] * made.total
         if not deployment.engine.draft_graphs:
             host += _launching(draft, rows, loads, parameters)
-    target, ideal = _operators(deployment, parameters, draft=False)
     last = "verify" if k else "decode"
-    rows += account(target, load, last, ideal)
+    rows += account(kernels.target.operators, load, last, kernels.target.ideal)
     rows.append(host_cost(host * MICRO))
     return Account.of("decode round", rows, deployment.hardware.hbm_bandwidth, loads | {last: load})
 
@@ -105,17 +139,17 @@ def explain_prefill(
             f"prefill pass of {deployment.engine.name} (chunk_tokens {chunk}); a later chunk has cached_tokens > 0"
         )
     routing = Routing.of(deployment.model, parameters)
-    target, ideal = _operators(deployment, parameters, draft=False)
+    target = _kernels(deployment, parameters, draft=False)
     prompts /= deployment.pp
     load = prefill_load(routing, prompts, prompt_tokens, cached_tokens, deployment.prompt_state_transfers)
     loads = {"prefill": load}
-    rows = account(target, load, "prefill", ideal)
-    launched = launches(target, load.tokens, prompts=True)
+    rows = account(target.operators, load, "prefill", target.ideal)
+    launched = launches(target.operators, load.tokens, prompts=True)
     if speculation.tokens:
-        draft, ideal = _operators(deployment, parameters, draft=True)
+        draft = _kernels(deployment, parameters, draft=True)
         loads["draft prefill"] = prefill_load(routing, prompts, prompt_tokens, cached_tokens)
-        rows += account(draft, loads["draft prefill"], "draft prefill", ideal)
-        launched += launches(draft, load.tokens, prompts=True)
+        rows += account(draft.operators, loads["draft prefill"], "draft prefill", draft.ideal)
+        launched += launches(draft.operators, load.tokens, prompts=True)
     device = sum(row.seconds for row in rows)
     launching = parameters["host.launch_us"] * MICRO * launched
     rows.append(host_cost(parameters["host.prefill_us"] * MICRO + max(0.0, launching - device)))
@@ -135,12 +169,10 @@ def _launching(
     return total
 
 
-def _operators(
-    deployment: Deployment, parameters: Mapping[str, float], *, draft: bool
-) -> tuple[list[Operator], list[Operator]]:
+def _kernels(deployment: Deployment, parameters: Mapping[str, float], *, draft: bool, ideal: bool = True) -> Kernels:
     """The operators, and the same with every efficiency 1, whose rates are the hardware's peaks."""
     made = draft_operators if draft else target_operators
-    return made(deployment, parameters), made(deployment, lossless(parameters))
+    return Kernels(made(deployment, parameters), made(deployment, lossless(parameters)) if ideal else None)
 
 
 def _check(**sizes: float) -> None:

@@ -1,22 +1,26 @@
-"""What an engine's host and front end take on the accelerators of a vendor: a layer of priors between the accelerator's
-and a calibration's.
+"""What published runs of several models say of the accelerators of a vendor beyond kernel tables: a layer of priors
+between the accelerator's and a calibration's.
 
-A file in ``host_priors/`` holds what published runs of several models say of it, kernels taken as their tables have
-them (``benchmarks/fit_hosts.py`` makes it)."""
+A file in ``host_priors/`` holds what host and front end of one engine take, other kernels taken as their tables have
+them, and what kernels take that no table of the vendor has, which is so under other engines too
+(``benchmarks/fit_hosts.py`` makes it)."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from importlib import resources
 from typing import Annotated
 
 from pydantic import Field
 
 from simulator.cost.parameters import Known
+from simulator.cost.prior_files import Spread, Table, contents
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
-from simulator.facts.reading import parse_mapping, validate
+from simulator.facts.reading import validate
+
+HOSTS = ("host.", "frontend.")
+"""Parameters of an engine; others are of kernels."""
 
 
 class HostPrior(Spec):
@@ -24,16 +28,8 @@ class HostPrior(Spec):
 
     value: Finite
     unit: str
-    sd: Annotated[Finite, Plausible(1e-4, 100)] = Field(gt=0, description="as in ``parameters.yaml``")
+    sd: Spread = Field(gt=0, description="as in ``parameters.yaml``")
     moved_sd: Annotated[Finite, Plausible(-100, 100)] = Field(description="from the generic prior, in its spreads")
-
-
-class HostData(Spec):
-    """A file of runs that it comes from."""
-
-    file: str
-    sha256: str
-    rows: Annotated[Whole, Plausible(1, 10_000_000)] = Field(ge=1)
 
 
 class HostPriors(Spec):
@@ -43,7 +39,7 @@ class HostPriors(Spec):
     engine: str
     vendor: str
     cost_model: Whole = Field(ge=1)
-    data: list[HostData]
+    data: list[Table]
     models: list[str]
     hardware: list[str]
     parameters: dict[str, HostPrior]
@@ -52,20 +48,25 @@ class HostPriors(Spec):
 @functools.cache
 def host_priors() -> dict[tuple[str, str], HostPriors]:
     """Those that ship, by engine and vendor."""
-    folder = resources.files("simulator").joinpath("cost", "host_priors")
-    files = sorted((path for path in folder.iterdir() if path.name.endswith(".yaml")), key=lambda path: path.name)
-    found = [validate(HostPriors, parse_mapping(path, path.name), path.name) for path in files]
+    found = [validate(HostPriors, raw, label) for label, raw in contents("host_priors")]
     return {(one.engine, one.vendor): one for one in found}
 
 
-def with_host(known: Known, engine: str | None, vendor: str) -> tuple[Known, str | None]:
-    """The same parameters with those of an engine's host, and the name of the file; as they are where none ships."""
-    found = host_priors().get((engine or "", vendor))
-    if found is None:
-        return known, None
-    source = f"runs of {', '.join(found.models)} on {', '.join(found.hardware)} ({found.name})"
-    host = {
-        name: dataclasses.replace(known[name], value=prior.value, sd=prior.sd, source=source)
-        for name, prior in found.parameters.items()
-    }
-    return {**known, **host}, found.name
+def with_host(known: Known, engine: str | None, vendor: str) -> tuple[Known, dict[str, str]]:
+    """The same parameters with those that runs on a vendor's accelerators gave, and the file that gave each of these.
+
+    Kernels are those of the vendor's accelerators under every engine, host and front end those of one. Without an
+    engine nothing is of runs.
+    """
+    found = host_priors() if engine is not None else {}
+    own = found.get((engine or "", vendor))
+    others = [one for (_, of), one in found.items() if of == vendor and one is not own]
+    heard = {}
+    givers: dict[str, str] = {}
+    for one in (*others, *([own] if own else [])):
+        source = f"runs of {', '.join(one.models)} on {', '.join(one.hardware)} ({one.name})"
+        for name, prior in one.parameters.items():
+            if one is own or not name.startswith(HOSTS):
+                heard[name] = dataclasses.replace(known[name], value=prior.value, sd=prior.sd, source=source)
+                givers[name] = one.name
+    return {**known, **heard}, givers

@@ -54,6 +54,10 @@ class Load:
         )
         return out
 
+    def each(self, window: float = math.inf) -> float:
+        """Cached tokens in one read of a sequence, where a query sees ``window`` tokens at most."""
+        return min(self.cached / self.reads, window) if self.reads > 0.0 else 0.0
+
 
 @dataclass(frozen=True)
 class Routing:

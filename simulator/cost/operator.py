@@ -37,9 +37,9 @@ ONE, T, QK, L, KV, ST, D = range(7)
 LOADS = 7
 LEAST, MOST = 2 + LOADS, 3 + LOADS
 """Columns of a table."""
-COLUMNS = 2 + LOADS + 4
-"""Of a table: count, floor, the loads, the tokens of a pass from which and up to which the row counts, the window, and
-the part."""
+COLUMNS = 2 + LOADS + 5
+"""Of a table: count, floor, the loads, the tokens of a pass from which and up to which the row counts, the window, the
+part, and the walk."""
 
 
 class Part(IntEnum):
@@ -60,7 +60,9 @@ class Operator:
     go at ``first_speed`` times that rate up to ``bend`` tokens. Its queries see ``window`` tokens at most: of QK it
     counts no more than that many pairs per token, and of KV no more than that many tokens per read of a sequence. It
     serves the tokens of one ``part`` of a pass, and does not run where there are none. Where ``overlaps``, reading a
-    cached token hides behind the arithmetic of one pair of query and key, or as much of it as that takes.
+    cached token hides behind the arithmetic of one pair of query and key, or as much of it as that takes. One read of a
+    sequence takes no less than ``walk`` seconds per cached token after the latency, however few sequences there are.
+    Over prompts one call is ``launched`` kernels.
     """
 
     name: str
@@ -79,16 +81,23 @@ class Operator:
     window: float = math.inf
     part: Part = Part.WHOLE
     overlaps: bool = False
+    walk: float = 0.0
+    launched: float = 1.0
 
     def runs(self, tokens: float, prompts: bool = False) -> bool:
         """Whether a pass over so many tokens, of ``prompts`` or of requests that decode, has it."""
         mine = self.part is not (Part.DECODES if prompts else Part.PROMPTS)
         return mine and self.least <= tokens < self.most
 
-    def seconds(self, loads: NDArray[np.float64]) -> float:
-        """Seconds of one call under the loads of a pass as its window leaves them, shape (LOADS,)."""
+    def seconds(self, loads: NDArray[np.float64], each: float = 0.0) -> float:
+        """Seconds of one call under the loads of a pass as its window leaves them, shape (LOADS,), with ``each``
+        cached tokens in one read of a sequence."""
         row = next((row for row in self.rows() if row[LEAST] <= loads[T] < row[MOST]), self.rows()[-1])
-        return max(self.floor, float(np.dot(row[2 : 2 + LOADS], loads)))
+        return max(self.least_seconds(each), float(np.dot(row[2 : 2 + LOADS], loads)))
+
+    def least_seconds(self, each: float) -> float:
+        """Seconds that one call takes at least with ``each`` cached tokens in one read of a sequence."""
+        return max(self.floor, self.latency + self.walk * each if self.walk else 0.0)
 
     def compute_seconds(self, loads: NDArray[np.float64]) -> float:
         """Seconds of one call in which it computes, shape (LOADS,)."""
@@ -116,7 +125,7 @@ class Operator:
     def rows(self) -> list[list[float]]:
         """Seconds per call: ``[count, floor, seconds per load..., least, most, window, part]``, :data:`COLUMNS`
         numbers; two rows where the rate has a bend."""
-        when = [self.least, self.most, self.window, float(self.part)]
+        when = [self.least, self.most, self.window, float(self.part), self.walk]
         out = [self.count, self.floor, self.latency] + [0.0] * (LOADS - 1) + when
         for load, amount in self.flops.items():
             out[2 + load] += amount / self.flops_rate
@@ -135,23 +144,23 @@ class Operator:
 
 def launches(operators: Sequence[Operator], tokens: float, prompts: bool = False) -> float:
     """Kernels that a pass over so many tokens, of ``prompts`` or of requests that decode, launches."""
-    return sum(op.count for op in operators if op.runs(tokens, prompts))
+    return sum(op.count * (op.launched if prompts else 1.0) for op in operators if op.runs(tokens, prompts))
 
 
 def table(operators: list[Operator]) -> NDArray[np.float64]:
-    """Operators as rows for the kernels. Operators without a floor are linear, so those that run in the same passes and
-    have the same window and part are summed into one row, the first that of all passes and contexts.
+    """Operators as rows for the kernels. Operators without a floor or a walk are linear, so those that run in the same
+    passes and have the same window and part are summed into one row, the first that of all passes and contexts.
 
     Returns:
         Array of shape (rows, COLUMNS): seconds and tokens.
     """
     rows = [row for op in operators for row in op.rows()]
-    always = (0.0, math.inf, math.inf, 0.0)
+    always: tuple[float, ...] = (0.0, math.inf, math.inf, 0.0, 0.0)
     linear = {always: [1.0, 0.0] + [0.0] * LOADS + [*always]}
     for row in rows:
-        if row[1] == 0.0:
-            when = (row[LEAST], row[MOST], row[-2], row[-1])
+        if row[1] == 0.0 and row[-1] == 0.0:
+            when = tuple(row[2 + LOADS :])
             total = linear.setdefault(when, [1.0, 0.0] + [0.0] * LOADS + [*when])
             for i in range(2, 2 + LOADS):
                 total[i] += row[0] * row[i]
-    return np.array([*linear.values()] + [row for row in rows if row[1] > 0.0])
+    return np.array([*linear.values()] + [row for row in rows if row[1] > 0.0 or row[-1] > 0.0])

@@ -13,24 +13,21 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from simulator.cost.covariance import Fault
-from simulator.cost.hosts import with_host
+from simulator.cost.hosts import HOSTS, with_host
 from simulator.cost.parameters import NO_SUCH, Known, registry
+from simulator.cost.prior_files import Rows, Spread, Table, contents
 from simulator.facts.hardware import GENERATIONS, Hardware
 from simulator.facts.identity import known_hardware
 from simulator.facts.plausible import Plausible
 from simulator.facts.quantities import Finite, Spec, Whole
-from simulator.facts.reading import load_hardware, parse_mapping, raise_faults, validate
+from simulator.facts.reading import load_hardware, raise_faults, validate
 from simulator.files.limits import current
-
-Spread = Annotated[Finite, Plausible(1e-4, 100)]
-Rows = Annotated[Whole, Plausible(1, 10_000_000)]
 
 
 class KernelPrior(Spec):
@@ -41,14 +38,6 @@ class KernelPrior(Spec):
     sd: Spread = Field(gt=0, description="standard deviation, of the logarithm where the parameter's scale is log")
     rows: Rows = Field(ge=1, description="of the tables that it comes from")
     source: str = Field(description="which rows")
-
-
-class Table(Spec):
-    """A kernel table that the priors come from."""
-
-    file: str
-    sha256: str
-    rows: Rows = Field(ge=1, description="that were used")
 
 
 class ClassFit(Spec):
@@ -111,9 +100,7 @@ def kernel_priors(raw: dict[str, Any], label: str) -> KernelPriors:
 @functools.cache
 def shipped() -> dict[str, KernelPriors]:
     """The kernel priors that ship, by the name of their accelerator."""
-    folder = resources.files("simulator").joinpath("cost", "kernel_priors")
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    found = [kernel_priors(parse_mapping(f, f"kernel priors {f.name}"), f"kernel priors {f.name}") for f in files]
+    found = [kernel_priors(raw, label) for label, raw in contents("kernel_priors")]
     return {one.hardware: one for one in found}
 
 
@@ -178,12 +165,9 @@ def _layered_shipped(hardware: Hardware, engine: str | None, implausible: bool) 
 
 
 def _hosted(found: Layered, engine: str | None, vendor: str) -> Layered:
-    known, giver = with_host(found.known, engine, vendor)
-    if giver is None:
-        return found
-    changed = [name for name in known if known[name] is not found.known[name]]
-    layers, givers = found.layers | dict.fromkeys(changed, "engine"), found.givers | dict.fromkeys(changed, giver)
-    return dataclasses.replace(found, known=known, layers=layers, givers=givers)
+    known, givers = with_host(found.known, engine, vendor)
+    layers = found.layers | {name: "engine" if name.startswith(HOSTS) else "vendor" for name in givers}
+    return dataclasses.replace(found, known=known, layers=layers, givers=found.givers | givers)
 
 
 def _shipped_for(hardware: Hardware) -> list[KernelPriors]:

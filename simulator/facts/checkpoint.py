@@ -25,6 +25,10 @@ class Checkpoint(Spec):
     draft_dense: Format | None = Field(
         default=None, description="all of the draft but routed experts, projection and router; absent: as the target's"
     )
+    weight_only: bool = Field(
+        default=False,
+        description="made for 16-bit activations: hardware without a unit for a format unpacks the weights unasked",
+    )
     fused_shared_expert: bool | None = Field(
         default=None, description="no longer read: the engine or its recipe says whether the shared expert is fused"
     )

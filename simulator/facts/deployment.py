@@ -182,7 +182,7 @@ def _format_faults(deployment: Deployment) -> list[str]:
     if deployment.checkpoint not in model.checkpoints:
         return [str(unknown_name("checkpoint", deployment.checkpoint, model.checkpoints))]
     hardware = deployment.hardware
-    missing = [fmt for fmt in set(deployment.formats.values()) if hardware.peak(fmt) is None]
+    missing = _uncomputed(model.checkpoints[deployment.checkpoint], hardware)
     return [
         f"checkpoint {deployment.checkpoint}: hardware {hardware.name} has no {BITS_FAMILY[fmt].upper()} peak, so it "
         f"cannot compute {fmt.upper()} weights; {_instead(model, hardware)}--allow-dequant keeps the weights stored in "
@@ -194,11 +194,7 @@ def _format_faults(deployment: Deployment) -> list[str]:
 
 def _instead(model: Model, hardware: Hardware) -> str:
     """The narrowest precision with a checkpoint of which the hardware computes every format, in words."""
-    computed = {
-        c.precision
-        for c in model.checkpoints.values()
-        if all(hardware.peak(fmt) is not None for fmt in group_formats(c).values())
-    }
+    computed = {c.precision for c in model.checkpoints.values() if not _uncomputed(c, hardware)}
     found = min(computed, key=bits, default=None)
     return "" if found is None else f"--precision {found} names one that it computes, or "
 
@@ -240,15 +236,18 @@ def resolve_checkpoint(
 
 def default_precision(model: Model, hardware: Hardware) -> str:
     """The precision where nobody names one: FP4 if the model has it, else the narrowest that the hardware computes."""
-    known = {c.precision: c for c in model.checkpoints.values()}
+    known = sorted({c.precision for c in model.checkpoints.values()})
     if "fp4" in known:
         return "fp4"
-    computed = [
-        precision
-        for precision, checkpoint in known.items()
-        if all(hardware.peak(fmt) is not None for fmt in group_formats(checkpoint).values())
-    ]
+    computed = sorted({c.precision for c in model.checkpoints.values() if not _uncomputed(c, hardware)})
     return min(computed or known, key=bits)
+
+
+def _uncomputed(checkpoint: Checkpoint, hardware: Hardware) -> set[Format]:
+    """Formats that the hardware has no unit for, where activations are to be as narrow as the weights."""
+    if checkpoint.weight_only:
+        return set()
+    return {fmt for fmt in group_formats(checkpoint).values() if hardware.peak(fmt) is None}
 
 
 def bits(precision: str) -> int:

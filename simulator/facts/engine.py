@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from simulator.facts.formats import Format
 from simulator.facts.plausible import Plausible
+from simulator.facts.prefix_cache import PrefixCache
 from simulator.facts.quantities import Bytes, Fraction, Spec, Whole
 
 CHUNKS, STEPS, REQUESTS = Plausible(16, 10_000_000), Plausible(1, 10_000), Plausible(1, 1_000_000)
@@ -102,6 +103,7 @@ class Engine(Spec):
     draft_overlap: bool = Field(default=False, description="the host prepares a draft pass while the device works")
     draft_graphs: bool = Field(default=True, description="a graph replays a draft pass; else its kernels are launched")
     speculation: Round
+    prefix_cache: PrefixCache | None = Field(default=None, description="how prompts are kept; absent: unknown")
     source: str
 
     @model_validator(mode="before")

@@ -81,6 +81,9 @@ class Hardware(Spec):
     )
     peak_flops: PeakFlops
     scale_up: ScaleUp
+    host_bandwidth: Annotated[BytesPerSecond | None, Plausible(1, 2_000, "GB/s")] = Field(
+        default=None, gt=0, description="between one GPU and the memory of its host, one way"
+    )
     board_power: Annotated[Watts | None, Plausible(50, 10_000, "W")] = Field(
         default=None, gt=0, description="total board power (TBP/TDP)"
     )

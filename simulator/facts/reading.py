@@ -28,7 +28,7 @@ from simulator.facts.plausible import implausible
 from simulator.facts.quantities import Spec
 from simulator.facts.recipe import Recipe
 from simulator.files.limits import current
-from simulator.files.paths import user_path
+from simulator.files.paths import takes_files, user_path
 from simulator.files.yaml_reading import SHOWN, line_of, read_yaml, shown_key
 
 S = TypeVar("S", bound=Spec)
@@ -158,6 +158,8 @@ def is_configuration(name: str) -> bool:
     """Whether the name of a model means a ``config.json``, or a folder with one in it."""
     if name.endswith(".json"):
         return True
+    if not takes_files():
+        return False
     if name.endswith((".yaml", ".yml")) or (not is_path(name) and shipped_name("model", name) is not None):
         return False
     return (user_path(f"model profile {name}", name) / CONFIG).is_file()
@@ -248,25 +250,39 @@ def _fault_text(error: Any) -> str:
 
 def load_hardware(name: str) -> Hardware:
     """Hardware profile by name or path."""
-    return validate(Hardware, read_mapping("hardware", name), f"hardware profile {name}")
+    return _profile("hardware", Hardware, name)
 
 
 def load_model(name: str) -> Model:
     """Model profile by name or path."""
-    raw, label = read_mapping("model", name), f"model profile {name}"
-    if is_former(raw):
-        validate(FormerModel, raw, label)  # faults by the keys that the file has
-    return validate(Model, raw, label)
+    return _profile("model", Model, name)
 
 
 def load_engine(name: str) -> Engine:
     """Engine profile by name or path."""
-    return validate(Engine, read_mapping("engine", name), f"engine profile {name}")
+    return _profile("engine", Engine, name)
 
 
 def load_recipe(name: str) -> Recipe:
     """Recipe by name or path."""
-    return validate(Recipe, read_mapping("recipe", name), f"recipe profile {name}")
+    return _profile("recipe", Recipe, name)
+
+
+def _profile(kind: str, spec: type[S], name: str) -> S:
+    """A profile as it is now; one that ships does not change while a program runs, and is read once."""
+    return _shipped_profile(kind, spec, name) if name in names(kind) else _read_profile(kind, spec, name)
+
+
+def _read_profile(kind: str, spec: type[S], name: str) -> S:
+    raw, label = read_mapping(kind, name), f"{kind} profile {name}"
+    if kind == "model" and is_former(raw):
+        validate(FormerModel, raw, label)  # faults by the keys that the file has
+    return validate(spec, raw, label)
+
+
+@functools.cache
+def _shipped_profile(kind: str, spec: type[S], name: str) -> S:
+    return _read_profile(kind, spec, name)
 
 
 ALIASED: dict[str, Callable[[str], Hardware | Engine]] = {"hardware": load_hardware, "engine": load_engine}

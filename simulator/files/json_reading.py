@@ -1,4 +1,4 @@
-"""One line of JSON of the user: an object of plain data, every key once, every number finite and of a sane length."""
+"""JSON of the user: plain data, every key once, every number finite and of a sane length."""
 
 from __future__ import annotations
 
@@ -37,6 +37,31 @@ def parse_json_object(text: str, where: str, *, finite: bool = True) -> dict[str
         kinds = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
         raise InputError(f"{where}: expected a JSON object, found {kinds.get(type(found), 'a number')}")
     return found
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Any JSON value of a whole file; ``NaN`` and ``Infinity``, which are no JSON but which programs write, are floats.
+
+    Args:
+        text: of the file.
+        where: the file, for messages.
+
+    Raises:
+        InputError: not JSON or cut off, with the line and column; nested too deep, a key twice or an endless number.
+
+    Example:
+        >>> parse_json('[{"request_rate": Infinity}]', "runs.json")
+        [{'request_rate': inf}]
+    """
+    try:
+        return _LOOSE.decode(text)
+    except json.JSONDecodeError as fault:
+        cut = "; the file seems to be cut off" if not text[fault.pos :].strip() or "Unterminated" in fault.msg else ""
+        raise InputError(f"{where}: line {fault.lineno}, column {fault.colno}: not JSON: {fault.msg}{cut}") from None
+    except RecursionError:
+        raise InputError(f"{where}: nested too deep to be read") from None
+    except ValueError as fault:
+        raise InputError(f"{where}: {fault}") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

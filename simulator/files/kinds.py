@@ -27,6 +27,8 @@ MARKS: tuple[frozenset[str], ...] = tuple(
         "request replica arrival_s rounds",
         "name value unit sd scale",
         "parameter value unit sd rows",
+        "cv_of_gaps index_of_dispersion window_s",
+        "subagents output_share median_think_s",
     )
 )
 """Columns that make a CSV file of declared columns a result: no measured file has them."""
@@ -89,6 +91,16 @@ def is_model(found: Glimpse) -> bool:
     return all(re.search(rb"(?m)^" + key + rb":", found.head) for key in (b"hidden", b"layers", b"checkpoints"))
 
 
+def is_page(found: Glimpse) -> bool:
+    """An HTML document with the title of the page."""
+    return re.match(rb"\s*<!doctype html>.{0,4000}<title>mtpsim: the live chart</title>", found.head, re.S) is not None
+
+
+def is_sessions(found: Glimpse) -> bool:
+    """JSONL whose first line begins as a session that we write."""
+    return re.match(rb'\{"session":"(\\.|[^"\\])*","block_tokens":', found.head) is not None
+
+
 def is_result(found: Glimpse) -> bool:
     """JSON, CSV or a text table as the commands write them."""
     if re.match(rb'\{\n ?"meta": \{', found.head):
@@ -107,9 +119,11 @@ PICTURE = Kind("a picture (PNG, SVG or PDF)", is_picture)
 CALIBRATION = Kind("a calibration", is_calibration)
 KERNEL_PRIORS = Kind("kernel priors", is_priors)
 MODEL = Kind("a model profile", is_model)
+PAGE = Kind("a page of mtpsim", is_page)
+SESSIONS = Kind("sessions as mtpsim writes them", is_sessions)
 
 FOREIGN: tuple[tuple[str, Callable[[Glimpse], bool]], ...] = (
-    *((kind.name, kind.ours) for kind in (RESULT, PICTURE, CALIBRATION, KERNEL_PRIORS, MODEL)),
+    *((kind.name, kind.ours) for kind in (RESULT, PICTURE, CALIBRATION, KERNEL_PRIORS, MODEL, PAGE, SESSIONS)),
     ("what a plan has simulated (--resume)", lambda found: found.head.startswith(b'{"plan": "')),
     ("finished runs of a sweep (--results)", lambda found: found.first_line == "mtpsim results"),
     ("a binary file", lambda found: b"\0" in found.head),

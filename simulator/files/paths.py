@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from simulator.errors import InputError, brief
 
 LONGEST_PATH, LONGEST_NAME = 4095, 255
 """Bytes of a path and of each name in it, on every file system in common use."""
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_shipped_only: ContextVar[bool] = ContextVar("shipped_only", default=False)
+
+
+@contextlib.contextmanager
+def shipped_files_only() -> Iterator[None]:
+    """Inside the block no path is taken but of what ships: for names that come from strangers."""
+    token = _shipped_only.set(True)
+    try:
+        yield
+    finally:
+        _shipped_only.reset(token)
+
+
+def takes_files() -> bool:
+    """Whether files of the user may be named here."""
+    return not _shipped_only.get()
 
 
 def user_path(option: str, text: str | Path) -> Path:
@@ -18,7 +39,8 @@ def user_path(option: str, text: str | Path) -> Path:
         text: as the user wrote it.
 
     Raises:
-        InputError: ``~name`` of no user, a NUL byte, a path or a name in it that no file system takes.
+        InputError: ``~name`` of no user, a NUL byte, a path or a name in it that no file system takes, or any file that
+            does not ship inside :func:`shipped_files_only`.
 
     Example:
         >>> user_path("--output", "runs/all.csv").parts
@@ -30,6 +52,8 @@ def user_path(option: str, text: str | Path) -> Path:
         path = Path(text).expanduser()
     except RuntimeError:
         raise InputError(f"{option}: no such user, found {brief(str(text))}") from None
+    if not takes_files() and PACKAGE not in path.resolve().parents:
+        raise InputError(f"{option}: no file is read here; expected a name that ships, found {brief(str(text))}")
     try:
         sizes = [len(part.encode()) for part in (str(path), *path.parts)]
     except UnicodeEncodeError:

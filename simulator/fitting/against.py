@@ -12,11 +12,13 @@ from typing import Any
 from simulator.cost.calibration import load_calibration
 from simulator.errors import InputError, unknown_name
 from simulator.facts.reading import names
-from simulator.files.paths import user_path
+from simulator.files.paths import takes_files, user_path
 from simulator.fitting.frontiers import Sweep, replica_size, sweeps_of
 from simulator.fitting.headline import METRICS
-from simulator.measurements import FrontierPoint, read_csv
+from simulator.measurements import FrontierPoint
 from simulator.measurements.files import shipped_measurements
+from simulator.measurements.gathering import gather
+from simulator.measurements.importing.known import Stated
 from simulator.prediction.compare import BANDS, Rows, front_columns, reading, scope_near
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, pareto_front
 from simulator.prediction.frontier import front_rule as rule_of
@@ -75,6 +77,7 @@ def compare_against(
     seed: int = 0,
     cost_basis: str = "hyperscaler",
     intervals: bool = True,
+    known: Stated = None,
 ) -> Against:
     """Compare a published frontier with the prediction, point by point.
 
@@ -95,6 +98,7 @@ def compare_against(
         seed: of lengths and accepted drafts.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         intervals: add 90 % intervals of throughput and cost.
+        known: what the file does not hold, as of :func:`simulator.read_results`.
 
     Raises:
         InputError: no such frontier, a file of runs, faults in it, rows no profile describes, or a calibration of
@@ -107,7 +111,7 @@ def compare_against(
         [('off', 4)]
     """
     path = published_frontier(against)
-    table = read_csv(path)
+    table = gather([path], known)
     if table.kind != "frontier":
         raise InputError(
             f"--against {against}: a file of runs; expected points of a frontier: interactivity_tok_s_user and "
@@ -172,9 +176,10 @@ def published_frontier(name: str | Path) -> Path:
         >>> published_frontier("inferencex-mi355x-fp4-1k1k").name
         'inferencex_frontier_fp4_1k1k.csv'
     """
-    path = user_path("--against", name)
-    if path.is_file() or path.parent != Path():
-        return path
+    if takes_files():
+        path = user_path("--against", name)
+        if path.is_file() or path.parent != Path():
+            return path
     shipped = _shipped()
     found = shipped.get(str(name).removesuffix(".csv").lower().replace("_", "-"))
     if found is None:

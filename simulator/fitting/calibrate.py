@@ -31,12 +31,14 @@ from simulator.fitting.fit import Fit, fit, fit_from_many_starts
 from simulator.fitting.frontiers import Sweep, sweeps_of
 from simulator.fitting.prior import Prior, default_prior, prior_from
 from simulator.fitting.problem import Problem
-from simulator.fitting.scoring import Errors, join, mape, noise_of, predictor, row_errors
+from simulator.fitting.scoring import Errors, join, mape, noise_of, parameter_variance, predictor, row_errors
 from simulator.fitting.writing import write
-from simulator.measurements import FrontierPoint, MeasuredPoint, Row, Table, read_csv
+from simulator.measurements import FrontierPoint, MeasuredPoint, OpenLoopPoint, Row, Table
 from simulator.measurements import select as selected
 from simulator.measurements.cells import cells_of
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
+from simulator.measurements.gathering import gather_each
+from simulator.measurements.importing.known import Stated
 from simulator.prediction.predict import versions
 from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
@@ -65,6 +67,8 @@ class Session(Result):
     fit: Fit
     content: dict[str, Any]
     points: tuple[MeasuredPoint, ...]
+    skipped: int = 0
+    """Rows of an open loop, which are not used."""
 
     def records(self) -> list[dict[str, Any]]:
         """One row per fitted quantity, last the acceptance length of MTP rows that state none.
@@ -101,17 +105,19 @@ class Session(Result):
         write(self.content, user_path("-o", path))
 
 
-def read_rows(paths: Sequence[str | Path], expression: str | None) -> tuple[list[Table], list[Any]]:
-    """Read files and select rows.
+def read_rows(
+    paths: Sequence[str | Path], expression: str | None, known: Stated = None
+) -> tuple[list[Table], list[Any]]:
+    """Read files and select rows; ``known`` is what the files do not hold.
 
     Raises:
         InputError: unreadable files, faults in them, a run that two files hold, or nothing selected.
     """
-    tables = [read_csv(path) for path in paths]
+    tables = gather_each(paths, known)
     rows = [row for table in tables for row in table.rows]
-    known: dict[Row, Row] = {}
+    seen: dict[Row, Row] = {}
     for row in rows:
-        first = known.setdefault(replace(row, file="", line=0), row)
+        first = seen.setdefault(replace(row, file="", line=0), row)
         if first is not row:
             raise InputError(f"{row.file}: line {row.line}: duplicate of {first.file} line {first.line}, use once")
     return tables, list(selected(rows, expression)) if expression else rows
@@ -129,12 +135,13 @@ def calibrate(
     cross_validate: bool = True,
     model: str | None = None,
     allow_dequant: bool = False,
+    known: Stated = None,
     progress: Progress = silent,
 ) -> Session:
     """Fit the physical parameters to measured runs, frontier points, or both; ``write(path)`` keeps the answer.
 
     Args:
-        files: paths of CSV files.
+        files: result files of tools, CSV files, folders or patterns of them. Rows of an open loop are not used.
         name: of the calibration; None: that of the first file.
         description: one line for people.
         select: which rows, such as ``"precision=FP8"``, see :func:`simulator.measurements.select`.
@@ -144,6 +151,7 @@ def calibrate(
         cross_validate: also leave each concurrency out in turn, which measures the noise.
         model: profile name or path to use instead of the model that the rows of runs name.
         allow_dequant: compute in the next wider format that the hardware has.
+        known: what the files do not hold, as of :func:`simulator.read_results`.
         progress: told what is being done.
 
     Raises:
@@ -158,7 +166,11 @@ def calibrate(
     """
     paths = [files] if isinstance(files, str | Path) else list(files)
     name = name or Path(paths[0]).stem
-    tables, rows = read_rows(paths, select)
+    tables, rows = read_rows(paths, select, known)
+    skipped = sum(isinstance(row, OpenLoopPoint) for row in rows)
+    rows = [row for row in rows if not isinstance(row, OpenLoopPoint)]
+    if skipped and not rows:
+        raise InputError(f"nothing to fit: all {skipped} rows are of an open loop; expected rows with a concurrency")
     points = [r for r in rows if isinstance(r, MeasuredPoint)]
     sweeps = sweeps_of([r for r in rows if isinstance(r, FrontierPoint)], engine, checkpoint)
     configure = functools.partial(configuration, model=model, allow_dequant=allow_dequant)
@@ -178,12 +190,13 @@ def calibrate(
     noise, source = dict(UNKNOWN_NOISE), "held-out errors of the shipped calibrations: too little data here for its own"
     held = _held_out(points, start, model, allow_dequant, progress) if cross_validate else None
     if held is not None:
-        errors["leave_one_concurrency_out"] = mape(held)
-        noise |= {NOISE_OF_KIND[kind]: noise_of(values) for kind, values in held.items()}
-        source = "90 % quantile of the errors with each concurrency left out in turn"
+        off, variances = held
+        errors["leave_one_concurrency_out"] = mape(off)
+        noise |= {NOISE_OF_KIND[kind]: noise_of(values, variances[kind]) for kind, values in off.items()}
+        source = "90 % of the errors with each concurrency left out in turn, beside what the parameters explain"
     content = _content(found, name, description, scope, tables, rows, select, errors, noise, source)
     meta = {k: v for k, v in content.items() if k not in ("parameters", "covariance")}
-    return Session(meta, found, content, tuple(points))
+    return Session(meta, found, content, tuple(points), skipped)
 
 
 def _prior(name: str | None, points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: Configure) -> Prior:
@@ -216,7 +229,7 @@ def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: 
                 f"rows of several {what} values in one fit: found {', '.join(scope[what])}; expected one. "
                 f'Choose with --select "{what}={scope[what][0]}"'
             )
-    swept = [run for sweep in sweeps for run in sweep.grid()]
+    swept = [run for sweep in sweeps for run in sweep.grid]
     scope["curves"] = [curve.model_dump() for curve in curves_of(runs + swept)]
     used = {run.deployment.launch.recipe for run in runs + swept}
     scope["recipes"] = sorted(name for name in used if name is not None)
@@ -226,24 +239,27 @@ def _scope(points: Sequence[MeasuredPoint], sweeps: Sequence[Sweep], configure: 
 
 def _held_out(
     points: Sequence[MeasuredPoint], start: Prior, model: str | None, allow_dequant: bool, progress: Progress
-) -> Errors | None:
-    """Errors with each concurrency left out, or None when fewer than three concurrencies exist."""
+) -> tuple[Errors, Errors] | None:
+    """Errors with each concurrency left out and the variances of their log predictions by the parameters, or None when
+    fewer than three concurrencies exist."""
     held = sorted({p.concurrency for p in points})
     if len(held) < 3:
         return None
     progress(f"leaving each of {len(held)} concurrencies out")
-    return join(Parallel(n_jobs=JOBS)(delayed(_without)(points, c, start, model, allow_dequant) for c in held))
+    parts = Parallel(n_jobs=JOBS)(delayed(_without)(points, c, start, model, allow_dequant) for c in held)
+    return join(errors for errors, _variances in parts), join(variances for _errors, variances in parts)
 
 
 def _without(
     points: Sequence[MeasuredPoint], concurrency: int, start: Prior, model: str | None, allow_dequant: bool
-) -> Errors:
+) -> tuple[Errors, Errors]:
     train = [p for p in points if p.concurrency != concurrency]
     test = [p for p in points if p.concurrency == concurrency]
     cells = cells_of(train, model=model, allow_dequant=allow_dequant)
     found = fit(Problem(cells, [], start, values_of(start.known)))
     configure = functools.partial(configuration, model=model, allow_dequant=allow_dequant)
-    return dict(row_errors(test, predictor(found), configure))
+    errors = dict(row_errors(test, predictor(found), configure))
+    return errors, dict(parameter_variance(found, test, model, allow_dequant))
 
 
 def _sweep_errors(found: Fit, sweeps: Sequence[Sweep]) -> list[float]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from joblib import Parallel, delayed
 
 from simulator.cost.calibration import Noise, load_calibration
 from simulator.fitting.held_out import HeldOut, cost_of, held_out
+from simulator.fitting.hosts import hardware_of, left_out, model_of
 from simulator.fitting.splits import best_length, fit_rows, pick
 from simulator.measurements import MeasuredPoint, read_csv
+from simulator.measurements.cells import Cell, cells_of
 from simulator.measurements.files import shipped_measurements
 from simulator.prediction.intervals import Z90
 from simulator.serving.steps import KINDS as COSTS
@@ -32,12 +34,19 @@ MEASURED = {
 LIKE = {"kv_dtype": "checkpoint"}
 """Of these, those never taken alone, and the step that stands in."""
 
-OTHER_HARDWARE = {"tpot": 0.25, "ttft": 0.34}
-"""Mean errors of the kernel priors on Qwen3.5 runs of B200, B300 and H200 (runs that are not in this repository)."""
 IMAGE = 0.20
 """Published image bumps of one engine move TPOT by up to this: half the width of a 90 % interval."""
-SD_OF_MEAN_ERROR = math.sqrt(math.pi / 2)
-"""Standard deviation over mean absolute deviation of a normal distribution."""
+INSIDE = 0.9
+"""Part of held-out values that an interval is to hold."""
+OTHERS = {
+    "model": ("atom_models.csv", model_of, "runs of six models under ATOM, each predicted with what the others gave"),
+    "hardware": (
+        "vllm_nvidia.csv",
+        hardware_of,
+        "runs under vLLM on four GPUs, each predicted with what the others gave",
+    ),
+}
+"""Steps to what nothing was fitted to: runs that show them, and by what they are left out."""
 
 
 def splits() -> list[HeldOut]:
@@ -105,19 +114,25 @@ def costs(values: Sequence[HeldOut]) -> dict[str, dict[str, Any]]:
             sizes = {kind: found[LIKE[aspect]][kind] for kind in COSTS}
         found[aspect] = {**sizes, "source": source}
     dearest = {kind: max(entry[kind] for entry in found.values()) for kind in COSTS}
-    elsewhere = {kind: round(e * SD_OF_MEAN_ERROR, 4) for kind, e in OTHER_HARDWARE.items()}
-    elsewhere["throughput"] = elsewhere["tpot"]
     bump = {kind: round(IMAGE / Z90, 4) for kind in COSTS}
-    text = "errors of the kernel priors on Qwen3.5 runs of B200, B300 and H200"
     return found | {
         "osl": found["isl"] | {"source": "no run of another output length: as ISL"},
         "spec_tokens": dearest | {"source": "no pair of draft depths: as the dearest measured step"},
         "ep": dearest | {"source": "no run with expert parallelism: as the dearest measured step"},
         "dp": dearest | {"source": "no run with attention data parallelism: as the dearest measured step"},
         "pp": dearest | {"source": "no run with pipeline stages: as the dearest measured step"},
-        "hardware": {kind: elsewhere[kind] for kind in COSTS} | {"source": text},
-        "model": {kind: elsewhere[kind] for kind in COSTS} | {"source": f"no run of another model: {text} stand in"},
+        **{aspect: _elsewhere(file, of) | {"source": text} for aspect, (file, of, text) in OTHERS.items()},
         "image": bump | {"source": "published image bumps of one engine move TPOT by 20 %"},
         "pools": bump | {"source": "no run of pools: as another image, at least"},
         "calibration": dict.fromkeys(COSTS, 0.0) | {"source": "the priors' own spreads and noise"},
     }
+
+
+def _elsewhere(file: str, of: Callable[[Cell], str]) -> dict[str, float]:
+    """The spread that holds 90 % of what was left out; where no throughput was published, that of TPOT."""
+    found = left_out(cells_of(read_csv(shipped_measurements(file)).points, allow_dequant=True), of)
+    sizes: dict[str, float] = {}
+    for kind, metric in (("tpot", "tpot"), ("ttft", "ttft"), ("throughput", "total_tok_s_gpu")):
+        errors = [abs(error) for parts in found.values() for error in parts.get(metric, [])]
+        sizes[kind] = round(float(np.quantile(errors, INSIDE)) / Z90, 4) if errors else sizes["tpot"]
+    return {kind: sizes[kind] for kind in COSTS}

@@ -15,10 +15,12 @@ from simulator.errors import InputError
 from simulator.fitting.frontiers import Sweep, replica_size, sweeps_of
 from simulator.fitting.headline import point_errors
 from simulator.fitting.problem import Evaluator
-from simulator.measurements import FrontierPoint, MeasuredPoint
+from simulator.measurements import FrontierPoint, MeasuredPoint, OpenLoopPoint
 from simulator.measurements.cells import METRICS, checked_configuration, measured
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration, configuration
 from simulator.measurements.files import Files, read_measurements
+from simulator.measurements.importing.known import Stated
+from simulator.measurements.open_loop import measured_open, open_configuration, predicted
 from simulator.prediction.intervals import bounds_of_run
 from simulator.prediction.predict import predict_one, versions
 from simulator.results.progress import Progress, silent
@@ -65,12 +67,14 @@ def evaluate(
     method: str = "des",
     model: str | None = None,
     allow_dequant: bool = False,
+    known: Stated = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Predict every row of measured files and report the errors: per row, as MAPE by metric and group, and coverage.
 
     Args:
-        files: paths of CSV files, or rows of :func:`read_measurements`: runs, or points of a frontier.
+        files: result files of tools, CSV files, folders or patterns of them, or rows of :func:`read_measurements`:
+            runs, or points of a frontier.
         calibration: name or path; None: the profiles and kernel priors alone.
         select: which rows, such as ``"engine=ATOM and precision=FP8"``.
         engine: behind frontier rows that name none.
@@ -78,6 +82,7 @@ def evaluate(
         method: ``des`` or ``closed-form``.
         model: profile name or path to use instead of the model that the rows of runs name.
         allow_dequant: compute in the next wider format that the hardware has.
+        known: what the files do not hold, as of :func:`simulator.read_results`.
         progress: told what is being done.
 
     Raises:
@@ -90,8 +95,8 @@ def evaluate(
         >>> evaluate(rows, "sglang-mi355x-fp4-2026-09").mape["mean_tpot_ms"] < 0.05
         True
     """
-    rows = read_measurements(files, select=select)
-    runs = [row for row in rows if isinstance(row, MeasuredPoint)]
+    rows = read_measurements(files, select=select, known=known)
+    runs = [row for row in rows if isinstance(row, MeasuredPoint | OpenLoopPoint)]
     frontier = [row for row in rows if isinstance(row, FrontierPoint)]
     if runs and frontier:
         raise InputError("points and frontier files together: expected one kind; evaluate them one by one")
@@ -103,7 +108,7 @@ def evaluate(
 
 
 def evaluate_runs(
-    rows: Sequence[MeasuredPoint],
+    rows: Sequence[MeasuredPoint | OpenLoopPoint],
     calibration: str | None = None,
     *,
     force: bool = False,
@@ -114,6 +119,7 @@ def evaluate_runs(
 ) -> Evaluation:
     """Predict each row under one calibration; without one, from the profiles and the kernel priors alone.
 
+    Rows of an open loop are predicted by discrete events of as many requests sent at their rate, whatever ``method``.
     A row's own acceptance length is used when it has one; else the calibration's fitted one, else the published
     profile.
 
@@ -124,8 +130,10 @@ def evaluate_runs(
     if not rows:
         raise InputError("no row to evaluate")
     groups: dict[Configuration, list[MeasuredPoint]] = defaultdict(list)
+    opened = {i: row for i, row in enumerate(rows) if isinstance(row, OpenLoopPoint)}
     for row in rows:
-        groups[checked_configuration(row, model=model, allow_dequant=allow_dequant)].append(row)
+        if isinstance(row, MeasuredPoint):
+            groups[checked_configuration(row, model=model, allow_dequant=allow_dequant)].append(row)
     curves: dict[Configuration, list[Configuration]] = defaultdict(list)
     for config in groups:
         curves[replace(config, concurrency=1)].append(config)
@@ -142,8 +150,20 @@ def evaluate_runs(
         members.sort(key=lambda c: c.concurrency)
         table = predict_one(scenario, [c.concurrency for c in members], method=method, over_memory="queue")
         predictions |= {member: (scenario, row) for member, row in zip(members, table.rows, strict=True)}
+    of_open: dict[int, dict[str, Any]] = {}
+    for i, row in opened.items():
+        progress(f"{row.engine} {row.precision} {row.isl}/{row.osl} TP{row.tp} {row.request_rate_per_s:g} requests/s")
+        base = open_configuration(row, model=model, allow_dequant=allow_dequant)
+        chosen, wrong = resolve_calibration(name, base.deployment, force)
+        scenario = base.scenario(chosen, wrong)
+        used.add(scenario.speculation.source.text)
+        outside.update(wrong)
+        of_open[i] = _open_point(row, predicted(row, scenario))
     points = tuple(
-        _point(row, *predictions[configuration(row, model=model, allow_dequant=allow_dequant)]) for row in rows
+        of_open[i]
+        if isinstance(row, OpenLoopPoint)
+        else _point(row, *predictions[configuration(row, model=model, allow_dequant=allow_dequant)])
+        for i, row in enumerate(rows)
     )
     meta = {
         "calibration": name,
@@ -165,32 +185,38 @@ def _scope_of(point: FrontierPoint, sweep: Sweep, calibration: Calibration) -> V
     return judge(replace(sweep.base, tp=tp).scenario(calibration), near)
 
 
+LABELS = ("file", "line", "hardware", "model", "engine", "precision", "spec", "isl", "osl", "tp", "concurrency")
+"""What a row of an evaluation says of the measured row."""
+
+
 def _point(row: MeasuredPoint, scenario: Scenario, found: Mapping[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "file": row.file,
-        "line": row.line,
-        "hardware": row.hardware,
-        "model": row.model,
-        "engine": row.engine,
-        "precision": row.precision,
-        "spec": row.spec,
-        "isl": row.isl,
-        "osl": row.osl,
-        "tp": row.tp,
-        "concurrency": row.concurrency,
-        "acceptance_length": found["acceptance_length"],
-    }
+    out = {name: getattr(row, name) for name in LABELS} | {"acceptance_length": found["acceptance_length"]}
     for metric in METRICS:
         value = measured(row, metric)
-        if value is None:
-            continue
-        low, high = bounds_of_run(found, metric, scenario, row.engine_version)
-        out[metric] = value
-        out[f"predicted_{metric}"] = found[metric]
-        out[f"{metric}_lo"], out[f"{metric}_hi"] = low, high
-        out[f"error_{metric}"] = found[metric] / value - 1.0
-        out[f"inside_{metric}"] = bool(low <= value <= high)
+        if value is not None:
+            out |= _compared(metric, value, found[metric], *bounds_of_run(found, metric, scenario, row.engine_version))
     return out | judge(scenario, row.concurrency, row.engine_version).as_row()
+
+
+def _open_point(row: OpenLoopPoint, found: Mapping[str, Any]) -> dict[str, Any]:
+    out = {name: getattr(row, name) for name in LABELS} | {"acceptance_length": found["acceptance_length"]}
+    out["request_rate_per_s"] = row.request_rate_per_s
+    for metric in METRICS:
+        value = measured_open(row, metric)
+        if value is not None:
+            out |= _compared(metric, value, found[metric], found[f"{metric}_lo"], found[f"{metric}_hi"])
+    return out | {name: found[name] for name in ("scope", "scope_reasons")}
+
+
+def _compared(metric: str, value: float, found: float, low: float, high: float) -> dict[str, Any]:
+    return {
+        metric: value,
+        f"predicted_{metric}": found,
+        f"{metric}_lo": low,
+        f"{metric}_hi": high,
+        f"error_{metric}": found / value - 1.0,
+        f"inside_{metric}": bool(low <= value <= high),
+    }
 
 
 def _mape(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:

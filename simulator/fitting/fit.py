@@ -82,8 +82,10 @@ def fit_from_many_starts(problem: Problem) -> Fit:
     return min(found, key=lambda f: _cost(problem, f.x, f.log_errors + problem.y))
 
 
-def fit(problem: Problem, start: Array | None = None) -> Fit:
+def fit(problem: Problem, start: Array | None = None, odd: float = LOSS_SCALE) -> Fit:
     """Fit to the discrete events, by solving the closed form shifted to them and shifting again where that leads.
+
+    ``odd``: residuals beyond that many standard deviations count linearly.
 
     Discrete events jump by small amounts as parameters move, which no descent follows well; the closed form is smooth
     and differs from them by a slowly varying percent. Deterministic: one seed, common random numbers.
@@ -93,9 +95,9 @@ def fit(problem: Problem, start: Array | None = None) -> Fit:
     least = np.inf
     converged = False
     for _ in range(SHIFTS):
-        x = _solve(problem, x, exact - problem.predict(x, exact=False)).x
+        x = _solve(problem, x, exact - problem.predict(x, exact=False), odd).x
         exact = problem.predict(x)
-        cost = _cost(problem, x, exact)
+        cost = _cost(problem, x, exact, odd)
         converged = cost > least * (1.0 - SETTLED)
         if cost < least:
             best, least = x, cost
@@ -107,13 +109,13 @@ def fit(problem: Problem, start: Array | None = None) -> Fit:
     return Fit(problem, x, covariance, problem.predict(x) - problem.y, converged)
 
 
-def _cost(problem: Problem, x: Array, exact: Array) -> float:
+def _cost(problem: Problem, x: Array, exact: Array, odd: float = LOSS_SCALE) -> float:
     """The soft-L1 cost that :func:`_solve` lessens, at predictions by discrete events."""
-    residuals = problem.weighted(x, exact) / LOSS_SCALE
+    residuals = problem.weighted(x, exact) / odd
     return float(np.sum(2.0 * (np.sqrt(1.0 + residuals**2) - 1.0)))
 
 
-def _solve(problem: Problem, start: Array, shift: Array) -> OptimizeResult:
+def _solve(problem: Problem, start: Array, shift: Array, odd: float = LOSS_SCALE) -> OptimizeResult:
     """Coordinates of which every number is within the bounds of its parameter need no bounds of their own."""
 
     def residuals(x: Array) -> Array:
@@ -124,7 +126,7 @@ def _solve(problem: Problem, start: Array, shift: Array) -> OptimizeResult:
         start,
         jac=problem.jacobian,
         loss="soft_l1",
-        f_scale=LOSS_SCALE,
+        f_scale=odd,
         x_scale=np.sqrt(np.diag(problem.prior.covariance)),
         max_nfev=MAX_EVALUATIONS,
         ftol=1e-5,

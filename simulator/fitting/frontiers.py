@@ -4,8 +4,9 @@ read."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,9 +50,10 @@ class Sweep:
         """The replica sizes swept, GPUs."""
         return self.swept.tp
 
-    def grid(self) -> list[Configuration]:
+    @functools.cached_property
+    def grid(self) -> tuple[Configuration, ...]:
         """The runs of the sweep."""
-        return [dataclasses.replace(self.base, tp=tp, concurrency=c) for tp, c in self.swept.runs]
+        return tuple(dataclasses.replace(self.base, tp=tp, concurrency=c) for tp, c in self.swept.runs)
 
     def predict(self, evaluate: Callable[[Configuration], dict[str, float]]) -> list[float]:
         """Logarithms of the splined metrics at the interactivities, in the order of ``observations``.
@@ -60,11 +62,11 @@ class Sweep:
         changes by jumps as parameters move, and a fit cannot follow jumps. An interactivity outside the simulated band
         is read at its nearest end, less for the distance, so that a fit finds its way back.
         """
-        fronts = {gpus: self.frontier(evaluate, (gpus,)) for gpus in set(self.gpus)}
+        fronts = {gpus: self.frontier(evaluate, (gpus,)) for gpus in {*self.gpus, *self.tp}}
         out = []
         for interactivity, metric, gpus in zip(self.interactivity, self.metrics, self.gpus, strict=True):
             if metric == EXCESS:
-                out.append(self._excess(evaluate, interactivity, gpus))
+                out.append(self._excess(fronts, interactivity, gpus))
                 continue
             low, high = fronts[gpus].band
             inside = float(np.clip(interactivity, low, high))
@@ -72,13 +74,13 @@ class Sweep:
             out.append(float(np.log(fronts[gpus].at(inside)[metric])) - 3.0 * distance)
         return out
 
-    def _excess(self, evaluate: Callable[[Configuration], dict[str, float]], interactivity: float, gpus: int) -> float:
+    def _excess(self, fronts: Mapping[int, Frontier], interactivity: float, gpus: int) -> float:
         published = self.observations[self.interactivity.index(interactivity)].value
         above = 0.0
         for tp in self.tp:
             if tp == gpus:
                 continue
-            other = self.frontier(evaluate, (tp,))
+            other = fronts[tp]
             if other.band[0] <= interactivity <= other.band[1]:
                 above = max(above, float(np.log(other.at(interactivity)["total_tok_s_gpu"] / published)))
         return above
@@ -87,7 +89,7 @@ class Sweep:
         self, evaluate: Callable[[Configuration], dict[str, float]], tp: Sequence[int] | None = None
     ) -> Frontier:
         """The front of the simulated sweep, over all replica sizes or those in ``tp``."""
-        grid = [c for c in self.grid() if tp is None or c.tp in tp]
+        grid = [c for c in self.grid if tp is None or c.tp in tp]
         found = [evaluate(c) for c in grid]
         return Frontier.from_points(
             {

@@ -21,7 +21,7 @@ METRICS = ("total_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "concurrency"
 
 def full_front(evaluate: Evaluator, sweep: Sweep, cost_basis: str = "hyperscaler") -> Frontier:
     """The front of a sweep over all replica sizes, with cost ($/M tokens) and tok/s/MW columns."""
-    evaluate.prepare(sweep.grid())
+    evaluate.prepare(sweep.grid)
     front = sweep.frontier(evaluate)
     total = front.columns["total_tok_s_gpu"]
     columns: dict[str, Any] = dict(front.columns)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import COST_MODEL
@@ -33,17 +34,30 @@ CURVE_ERROR = {"tpot": 0.08, "total_tok_s_gpu": 0.08, "ttft": 0.2, "tail": 0.2}
 """Log error that a model keeps all along a curve with kernels that nobody fitted to it."""
 POINTS = 2.0
 """Independent points that a curve counts for."""
-PREFILLS = ("host.launch_us",)
+JOBS = 2
+ODD = 1.0
+"""Spreads of a point, wide as :func:`softened` makes them, beyond which a run counts linearly."""
+LAUNCHES = ("host.launch_us",)
 """What the host takes in prefills. What it takes in a decode step cannot be told from what a model's kernels take:
 fitted without one model, it predicts that model worse than the generic prior does."""
+KERNELS = ("attention.bf16.walk_ns", "attention.fp8.walk_ns", "index.bandwidth_eff", "index.walk_ns")
+"""Kernels that tables of some vendors leave out, and whose part of a step grows with the context alone."""
+HEARD = 0.9
+"""Posterior over prior spread, below which runs say something of a parameter."""
 
 
 def host_prior(hardware: Hardware) -> Prior:
-    """The generic priors of front end and prefills, with the other parameters of an accelerator."""
-    whole = default_prior(False, hardware)
-    at = [i for i, name in enumerate(whole.names) if name.startswith("frontend.") or name in PREFILLS]
+    """The generic priors of front end and prefills and of kernels that no table of the accelerator has, with its other
+    parameters."""
+    whole, found = default_prior(False, hardware), layered(hardware)
+
+    def open_(name: str) -> bool:
+        unmeasured = name in KERNELS and found.layers[name] == "generic"
+        return unmeasured or name in LAUNCHES or name.startswith("frontend.")
+
+    at = [i for i, name in enumerate(whole.names) if open_(name)]
     names = tuple(whole.names[i] for i in at)
-    return Prior(names, whole.mean[at], whole.covariance[np.ix_(at, at)], layered(hardware).known)
+    return Prior(names, whole.mean[at], whole.covariance[np.ix_(at, at)], found.known)
 
 
 class Together(Problem):
@@ -86,6 +100,42 @@ def _curve(cell: Cell) -> Any:
     return replace(cell.configuration, concurrency=0, acceptance_length=None)
 
 
+KINDS = ("total_tok_s_gpu", "tpot", "ttft")
+"""Kinds of metrics that a run of a model may have, by a part of their names."""
+
+
+def log_errors(cells: Sequence[Cell], x: Array | None = None) -> dict[str, list[float]]:
+    """Logarithms of predicted over measured by kind of metric, at the priors of front end and prefills or at ``x``."""
+    problem = Together(cells)
+    errors = iter((problem.predict(problem.prior.mean if x is None else x) - problem.y).tolist())
+    out: dict[str, list[float]] = defaultdict(list)
+    for cell in problem.cells:
+        for observation in cell.observations:
+            out[next(kind for kind in KINDS if kind in observation.metric)].append(next(errors))
+    return out
+
+
+def left_out(cells: Sequence[Cell], group: Callable[[Cell], str]) -> dict[str, dict[str, list[float]]]:
+    """:func:`log_errors` of each group of cells, with what :func:`fit_host` fits to the others."""
+    names = sorted({group(cell) for cell in cells})
+
+    def predicted(name: str) -> dict[str, list[float]]:
+        others = softened(cell for cell in cells if group(cell) != name)
+        return log_errors([cell for cell in cells if group(cell) == name], fit(Together(others), odd=ODD).x)
+
+    return dict(zip(names, Parallel(n_jobs=JOBS)(delayed(predicted)(name) for name in names), strict=True))
+
+
+def model_of(cell: Cell) -> str:
+    """The model of a cell, as it ships."""
+    return known_model(cell.configuration.deployment.model)
+
+
+def hardware_of(cell: Cell) -> str:
+    """The accelerator of a cell, as it ships."""
+    return known_hardware(cell.configuration.deployment.hardware)
+
+
 @dataclass(frozen=True)
 class HostFit:
     """A fitted host: the fit and the content of its file."""
@@ -109,10 +159,12 @@ def fit_host(
         InputError: a row that no profile describes.
     """
     cells = softened(cells_of(rows, allow_dequant=True))
-    found = fit(Together(cells))
+    found = fit(Together(cells), odd=ODD)
     deployments = [cell.configuration.deployment for cell in cells]
     parameters = {}
     for i, name in enumerate(found.problem.prior.names):
+        if name in KERNELS and found.shrinkage[i] > HEARD:
+            continue
         p = found.problem.prior.known[name]
         parameters[name] = {
             "value": float(f"{p.from_internal(float(found.x[i])):.4g}"),

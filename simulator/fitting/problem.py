@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from simulator.cost.calibration import ACCEPTANCE, length_of_coordinate
 from simulator.errors import InputError
 from simulator.fitting.frontiers import Sweep
+from simulator.fitting.kept_tables import KeptTables
 from simulator.fitting.prior import Prior
 from simulator.measurements.cells import Cell
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration
@@ -47,6 +47,7 @@ class Problem:
                 y.append(np.log(obs.value))
                 sd.append(obs.sd)
         self.y, self.sd = np.array(y), np.array(sd)
+        self._tables = KeptTables()
 
     def values(self, x: Array) -> tuple[dict[str, float], float | None]:
         """Parameter values, and the acceptance length at the default depth if it is fitted."""
@@ -61,10 +62,10 @@ class Problem:
     def predict(self, x: Array, exact: bool = True) -> Array:
         """Logarithms of all predictions, in the order of ``y``. ``exact``: discrete events, else the closed form."""
         values, length = self.values(x)
-        evaluate = Evaluator(values, length, exact)
+        evaluate = Evaluator(values, length, exact, self._tables)
         wanted = [cell.configuration for cell in self.cells]
         for sweep in self.sweeps:
-            wanted += sweep.grid()
+            wanted += sweep.grid
         evaluate.prepare(wanted)
         out: list[float] = []
         for cell in self.cells:
@@ -101,13 +102,16 @@ class Problem:
 class Evaluator:
     """Predicted metrics of configurations under one set of parameter values; each is computed once."""
 
-    def __init__(self, values: Mapping[str, float], length: float | None, exact: bool) -> None:
-        """``length``: acceptance length at the default depth for rows that state none."""
+    def __init__(
+        self, values: Mapping[str, float], length: float | None, exact: bool, tables: KeptTables | None = None
+    ) -> None:
+        """``length``: acceptance length at the default depth for rows that state none. ``tables``: kept ones."""
         self.parameters = values
         self.length = length
         self.exact = exact
         self.known: dict[Configuration, dict[str, float]] = {}
         self.replicas: dict[object, Replica] = {}
+        self.tables = tables or KeptTables()
 
     def __call__(self, config: Configuration) -> dict[str, float]:
         """Metrics of a configuration that was prepared."""
@@ -142,10 +146,11 @@ class Evaluator:
         return at_depth(self.length, DEFAULT_DEPTH, k, "fitted")
 
     def _parts(self, config: Configuration) -> tuple[Replica, Array, Speculation, int]:
-        key = dataclasses.replace(config, concurrency=0, isl=0, osl=0)
+        key = config.server
         speculation = self.speculation(config)
         if key not in self.replicas:
-            self.replicas[key] = build_replica(config.deployment, speculation, self.parameters)
+            tables = self.tables.of(key, config.deployment, speculation.tokens, self.parameters)
+            self.replicas[key] = build_replica(config.deployment, speculation, self.parameters, tables)
         cap = config.slots
         load = closed_form_load(config.workload, speculation, config.concurrency, cap)
         return self.replicas[key], load, speculation, cap

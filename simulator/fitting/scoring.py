@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -133,14 +134,30 @@ def join(parts: Iterable[Mapping[str, list[float]]]) -> Errors:
 LEAST_NOISE = 0.01
 
 
-def noise_of(errors: Sequence[float]) -> float:
-    """Standard deviation whose 90 % interval holds 90 % of the errors (relative, predicted / measured - 1)."""
-    return max(LEAST_NOISE, float(np.quantile(np.abs(np.log1p(errors)), 0.9)) / Z90)
+def noise_of(errors: Sequence[float], variances: Sequence[float]) -> float:
+    """Standard deviation that, beside the uncertainty of the parameters, makes 90 % intervals hold 90 % of the errors.
+
+    Args:
+        errors: of rows that a fit did not see, relative: predicted / measured - 1, shape (n,).
+        variances: of their log predictions by the parameters of that fit, shape (n,).
+    """
+    squares = (np.log1p(errors) / Z90) ** 2 - np.asarray(variances)
+    return max(LEAST_NOISE, math.sqrt(max(0.0, float(np.quantile(squares, 0.9)))))
 
 
-def parameter_variance(fit: Fit, rows: Sequence[MeasuredPoint]) -> Errors:
-    """Variance of log predictions by parameter uncertainty, in the order of :func:`row_errors`."""
-    cells = cells_of(rows)
+def parameter_variance(
+    fit: Fit, rows: Sequence[MeasuredPoint], model: str | None = None, allow_dequant: bool = False
+) -> Errors:
+    """Variance of log predictions by parameter uncertainty, in the order of :func:`row_errors`.
+
+    Args:
+        fit: whose parameters.
+        rows: to predict.
+        model: profile name or path to use instead of the model that the rows name.
+        allow_dequant: compute in the next wider format that the hardware has.
+    """
+    configure = functools.partial(configuration, model=model, allow_dequant=allow_dequant)
+    cells = cells_of(rows, model=model, allow_dequant=allow_dequant)
     problem = Problem(cells, [], fit.problem.prior, fit.problem.fixed)
     data = problem.jacobian(fit.x)[: problem.y.size] * problem.sd[:, None]
     variances = np.einsum("ij,jk,ik->i", data, fit.covariance, data)
@@ -154,5 +171,5 @@ def parameter_variance(fit: Fit, rows: Sequence[MeasuredPoint]) -> Errors:
     for row in rows:
         for metric in METRICS:
             if measured(row, metric) is not None:
-                out[KINDS[metric]].append(known[configuration(row), metric])
+                out[KINDS[metric]].append(known[configure(row), metric])
     return out

@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 from simulator.bounds import whole
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
+from simulator.fitting.bench_commands import Run, bench_command, told_source, tool_of
 from simulator.prediction.intervals import Z90, jacobian, noise_class
 from simulator.prediction.predict import check_concurrencies
 from simulator.results.progress import Progress, silent
 from simulator.results.table import Result
 from simulator.serving.scenario import (
-    Acceptance,
     Scenario,
     describe,
     make_scenario,
     resolve_speculation,
     resolve_workload,
 )
+from simulator.speculation.stated import Acceptance
 
 Array = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ CONCURRENCIES = (4, 16, 64, 256)
 
 @dataclass(frozen=True)
 class Suggestion:
-    """One candidate run and the half width of the target's 90 % interval after it, as a fraction."""
+    """One candidate run, the half width of the target's 90 % interval after it, as a fraction, and what measures it."""
 
     isl: int
     osl: int
@@ -50,6 +51,7 @@ class Suggestion:
     concurrency: int
     half_width: float
     narrowed: float
+    command: str
 
     def as_row(self) -> dict[str, Any]:
         """Plain columns; ``narrowed`` is the share of the parameter part of the interval that goes away."""
@@ -74,6 +76,7 @@ def suggest(
     *,
     metric: str = "total_tok_s_gpu",
     top: int | None = 8,
+    tool: str | None = None,
     tp: Sequence[int] = (2, 4),
     concurrencies: Sequence[int] = CONCURRENCIES,
     workloads: Sequence[tuple[int, int]] = WORKLOADS,
@@ -89,13 +92,14 @@ def suggest(
         concurrency: clients of the target.
         metric: what should become narrower, one of :data:`MEASURED`.
         top: candidates to keep, the most useful first; None: all.
+        tool: whose commands measure them: ``vllm``, ``sglang``, ``aiperf`` or ``guidellm``; None: the engine's own.
         tp: GPUs per replica of the candidates, besides the target's own.
         concurrencies: clients of the candidates, besides the target's own.
         workloads: (isl, osl) of the candidates, besides the target's own.
         progress: told what is being weighed.
 
     Raises:
-        InputError: an unknown metric, or a concurrency that is not a whole number of at least 1.
+        InputError: an unknown metric or tool, or a concurrency that is not a whole number of at least 1.
 
     Example:
         >>> from simulator import make_scenario, suggest
@@ -106,6 +110,7 @@ def suggest(
     target = target or make_scenario(mtp=3)
     if metric not in MEASURED:
         raise InputError(f"--metric {metric}: expected one of {', '.join(MEASURED)}")
+    tool = tool_of(tool, target.deployment.engine.name)
     check_concurrencies([concurrency])
     if top is not None:
         whole("--top", top, 1)
@@ -129,10 +134,13 @@ def suggest(
             d, w = scenario.deployment, scenario.workload
             half = Z90 * float(np.sqrt(after + floor))
             share = 1.0 - float(np.sqrt(after / before)) if before > 0 else 0.0
-            found.append(Suggestion(w.isl, w.osl, d.tp, scenario.speculation.tokens, c, half, share))
+            run = Run(d.weights.repository or d.model.name, w.isl, w.osl, w.range_ratio, c, c * w.requests_per_client)
+            command = bench_command(tool, run)
+            found.append(Suggestion(w.isl, w.osl, d.tp, scenario.speculation.tokens, c, half, share, command))
     found.sort(key=lambda s: (s.half_width, s.concurrency))
     now = Z90 * float(np.sqrt(before + floor))
     meta = describe(target) | {"concurrency": concurrency, "metric": metric, "half_width_now": now}
+    meta |= {"tool": tool, "tool_source": told_source(tool)}
     return Suggestions(meta, tuple(found[:top]))
 
 

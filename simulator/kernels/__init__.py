@@ -4,6 +4,7 @@ Randomness never enters: lengths and rounds are drawn outside and passed in as a
 tokens. Records and bundles are named in :mod:`simulator.kernels.records`.
 """
 
+from simulator.kernels.admission import NO_HOST, ON_EVICTION, SELECTIVE, WRITE_THROUGH, Rules
 from simulator.kernels.batch import serve_batch
 from simulator.kernels.closed_loop import closed_form, closed_form_sweep
 from simulator.kernels.fleet import LEAST_OUTSTANDING, ROUND_ROBIN, TWO_CHOICES, serve_fleet
@@ -17,28 +18,47 @@ from simulator.kernels.passes import (
     round_time,
     routing_constant,
 )
+from simulator.kernels.prefix_cache import Paths, lru_hits
 from simulator.kernels.records import ClosedForm, Constants, Counters, Load, OpenForm, Records, Requests, zero, zeros
+from simulator.kernels.replay import ENDLESS, Outcome, replay
 from simulator.kernels.replica import serve
+from simulator.kernels.reuse_distance import Held, Prompts, nothing_held, reuse_distances
+from simulator.kernels.sessions import Recorded
 
 __all__ = [
+    "ENDLESS",
     "LEAST_OUTSTANDING",
+    "NO_HOST",
+    "ON_EVICTION",
     "ROUND_ROBIN",
+    "SELECTIVE",
     "TWO_CHOICES",
+    "WRITE_THROUGH",
     "ClosedForm",
     "Constants",
     "Counters",
+    "Held",
     "Load",
     "OpenForm",
+    "Outcome",
+    "Paths",
+    "Prompts",
+    "Recorded",
     "Records",
     "Requests",
+    "Rules",
     "closed_form",
     "closed_form_sweep",
     "distinct_experts",
     "independent_tokens",
+    "lru_hits",
+    "nothing_held",
     "open_form",
     "pass_time",
     "poll_of",
     "prefill_time",
+    "replay",
+    "reuse_distances",
     "round_time",
     "routing_constant",
     "serve",

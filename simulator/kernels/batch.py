@@ -27,7 +27,7 @@ def serve_batch(
 ) -> None:
     """:func:`serve` once per run: ``r`` runs of ``n`` requests each by ``clients`` closed-loop clients.
 
-    ``targets``, ``drafts``: operator tables of the configurations, shape (m, rows, 13); ``plans``: their constants, m
+    ``targets``, ``drafts``: operator tables of the configurations, shape (m, rows, 14); ``plans``: their constants, m
     records; ``caps``: how many requests run at once, shape (m,). ``which``: configuration of each run, shape (r,).
     ``prompt``, ``output``: drawn lengths, shape (d, n), of which run i takes row ``lengths_of[i]``; ``rounds``, shape
     (e, n), likewise by ``rounds_of``. Fills ``send``, ``first`` and ``finish``, shape (r, n), and ``counters``, r

@@ -11,6 +11,7 @@ from simulator.kernels.passes import (
     decode_round,
     poll_of,
     prompts_time,
+    prompts_time_on_average,
     riders,
     round_at,
     routing_of,
@@ -106,8 +107,8 @@ def bulk_of(costs: Costs, load: Load, n: float, front: float, opening: float) ->
             local = min(rate * clumping(rounds, phase), (n - 1.0) / max(tau, 1e-12))
             expected = local * window
             size = arrived_together(local, look, busy, expected)
-            together, steps = prompts_time(costs, size, prompt, ride, cached)
-            alone, _passes = prompts_time(costs, min(n, 1.0 + expected), prompt, ride, cached)
+            together, steps = prompts_time_on_average(costs, size, prompt, ride, cached)
+            alone, _passes = prompts_time_on_average(costs, min(n, 1.0 + expected), prompt, ride, cached)
             extra = together
             if ride > 0.0:
                 extra = max(0.0, together - steps * decode)
@@ -220,7 +221,7 @@ def closed_form_sweep(
 ) -> None:
     """The closed form over many configurations.
 
-    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 13); ``plans``: their constants, m
+    ``targets``, ``drafts``: operator tables stacked per deployment, shape (m, rows, 14); ``plans``: their constants, m
     records. ``which``: deployment of each configuration, shape (n,). ``loads``: the fields of :class:`Load`, shape
     (n, 7). ``out``: n records of :class:`ClosedForm`.
     """

@@ -6,8 +6,20 @@ import math
 from typing import NamedTuple
 
 from simulator.kernels.compiled import compiled
-from simulator.kernels.passes import bends, decode_round, prompts_time, riders, round_at, routing_of, slope_of
+from simulator.kernels.passes import (
+    bends,
+    decode_round,
+    prompts_time_on_average,
+    riders,
+    round_at,
+    routing_of,
+    slope_of,
+)
 from simulator.kernels.records import Array, Constants, Costs, OpenForm
+
+NEGLIGIBLE = 40.0
+"""Logarithm of how much less likely than the likeliest number one is after which the rest is left out: departures rise
+with the number, so that the likelihood goes on falling."""
 
 
 class Stream(NamedTuple):
@@ -61,16 +73,29 @@ def riding(c: Constants, batch: float) -> float:
 
 
 @compiled
-def stall(costs: Costs, size: float, prompt: float, batch: float, context: float) -> float:
-    """Seconds that the prefill of one of ``size`` prompts prefilled together takes from a decoding batch."""
-    c = costs.constants
-    if c.remote_prefill > 0.0:
-        return 0.0
-    ride = riding(c, batch)
+def stall_of(costs: Costs, size: float, prompt: float, batch: float, context: float) -> float:
+    """Seconds that ``size`` prompts prefilled together, of ``prompt`` tokens each, take from a decoding batch."""
+    ride = riding(costs.constants, batch)
     if ride == 0.0:
-        return prompts_time(costs, size, prompt, 0.0, 0.0)[0] / size
-    together, steps = prompts_time(costs, size, prompt, ride, context)
-    return max(0.0, together - steps * decode_round(costs, ride, context)) / size
+        return prompts_time_on_average(costs, size, prompt, 0.0, 0.0)[0]
+    together, steps = prompts_time_on_average(costs, size, prompt, ride, context)
+    return max(0.0, together - steps * decode_round(costs, ride, context))
+
+
+@compiled
+def stall(costs: Costs, stream: Stream, size: float, batch: float, context: float) -> float:
+    """Seconds that the prefill of one of ``size`` prompts prefilled together takes from a decoding batch.
+
+    Passes of few tokens wait for their launches, so that lengths one standard deviation (of the mean of ``size``
+    prompts) to both sides take more than the mean length.
+    """
+    if costs.constants.remote_prefill > 0.0:
+        return 0.0
+    prompt, away = stream.prompt, min(0.99, stream.prompt_cv / math.sqrt(size))
+    if away == 0.0:
+        return stall_of(costs, size, prompt, batch, context) / size
+    short = stall_of(costs, size, prompt * (1.0 - away), batch, context)
+    return 0.5 * (short + stall_of(costs, size, prompt * (1.0 + away), batch, context)) / size
 
 
 @compiled
@@ -82,7 +107,7 @@ def prefilled_together(costs: Costs, stream: Stream, step: float, batch: float, 
     ride = riding(c, batch)
     size = 1.0
     for _ in range(4):
-        prefill = prompts_time(costs, size, stream.prompt, ride, context)[0]
+        prefill = prompts_time_on_average(costs, size, stream.prompt, ride, context)[0]
         begin = -math.expm1(-rate * step) / step
         share = begin * prefill / (1.0 + begin * prefill)
         window = rate * ((1.0 - share) * step + share * prefill)
@@ -98,9 +123,9 @@ def service(costs: Costs, stream: Stream, cap: float) -> float:
         cached = cap * stream.context
         together = max(1.0, cap / max(stream.rounds, 1e-9))
         full = decode_round(costs, cap, cached)
-        return stream.rounds * full / cap + stall(costs, together, stream.prompt, cap, cached)
+        return stream.rounds * full / cap + stall(costs, stream, together, cap, cached)
     together = max(1.0, math.floor(costs.constants.chunk / stream.prompt))
-    return stall(costs, together, stream.prompt, 0.0, 0.0)
+    return stall(costs, stream, together, 0.0, 0.0)
 
 
 @compiled
@@ -110,12 +135,12 @@ def pace(costs: Costs, stream: Stream, slope: float, n: int) -> tuple[float, flo
     ``slope``: seconds by which one more cached token lengthens a round.
     """
     if n == 0:
-        single = stall(costs, 1.0, stream.prompt, 0.0, 0.0)
+        single = stall(costs, stream, 1.0, 0.0, 0.0)
         return decode_round(costs, 1.0, stream.context) / max(1e-6, 1.0 - stream.rate * single), 0.0
     batch, cached = float(n), n * stream.context
     d = round_at(costs, slope, batch, stream.context)
     size = prefilled_together(costs, stream, d, batch, cached)
-    share = max(1e-6, 1.0 - stream.rate * stall(costs, size, stream.prompt, batch, cached))
+    share = max(1e-6, 1.0 - stream.rate * stall(costs, stream, size, batch, cached))
     return d / share, n * share / (stream.rounds * d)
 
 
@@ -147,6 +172,10 @@ def crowd_of(costs: Costs, stream: Stream, cap: float) -> Crowd:
         serving += w * n
         first += w * tau
         second += w * tau * tau
+        if weight < top - NEGLIGIBLE:
+            tau, leaving = pace(costs, stream, slope, slots)
+            w = 0.0
+            break
     load = stream.rate / leaving
     r = min(load, 1.0 - 1e-9)
     beyond = w * r / (1.0 - r)
@@ -166,12 +195,12 @@ def prompts_of(costs: Costs, stream: Stream, batch: float, step: float) -> Promp
     ride = riding(costs.constants, batch)
     cached = ride * stream.context
     size = prefilled_together(costs, stream, max(step, 1e-9), ride, cached)
-    own = prompts_time(costs, size, prompt, ride, cached)[0]
+    own = prompts_time_on_average(costs, size, prompt, ride, cached)[0]
     each = own / size
     if ride > 0.0:
-        each = stall(costs, size, prompt, ride, cached)
+        each = stall(costs, stream, size, ride, cached)
     # one more prompt in a batch adds less than its share: the queue of prompts is loaded by what it adds
-    more = prompts_time(costs, size + 1.0, prompt, ride, cached)[0]
+    more = prompts_time_on_average(costs, size + 1.0, prompt, ride, cached)[0]
     busy = min(0.98, rate * min(more - own, own / size))
     return Prompts(own, each, busy, 2.0 * (1.0 - busy) / (own * (1.0 + stream.prompt_cv * stream.prompt_cv)))
 

@@ -82,8 +82,8 @@ def work_time(
 
     ``qk``: pairs of query and key; ``logits``: tokens that the head computes; ``kv``: cached tokens read, in ``reads``
     reads of one sequence each; ``states``: recurrent states read or written. In a row with a window a query sees no
-    more tokens than that, and a read reads no more. ``prompt_*``: what of them is of prompts, which some rows have
-    alone and some rows without.
+    more tokens than that, and a read reads no more. In a row with a walk a read takes that much per token at least.
+    ``prompt_*``: what of them is of prompts, which some rows have alone and some rows without.
     """
     total = 0.0
     for i in range(table.shape[0]):
@@ -108,7 +108,10 @@ def work_time(
             + states * table[i, 7]
             + distinct * table[i, 8]
         )
-        total += table[i, 0] * max(table[i, 1], t)
+        least = table[i, 1]
+        if table[i, 13] > 0.0 and sequences > 0.0:
+            least = max(least, table[i, 2] + table[i, 13] * cached / sequences)
+        total += table[i, 0] * max(least, t)
     return total
 
 
@@ -132,11 +135,11 @@ def pass_time(
 
 @compiled
 def has_windows(target: Array, draft: Array) -> bool:
-    """Whether a row of either table has a window."""
+    """Whether a row of either table has a window or a walk."""
     found = False
     for table in (target, draft):
         for i in range(table.shape[0]):
-            found = found or 0.0 < table[i, 11] < math.inf
+            found = found or 0.0 < table[i, 11] < math.inf or table[i, 13] > 0.0
     return found
 
 
@@ -321,8 +324,22 @@ def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, cont
 
 
 @compiled
+def prompts_time_on_average(
+    costs: Costs, prompts: float, prompt: float, batch: float, context: float
+) -> tuple[float, float]:
+    """:func:`prompts_time` of a number of prompts that is whole each time and ``prompts`` on average."""
+    few = math.floor(prompts)
+    time, passes = prompts_time(costs, few, prompt, batch, context)
+    more = prompts - few
+    if more <= 0.0:
+        return time, passes
+    longer, further = prompts_time(costs, few + 1.0, prompt, batch, context)
+    return time + more * (longer - time), passes + more * (further - passes)
+
+
+@compiled
 def round_time(target: Array, draft: Array, c: Constants, batch: float, context: float) -> float:
-    """:func:`decode_round` of one replica: tables of shape (rows, 13) and its constants, see :class:`Costs`."""
+    """:func:`decode_round` of one replica: tables of shape (rows, 14) and its constants, see :class:`Costs`."""
     return decode_round(Costs(target, draft, c, routing_of(c), bends(target, draft, c)), batch, context)
 
 
@@ -338,7 +355,7 @@ def prefill_time(
     batch: float,
     context: float,
 ) -> float:
-    """:func:`prefill_pass` of one replica: tables of shape (rows, 13) and its constants, see :class:`Costs`."""
+    """:func:`prefill_pass` of one replica: tables of shape (rows, 14) and its constants, see :class:`Costs`."""
     return prefill_pass(
         Costs(target, draft, c, routing_of(c), bends(target, draft, c)), tokens, prompts, qk, kv, batch, context
     )

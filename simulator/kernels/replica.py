@@ -211,6 +211,40 @@ def send_next(s: State, c: Constants, clients: int, lines: Lines, requests: Requ
 
 
 @compiled
+def plan_prefill(costs: Costs, s: State, lines: Lines, requests: Requests) -> None:
+    """Fill a prefill pass from the queue and find its time."""
+    fill_pass(s, costs.constants, lines, requests)
+    cached = 0.0
+    if s.riders > 0.0:
+        cached = s.context
+    s.span = prefill_pass(costs, s.tokens, s.prompts, s.pairs, s.again, s.riders, cached)
+
+
+@compiled
+def plan_rounds(costs: Costs, base: Array, slope: float, s: State, lines: Lines, watching: bool) -> tuple[float, float]:
+    """Decode rounds up to the next event and the seconds of the first, for the arguments of :func:`advance`.
+
+    ``watching``: the next arrival is one, since it could be admitted.
+    """
+    b = s.running
+    steps = lines.run_key[0] - s.turn
+    if costs.windowed:
+        step = decode_round(costs, float(b), s.context)
+        s.accel = slope_at(costs, float(b), s.context) * s.growth
+        steps = min(steps, rounds_to_bend(costs, s))
+    else:
+        if base[b] < 0.0:
+            base[b] = decode_round(costs, float(b), 0.0)
+        step = base[b] + slope * s.context
+        s.accel = slope * s.growth
+    if watching:
+        look_in = rounds_to_look(s, costs.constants, max(0.0, lines.arrive_key[0] - s.now), step)
+        steps = max(1.0, min(steps, look_in))
+    s.span = steps * step + s.accel * steps * (steps - 1.0) * 0.5
+    return steps, step
+
+
+@compiled
 def advance(
     costs: Costs,
     slots: int,
@@ -245,27 +279,10 @@ def advance(
                 s.span = 0.0
             elif s.queued > 0:
                 s.pending = 1.0
-                fill_pass(s, c, lines, requests)
-                cached = 0.0
-                if s.riders > 0.0:
-                    cached = s.context
-                s.span = prefill_pass(costs, s.tokens, s.prompts, s.pairs, s.again, s.riders, cached)
+                plan_prefill(costs, s, lines, requests)
             elif s.running > 0:
-                b = s.running
-                steps = run_key[0] - s.turn
-                if costs.windowed:
-                    step = decode_round(costs, float(b), s.context)
-                    s.accel = slope_at(costs, float(b), s.context) * s.growth
-                    steps = min(steps, rounds_to_bend(costs, s))
-                else:
-                    if base[b] < 0.0:
-                        base[b] = decode_round(costs, float(b), 0.0)
-                    step = base[b] + slope * s.context
-                    s.accel = slope * s.growth
-                if s.arriving > 0 and b < slots:
-                    look_in = rounds_to_look(s, c, max(0.0, arrive_key[0] - s.now), step)
-                    steps = max(1.0, min(steps, look_in))
-                s.span = steps * step + s.accel * steps * (steps - 1.0) * 0.5
+                watching = s.arriving > 0 and s.running < slots
+                steps, step = plan_rounds(costs, base, slope, s, lines, watching)
             elif s.arriving > 0:
                 s.span = max(0.0, arrive_key[0] - s.now)
             else:

@@ -1,13 +1,21 @@
 """Measured points: schema, strict reader, selection, writer.
 
-A *points* file holds runs (:class:`MeasuredPoint`), a *frontier* file points read off an interpolated Pareto
-frontier (:class:`FrontierPoint`). The schema, and what each number means, is that of
+A *points* file holds runs (:class:`MeasuredPoint`, :class:`OpenLoopPoint`), a *frontier* file points read off an
+interpolated Pareto frontier (:class:`FrontierPoint`). The schema, and what each number means, is that of
 ``simulator/measurements/published/README.md``.
 """
 
 from simulator.measurements.littles_law import HONEST_BAND, TYPICAL_RATIO, implied_gpus, little_ratio, mean_length
 from simulator.measurements.reading import Table, read_csv
-from simulator.measurements.rows import FRONTIER_COLUMNS, METRICS, POINT_COLUMNS, FrontierPoint, MeasuredPoint, Row
+from simulator.measurements.rows import (
+    FRONTIER_COLUMNS,
+    METRICS,
+    POINT_COLUMNS,
+    FrontierPoint,
+    MeasuredPoint,
+    OpenLoopPoint,
+    Row,
+)
 from simulator.measurements.selection import select
 from simulator.measurements.writing import write_csv
 
@@ -19,6 +27,7 @@ __all__ = [
     "TYPICAL_RATIO",
     "FrontierPoint",
     "MeasuredPoint",
+    "OpenLoopPoint",
     "Row",
     "Table",
     "implied_gpus",

@@ -15,8 +15,8 @@ from simulator.facts.launch import NONE, as_fitted
 from simulator.facts.reading import is_configuration, is_path, load_model
 from simulator.measurements import MeasuredPoint
 from simulator.measurements.requests import DEFAULT_REQUESTS, requests_per_client
+from simulator.measurements.rows import LOWEST, Run
 from simulator.serving.scenario import (
-    Acceptance,
     Scenario,
     checkpoint_of,
     memory_of,
@@ -26,6 +26,7 @@ from simulator.serving.scenario import (
     slots_of,
     with_fitted_checkpoint,
 )
+from simulator.speculation.stated import Acceptance
 from simulator.traffic.benchmark import Workload
 
 DEFAULT_DEPTH = 3
@@ -58,11 +59,12 @@ class Configuration:
     requests_per_client: int = DEFAULT_REQUESTS
     allow_dequant: bool = False
     recipe: str | None = None
+    range_ratio: float = LOWEST
 
     @property
     def workload(self) -> Workload:
         """Lengths and number of requests. The more requests, the less the opening burst weighs in means and tails."""
-        return resolve_workload(self.isl, self.osl, requests_per_client=self.requests_per_client)
+        return resolve_workload(self.isl, self.osl, self.range_ratio, self.requests_per_client)
 
     @property
     def deployment(self) -> Deployment:
@@ -73,7 +75,12 @@ class Configuration:
         """
         return _deployment(self.spec_tokens, self.isl, self.osl, *(getattr(self, name) for name in DEPLOYED))
 
-    @property
+    @functools.cached_property
+    def server(self) -> Configuration:
+        """What is the same at every load: concurrency and lengths are 0."""
+        return replace(self, concurrency=0, isl=0, osl=0)
+
+    @functools.cached_property
     def slots(self) -> int:
         """Most requests that run at once, at least one; see :attr:`Scenario.slots`."""
         deployment = self.deployment
@@ -128,14 +135,29 @@ def configuration(row: MeasuredPoint, *, model: str | None = None, allow_dequant
         requests_per_client=requests_per_client(row),
         allow_dequant=allow_dequant,
         recipe=row.recipe,
+        range_ratio=row.ratio,
     )
     try:
+        check_one_replica(row)
         if row.recipe is None:
             out = replace(out, recipe=recipe_of_run(out, row.date, row.engine_version))
         _ = out.deployment
     except InputError as fault:
         raise InputError(f"{row.file}: line {row.line}: {fault}") from None
     return out
+
+
+def check_one_replica(row: Run) -> None:
+    """Refuse a run of more than one replica of TP GPUs.
+
+    Raises:
+        InputError: names both numbers.
+    """
+    if row.all_gpus != row.tp:
+        raise InputError(
+            f"{row.gpus} GPUs with tp {row.tp}: pools, pipeline stages or several replicas, and a row is predicted as "
+            "one replica of tp GPUs"
+        )
 
 
 def recipe_of_run(config: Configuration, date: str | None, image: str | None) -> str:

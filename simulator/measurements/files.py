@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import unknown_name
-from simulator.measurements.reading import read_csv
+from simulator.measurements.gathering import gather, parse_results
+from simulator.measurements.importing.known import Stated
 from simulator.measurements.rows import Row
 from simulator.measurements.selection import select as selected
 
 Files = str | Path | Sequence[Any]
-"""A path, or paths, or rows that were read already."""
+"""A path, a folder or a pattern, or several of them, or rows that were read already."""
 
 
 def shipped_measurements(name: str) -> Path:
@@ -33,22 +34,45 @@ def shipped_measurements(name: str) -> Path:
     return path
 
 
-def read_measurements(files: Files, *, select: str | None = None) -> tuple[Row, ...]:
-    """Rows of one or several measured CSV files; rows that were read already are passed on.
+def read_measurements(files: Files, *, select: str | None = None, known: Stated = None) -> tuple[Row, ...]:
+    """Rows of one or several result files, of our CSV or as tools write them; rows that were read are passed on.
 
     Args:
-        files: a path, or paths, or rows.
+        files: a path, a folder, a pattern, or several of them, or rows.
         select: which rows, such as ``"engine=ATOM and precision=FP8"``.
+        known: what the files do not hold, as of :func:`simulator.read_results`.
 
     Raises:
-        InputError: unreadable files, faults in them, or a selection that leaves nothing.
+        InputError: unreadable files, faults in them, missing columns, or a selection that leaves nothing.
 
     Example:
         >>> from simulator import read_measurements, shipped_measurements
         >>> len(read_measurements(shipped_measurements("sglang_mi355x_8k1k.csv"), select="precision=FP4"))
         18
     """
-    rows: list[Row] = []
-    for one in [files] if isinstance(files, str | Path) else files:
-        rows += read_csv(one).rows if isinstance(one, str | Path) else [one]
+    named = [files] if isinstance(files, str | Path) else list(files)
+    places = [one for one in named if isinstance(one, str | Path)]
+    rows: list[Row] = [one for one in named if not isinstance(one, str | Path)]
+    if places:
+        rows += gather(places, known).rows
     return tuple(selected(rows, select)) if select else tuple(rows)
+
+
+def parse_measurements(text: str | bytes, name: str = "measurements", *, known: Stated = None) -> tuple[Row, ...]:
+    """Rows of the content of a result file, as strict as :func:`read_measurements`; no file is opened.
+
+    Args:
+        text: of the file.
+        name: what messages and rows call it.
+        known: what the file does not hold, as of :func:`simulator.read_results`.
+
+    Raises:
+        InputError: not what the schema expects; all faults in one message.
+
+    Example:
+        >>> from simulator import parse_measurements, shipped_measurements
+        >>> len(parse_measurements(shipped_measurements("sglang_mi355x_8k1k.csv").read_bytes()))
+        32
+    """
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return parse_results(data, name, known).rows

@@ -6,7 +6,7 @@ loop keeps N at the concurrency except while it ramps and drains.
 
 from __future__ import annotations
 
-from simulator.measurements.rows import MeasuredPoint
+from simulator.measurements.rows import LOWEST, MeasuredPoint, Run
 from simulator.units import KILO, MILLI
 
 LENGTH_RATIO = 0.9
@@ -20,12 +20,12 @@ MEDIAN_SLACK = 0.10
 """Widening of the band, each side, for rows that publish medians only."""
 
 
-def mean_length(nominal: int) -> float:
-    """Mean tokens of lengths uniform in [0.8 L, L]: ``mean_length(1024) == 921.6``."""
-    return LENGTH_RATIO * nominal
+def mean_length(nominal: int, ratio: float = LOWEST) -> float:
+    """Mean tokens of lengths uniform in [ratio x L, L]: ``mean_length(1024) == 921.6``."""
+    return LENGTH_RATIO * nominal if ratio == LOWEST else 0.5 * (1.0 + ratio) * nominal
 
 
-def latencies_ms(row: MeasuredPoint) -> tuple[float, float, bool] | None:
+def latencies_ms(row: Run) -> tuple[float, float, bool] | None:
     """(TTFT ms, TPOT ms, are they means) of a row, or None unless both are published; means go before medians."""
     if row.mean_ttft_ms is not None and row.mean_tpot_ms is not None:
         return row.mean_ttft_ms, row.mean_tpot_ms, True
@@ -44,14 +44,14 @@ def honest_band(row: MeasuredPoint) -> tuple[float, float]:
     return HONEST_BAND[0] - slack, HONEST_BAND[1] + slack
 
 
-def output_throughput(row: MeasuredPoint) -> float | None:
+def output_throughput(row: Run) -> float | None:
     """Output tok/s/GPU: as published, or the output share ``osl / (isl + osl)`` of the total."""
     if row.output_tok_s_gpu is not None:
         return row.output_tok_s_gpu
     return None if row.total_tok_s_gpu is None else row.total_tok_s_gpu * row.osl / (row.isl + row.osl)
 
 
-def in_flight(output_tok_s: float, ttft_ms: float, tpot_ms: float, osl: int) -> float:
+def in_flight(output_tok_s: float, ttft_ms: float, tpot_ms: float, osl: int, ratio: float = LOWEST) -> float:
     """Mean requests in flight by Little's law.
 
     Args:
@@ -59,8 +59,9 @@ def in_flight(output_tok_s: float, ttft_ms: float, tpot_ms: float, osl: int) -> 
         ttft_ms: mean time to first token.
         tpot_ms: mean time per output token.
         osl: nominal output length in tokens.
+        ratio: shortest over nominal length.
     """
-    length = mean_length(osl)
+    length = mean_length(osl, ratio)
     return output_tok_s / length * MILLI * (ttft_ms + (length - 1.0) * tpot_ms)
 
 
@@ -75,7 +76,7 @@ def little_ratio(row: MeasuredPoint, output_tok_s_gpu: float | None = None) -> f
     found = latencies_ms(row)
     if output is None or found is None:
         return None
-    return row.tp * in_flight(output, found[0], found[1], row.osl) / row.concurrency
+    return row.all_gpus * in_flight(output, found[0], found[1], row.osl, row.ratio) / row.concurrency
 
 
 def implied_gpus(

@@ -25,15 +25,16 @@ NOT_NUMBERS = frozenset({"nan", "na", "n/a", "null", "none", "-", "inf", "infini
 
 @dataclass
 class Faults:
-    """The faults of one file, raised together."""
+    """The faults of one file, raised together; ``place`` is what a number of a line counts."""
 
     file: str
     found: list[str] = field(default_factory=list)
     context: str = ""
+    place: str = "line"
 
     def add(self, what: str, *, line: int | None = None, column: str | None = None) -> None:
         """Note one fault, with the line and column it is in."""
-        places = ([f"line {line}"] if line is not None else []) + ([f"column {column!r}"] if column else [])
+        places = ([f"{self.place} {line}"] if line is not None else []) + ([f"column {column!r}"] if column else [])
         self.found.append(f"{', '.join(places)}: {what}" if places else what)
 
     def raise_if_any(self) -> None:

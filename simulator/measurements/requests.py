@@ -15,7 +15,7 @@ import functools
 
 import numpy as np
 
-from simulator.measurements.rows import MeasuredPoint
+from simulator.measurements.rows import LOWEST, MeasuredPoint
 
 DEFAULT_REQUESTS = 10
 """Requests per client of a row that neither states nor shows them: what the runs shipped here sent."""
@@ -39,14 +39,17 @@ MOST_REQUESTS = 200_000
 
 
 def requests_per_client(row: MeasuredPoint) -> int:
-    """Requests per client of a run: as stated, else as its token totals show, else :data:`DEFAULT_REQUESTS`."""
+    """Requests per client of a run: as stated, else as its requests or token totals show, else
+    :data:`DEFAULT_REQUESTS`."""
+    if row.requests_per_client is None and row.requests is not None:
+        return max(1, round(row.requests / row.concurrency))
     return row.requests_per_client or shown_requests(row) or DEFAULT_REQUESTS
 
 
 def shown_requests(row: MeasuredPoint) -> int | None:
     """Requests per client that the token totals of a row show, or None where they fit no count, or several."""
     total, output = row.total_tok_s_gpu, row.output_tok_s_gpu
-    if total is None or output is None or total <= output:
+    if total is None or output is None or total <= output or row.ratio != LOWEST:
         return None
     if any(float(f"{figure:.{DIGITS}g}") == figure for figure in (total, output)):
         return None

@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 from simulator.traffic.sweeps import Grid
 
+LOWEST = 0.8
+"""Shortest over nominal length where a row does not say: as the published benchmarks draw them."""
+
 Kind = Literal["text", "count", "number", "flag", "spec", "sweep"]
 
 
@@ -47,11 +50,11 @@ def _may(kind: Kind, meaning: str, unit: str = "") -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredPoint:
-    """One run of the closed-loop benchmark. ``None`` is "not published", never zero.
+class Run:
+    """One run of a benchmark, closed loop or open loop. ``None`` is "not published", never zero.
 
     Throughput is per GPU of the replica (TP x PP) over the whole run, ramp and drain included. ``isl`` and ``osl`` are
-    nominal lengths L; the lengths drawn are uniform integers in [0.8 L, L].
+    nominal lengths L; the lengths drawn are uniform integers in [``range_ratio`` x L, L].
     """
 
     hardware: str = _need("text", "accelerator")
@@ -62,7 +65,6 @@ class MeasuredPoint:
     isl: int = _need("count", "nominal input length", "tokens")
     osl: int = _need("count", "nominal output length", "tokens")
     tp: int = _need("count", "tensor-parallel GPUs of the replica", "GPUs")
-    concurrency: int = _need("count", "closed-loop clients")
     source: str | None = _may("text", "who published it")
     date: str | None = _may("text", "day of the run")
     checkpoint: str | None = _may("text", "weights as published")
@@ -71,7 +73,6 @@ class MeasuredPoint:
     spec_tokens: int | None = _may("count", "draft tokens per round k", "tokens")
     acceptance_length: float | None = _may("number", "mean tokens emitted per round, 1 to k+1", "tokens")
     ep: int | None = _may("count", "expert-parallel GPUs, inside TP")
-    requests_per_client: int | None = _may("count", "requests of the run over its concurrency; blank: 10")
     dp_attention: bool | None = _may("flag", "attention is data-parallel")
     total_tok_s_gpu: float | None = _may("number", "input and output tokens per GPU", "tok/s/GPU")
     output_tok_s_gpu: float | None = _may("number", "output tokens per GPU", "tok/s/GPU")
@@ -85,9 +86,47 @@ class MeasuredPoint:
     tok_s_per_mw: float | None = _may("number", "throughput per all-in power", "tok/s/MW")
     kv_cache_dtype: str | None = _may("text", "KV-cache format")
     notes: str | None = _may("text", "anything else")
+    gpus: int | None = _may("count", "GPUs of the run, where they are not tp", "GPUs")
+    requests: int | None = _may("count", "finished requests of the run")
+    range_ratio: float | None = _may("number", "shortest over nominal length, up to 1: fixed; blank: 0.8")
     file: str = ""
     line: int = 0
     extras: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def all_gpus(self) -> int:
+        """GPUs that the throughput is divided by."""
+        return self.gpus or self.tp
+
+    @property
+    def ratio(self) -> float:
+        """Shortest over nominal length."""
+        return LOWEST if self.range_ratio is None else self.range_ratio
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredPoint(Run):
+    """One run of the closed-loop benchmark: so many clients, each sends its next request when its last one ends."""
+
+    concurrency: int = _need("count", "closed-loop clients")
+    requests_per_client: int | None = _may("count", "requests of the run over its concurrency; blank: 10")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenLoopPoint(Run):
+    """One run of an open-loop benchmark: requests are sent at a rate, however many are under way.
+
+    ``burstiness`` is the shape of gamma-distributed gaps: 1 is Poisson, below it requests come in bursts; their
+    coefficient of variation is 1 / sqrt(burstiness).
+    """
+
+    request_rate_per_s: float = _need("number", "requests sent per second, in place of a concurrency", "1/s")
+    burstiness: float | None = _may("number", "shape of the gaps between requests: 1 Poisson, below it bursts")
+
+    @property
+    def concurrency(self) -> None:
+        """There is none in an open loop."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,15 +161,24 @@ class FrontierPoint:
     extras: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-Row = MeasuredPoint | FrontierPoint
+Row = MeasuredPoint | OpenLoopPoint | FrontierPoint
 
 
-def _columns(row_type: type[MeasuredPoint] | type[FrontierPoint]) -> dict[str, Column]:
-    return {f.name: Column(f.name, *f.metadata["column"]) for f in fields(row_type) if "column" in f.metadata}
+def _columns(row_type: type[Run] | type[FrontierPoint]) -> dict[str, Column]:
+    """The columns of a kind of row, those that it must have first."""
+    found = [Column(f.name, *f.metadata["column"]) for f in fields(row_type) if "column" in f.metadata]
+    return {column.name: column for column in sorted(found, key=lambda column: not column.required)}
 
 
-POINT_COLUMNS = _columns(MeasuredPoint)
-"""Schema of a points file: column name -> :class:`Column`."""
+CLOSED_COLUMNS = _columns(MeasuredPoint)
+"""Columns of a closed-loop run: column name -> :class:`Column`."""
+OPEN_COLUMNS = _columns(OpenLoopPoint)
+"""Columns of an open-loop run."""
+POINT_COLUMNS = CLOSED_COLUMNS | {
+    name: column._replace(required=False) for name, column in OPEN_COLUMNS.items() if name not in CLOSED_COLUMNS
+}
+"""Schema of a points file: either kind of run, a row each; in place of ``concurrency`` a row may have
+``request_rate_per_s``."""
 FRONTIER_COLUMNS = _columns(FrontierPoint)
 """Schema of a frontier file: column name -> :class:`Column`."""
 METRICS = (

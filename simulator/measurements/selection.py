@@ -8,9 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from simulator.errors import InputError, unknown_name
-from simulator.measurements.rows import FRONTIER_COLUMNS, POINT_COLUMNS, FrontierPoint, MeasuredPoint
+from simulator.measurements.rows import (
+    FRONTIER_COLUMNS,
+    POINT_COLUMNS,
+    FrontierPoint,
+    MeasuredPoint,
+    OpenLoopPoint,
+    Row,
+)
 
-R = TypeVar("R", MeasuredPoint, FrontierPoint, MeasuredPoint | FrontierPoint)
+R = TypeVar("R", MeasuredPoint, OpenLoopPoint, FrontierPoint, MeasuredPoint | FrontierPoint, Row)
 
 TOKEN = re.compile(r"""\s*(?:"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|(?P<op><=|>=|==|!=|=|<|>)|(?P<word>[^\s<>=!"']+))""")
 COMPARE: dict[str, Callable[..., bool]] = {
@@ -32,9 +39,9 @@ class Comparison(NamedTuple):
     op: str
     value: str
 
-    def matches(self, row: MeasuredPoint | FrontierPoint) -> bool:
+    def matches(self, row: Row) -> bool:
         """Whether a row satisfies the comparison: as numbers where both sides are, else as text without case."""
-        found = getattr(row, self.column) if self.column in _schema(row) else row.extras.get(self.column)
+        found = getattr(row, self.column, None) if self.column in _schema(row) else row.extras.get(self.column)
         if found is None:
             return self.op == "!="
         left, right = _as_number(found), _as_number(self.value)
@@ -43,8 +50,8 @@ class Comparison(NamedTuple):
         return COMPARE[self.op](str(found).casefold(), self.value.casefold())
 
 
-def _schema(row: MeasuredPoint | FrontierPoint) -> frozenset[str]:
-    return frozenset(POINT_COLUMNS if isinstance(row, MeasuredPoint) else FRONTIER_COLUMNS)
+def _schema(row: Row) -> frozenset[str]:
+    return frozenset(FRONTIER_COLUMNS if isinstance(row, FrontierPoint) else POINT_COLUMNS)
 
 
 def _as_number(value: object) -> float | None:
@@ -86,7 +93,7 @@ def _check(comparison: Comparison, known: set[str]) -> None:
         )
 
 
-def _choices(rows: Sequence[MeasuredPoint | FrontierPoint], alternatives: list[list[Comparison]]) -> str:
+def _choices(rows: Sequence[Row], alternatives: list[list[Comparison]]) -> str:
     parts = []
     for name in dict.fromkeys(c.column for conjunction in alternatives for c in conjunction):
         values = dict.fromkeys(str(getattr(row, name, None) or row.extras.get(name, "blank")) for row in rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator.files.kinds import Glimpse, Kind
 from simulator.files.writing import write_file
-from simulator.measurements.rows import FRONTIER_COLUMNS, POINT_COLUMNS, MeasuredPoint, Row
+from simulator.measurements.rows import FRONTIER_COLUMNS, POINT_COLUMNS, FrontierPoint, Row
 from simulator.results.printable import safe_cell
 
 
@@ -19,22 +19,31 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
     The file appears whole or not at all, in place of an earlier file of measured rows at most.
 
     Raises:
-        ValueError: no row, or rows of both kinds.
+        ValueError: no row, or runs and points of a frontier.
         InputError: the file cannot be written, or another kind of file stands there.
         MachineError: the disk is full.
     """
-    kinds = {type(row) for row in rows}
+    write_file("measured rows", path, MEASURED, csv_of(rows))
+
+
+def csv_of(rows: Sequence[Row]) -> str:
+    """The same as text.
+
+    Raises:
+        ValueError: no row, or runs and points of a frontier.
+    """
+    kinds = {isinstance(row, FrontierPoint) for row in rows}
     if len(kinds) != 1:
         raise ValueError(f"expected rows of one kind; found {len(kinds)} kinds")
-    columns = POINT_COLUMNS if kinds == {MeasuredPoint} else FRONTIER_COLUMNS
+    columns = FRONTIER_COLUMNS if kinds == {True} else POINT_COLUMNS
     extras = sorted({name for row in rows for name in row.extras})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(safe_cell, [*columns, *extras]))
     for row in rows:
-        values = [getattr(row, name) for name in columns] + [row.extras.get(name) for name in extras]
+        values = [getattr(row, name, None) for name in columns] + [row.extras.get(name) for name in extras]
         writer.writerow(["" if v is None else safe_cell(v) if isinstance(v, str) else v for v in values])
-    write_file("measured rows", path, MEASURED, text.getvalue())
+    return text.getvalue()
 
 
 def _is_measured(found: Glimpse) -> bool:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from simulator.bounds import whole
 from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.facts.launch import relaunched
@@ -14,10 +15,11 @@ from simulator.planning.replica_kind import ReplicaKind
 from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap, taken_tokens
 from simulator.serving.replica import Replica, build_replica
-from simulator.serving.scenario import Acceptance, Scenario, resolve_speculation
+from simulator.serving.scenario import Scenario, resolve_speculation
 from simulator.serving.scope import WORDS, judge_traffic
 from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation import acceptance as sp
+from simulator.speculation.stated import Acceptance
 from simulator.traffic.lengths import Lengths
 
 LIMITS = (1.1, 1.3, 1.6, 2.0)
@@ -105,10 +107,13 @@ def make_options(
     """Every kind of replica that can exist, and why the others cannot.
 
     Raises:
-        InputError: nothing fits, or one stated acceptance length for several depths.
+        InputError: nothing fits, sizes that are no whole numbers, or one stated acceptance length for several depths.
     """
+    for option, sizes in (("--tp", tp), ("--ep", ep)):
+        for size in sizes:
+            whole(option, size)
     drafting = [k for k in depths if k]
-    if len(drafting) > 1 and (acceptance.length is not None or acceptance.positions is not None):
+    if len(drafting) > 1 and acceptance.of_one_depth:
         raise InputError(f"{acceptance.given[0]} belongs to one depth, found --mtp {','.join(map(str, depths))}")
     options, left_out = [], []
     for gpus in tp:

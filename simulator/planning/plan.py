@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simulator.errors import InputError
 from simulator.planning.answer import Answer
 from simulator.planning.checks import check_asked, check_choices, check_promised, check_steps
 from simulator.planning.disaggregated import with_pools
@@ -17,9 +18,11 @@ from simulator.results.progress import Progress, silent
 from simulator.serving.batch import constants_of
 from simulator.serving.fleet import check_fleet
 from simulator.serving.pools import bytes_per_second
-from simulator.serving.scenario import Acceptance, Scenario, cost_basis_price, describe, for_lengths, make_scenario
+from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.serving.scope import OUTSIDE
+from simulator.speculation.stated import Acceptance
 from simulator.traffic.arrivals import Traffic, make_traffic
+from simulator.traffic.busiest import Spell, busiest_spell
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, parse_promises
 from simulator.units import GIGA
@@ -30,6 +33,7 @@ def plan(
     *,
     rate: float | None = None,
     gpus: int | None = None,
+    trace: str | None = None,
     promises: Sequence[str | Promise] = (),
     cv: float = 1.0,
     lengths: str | Lengths | None = None,
@@ -55,6 +59,8 @@ def plan(
             default one.
         rate: requests per second in all: find the least GPUs; exactly one of this and ``gpus``.
         gpus: GPUs in all: find the highest rate.
+        trace: file of a trace or of rates over time: rate, burstiness and lengths of its busiest ten minutes, instead
+            of ``rate``, ``cv`` and ``lengths``; rates alone have no lengths. With ``gpus``, burstiness and lengths.
         promises: at least one, such as ``"ttft-p99=2s"`` or ``"tpot-p95=25ms"``.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty.
         lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the
@@ -84,6 +90,11 @@ def plan(
         2
     """
     base = scenario or make_scenario()
+    source = ""
+    if trace is not None:
+        spell = busiest_spell(trace)
+        lengths, cv, source = _of_spell(spell, rate, cv, lengths)
+        rate = spell.rate if gpus is None else None
     return plan_fleet(
         base,
         lengths_of(lengths, base.workload),
@@ -103,8 +114,21 @@ def plan(
         cost_basis=cost_basis.lower(),
         resume=resume,
         kv_bandwidth=bytes_per_second(kv_bandwidth_gb_s) if pools else None,
+        source=source,
         progress=progress,
     )
+
+
+def _of_spell(
+    spell: Spell, rate: float | None, cv: float, lengths: str | Lengths | None
+) -> tuple[str | Lengths | None, float, str]:
+    """Lengths and burstiness of a spell, and where they are from; refused where the user states them too."""
+    beside = [name for name, given in (("--rate", rate is not None), ("--cv", cv != 1.0)) if given]
+    if spell.lengths is not None and lengths is not None:
+        beside.append("--lengths")
+    if beside:
+        raise InputError(f"--trace says what comes; expected no {' and no '.join(beside)} beside it")
+    return spell.lengths or lengths, spell.cv, spell.text
 
 
 def plan_fleet(
@@ -127,6 +151,7 @@ def plan_fleet(
     cost_basis: str = "hyperscaler",
     resume: str | None = None,
     kv_bandwidth: float | None = None,
+    source: str = "",
     progress: Progress = silent,
 ) -> Answer:
     """The cheapest fleet for a ``rate`` (requests/s), or the highest rate of so many ``gpus``.
@@ -150,6 +175,7 @@ def plan_fleet(
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
         resume: file that keeps what was simulated, to go on after an interruption.
         kv_bandwidth: bytes/s per GPU between nodes: disaggregated prefill and decode pools compete too.
+        source: where rate, burstiness and lengths are from, in words.
         progress: told what is being done.
 
     Raises:
@@ -172,6 +198,7 @@ def plan_fleet(
         "ep_choices": list(ep),
         "spec_tokens_choices": list(depths),
         "spare_replicas": spare,
+        **({"traffic_source": source} if source else {}),
         "confidence": confidence / 100,
         "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
         "outside_calibration": outside(options),

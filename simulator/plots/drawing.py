@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from matplotlib.figure import Figure
 
@@ -13,42 +13,76 @@ from simulator.plots.saving import save
 from simulator.plots.scope import tell_scope
 from simulator.results import words
 from simulator.results.table import Result, ResultTable
+from simulator.units import MEGA
 
 if TYPE_CHECKING:
     from simulator.fitting.against import Against
     from simulator.fitting.evaluate import Evaluation
     from simulator.planning.answer import Answer
+    from simulator.plots.interactive import PlotlyFigure
     from simulator.plots.traffic import TrafficPicture
     from simulator.prediction.compare import Matched
     from simulator.prediction.explain import Explanation
     from simulator.prediction.parts import Parts
+    from simulator.prediction.replay import Replay
     from simulator.prediction.simulate import Simulation
+    from simulator.traffic.describe import TraceSummary
+    from simulator.traffic.describe_sessions import SessionsSummary
     from simulator.validation.report import Report
     from simulator.what_if.study import Study
 
 Points = Sequence[Mapping[str, Any]]
 
 
+@overload
 def draw(
-    result: Result, path: str | os.PathLike[str] | None = None, *, measured: Points = (), title: str = ""
-) -> Figure:
+    result: Result,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    measured: Points = (),
+    title: str = "",
+    interactive: Literal[False] = False,
+) -> Figure: ...
+
+
+@overload
+def draw(
+    result: Result, path: None = None, *, measured: Points = (), title: str = "", interactive: Literal[True]
+) -> PlotlyFigure: ...
+
+
+def draw(
+    result: Result,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    measured: Points = (),
+    title: str = "",
+    interactive: bool = False,
+) -> Figure | PlotlyFigure:
     """The picture of a result, written to ``path`` (PNG, SVG or PDF by its suffix) if there is one.
 
     Args:
         result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``explain``, ``evaluate``,
-            ``validate``, ``plan``, ``simulate`` or a what-if study.
+            ``validate``, ``plan``, ``simulate``, ``replay`` or a what-if study.
         path: file to write; it is whole or not there.
         measured: points to mark on the map of acceptance, with ``concurrency``, ``acceptance_length``, ``lo``, ``hi``.
         title: instead of the picture's own.
+        interactive: a plotly figure to hover over and zoom, of ``predict``, ``compare``, ``explain`` and
+            ``what_if_acceptance`` (needs ``pip install 'mtpsim[web]'``); its ``write_html`` writes it.
 
     Raises:
-        InputError: a result that has no picture, a suffix that is no picture format, or a path that cannot be written.
+        InputError: a result that has no picture, a suffix that is no picture format, a path that cannot be written, or
+            a path for an interactive picture.
 
     Example:
         >>> from simulator import draw, make_scenario, predict
         >>> type(draw(predict(make_scenario(), [4, 8], method="closed-form"))).__name__
         'Figure'
     """
+    if interactive:
+        if path is not None:
+            raise InputError(f"path: an interactive picture is written by its write_html, found {os.fspath(path)}")
+        return _interactive(result, measured, title)
     kind = type(result).__name__
     if kind not in PICTURES:
         raise InputError(f"no picture of a result of kind {kind}; there are pictures of {', '.join(PICTURES)}")
@@ -57,6 +91,14 @@ def draw(
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _interactive(result: Result, measured: Points, title: str) -> PlotlyFigure:
+    try:
+        from simulator.plots.interactive import draw_interactive
+    except ModuleNotFoundError as fault:
+        raise InputError(f"an interactive picture needs {fault.name}: pip install 'mtpsim[web]'") from None
+    return draw_interactive(result, measured, title)
 
 
 def _rows_of(result: Result) -> Points:
@@ -191,6 +233,17 @@ def _simulation(result: Simulation, title: str) -> Figure:
     return traffic_figure(traffic_picture(result), title or own, below)
 
 
+def _replay(result: Replay, title: str) -> Figure:
+    """Throughput, interactivity and hit rates over live sessions."""
+    from simulator.plots.replay import replay_figure
+
+    meta = result.meta
+    spec = f"MTP {meta['spec_tokens']}" if meta["spec_tokens"] else "MTP off"
+    own = f"{meta['model']} on TP{meta['tp']} {meta['hardware']}, {spec}: recorded sessions"
+    room = f"{meta['recorded_sessions']} sessions;  room for {meta['kv_tokens_capacity'] / MEGA:.2f} M tokens"
+    return replay_figure(result.rows, title or own, room)
+
+
 def _models(meta: Mapping[str, Any]) -> str:
     """The models of all scenarios, each named once."""
     return " and ".join(f"{model}" for model in words.values(meta, "model"))
@@ -217,6 +270,49 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
     return sensitivity_figure(of_gain[0], of_gain[1], title or f"{own}, {meta['concurrency']} clients")
 
 
+def _trace(found: TraceSummary, title: str) -> Figure:
+    """The rate over time and the lengths of a traffic file."""
+    from simulator.plots.trace import trace_figure
+
+    row, tokens = found.figures, (getattr(found.traffic, "prompt", None), getattr(found.traffic, "output", None))
+    lengths = None if tokens[0] is None or tokens[1] is None else (tokens[0], tokens[1])
+    parts = [f"{row['requests']:,.0f} requests"]
+    if row["cv_of_gaps"] is not None:
+        parts.append(f"cv of gaps {row['cv_of_gaps']:.2f}")
+    if row["ideal_hit_rate_tokens"] is not None:
+        parts.append(f"{100 * row['ideal_hit_rate_tokens']:.0f} % of input tokens shared with earlier prompts")
+    own = os.path.basename(found.meta["file"])
+    # the trace ends within its last window, whose rate would look like a fall
+    ends = row["window_s"] and found.windows[-1]["start_s"] + row["window_s"] > row["duration_s"]
+    shown = found.windows[:-1] if ends and len(found.windows) > 1 else found.windows
+    ideal = row["ideal_hit_rate_tokens"] or 0.0
+    return trace_figure(
+        shown,
+        row["window_s"],
+        lengths,
+        row["mean_requests_per_s"],
+        title or own,
+        ";  ".join(parts),
+        found.lru if ideal else (),
+        ideal,
+    )
+
+
+def _sessions(found: SessionsSummary, title: str) -> Figure:
+    """Hit rates by size of cache and the working set of a session."""
+    from simulator.plots.cache_sizes import sessions_figure
+
+    row = found.figures
+    if not found.lru:
+        raise InputError(f"{found.meta['file']}: no picture: the file does not say which prompts are alike")
+    sessions = "1 session" if row["sessions"] == 1 else f"{row['sessions']:,} sessions"
+    below = [f"{sessions} of {row['requests']:,} requests", *found.meta["notes"]]
+    if row["subagents"]:
+        below.insert(1, f"{row['subagents']:,} subagents")
+    own = os.path.basename(os.path.normpath(found.meta["file"]))
+    return sessions_figure(found.lru, found.working_set, row["ideal_hit_rate_tokens"], title or own, ";  ".join(below))
+
+
 PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "ResultTable": _prediction,
     "Matched": _comparison,
@@ -227,6 +323,9 @@ PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "Report": _validation,
     "Answer": _plan,
     "Simulation": _simulation,
+    "Replay": _replay,
     "Study": _study,
+    "TraceSummary": _trace,
+    "SessionsSummary": _sessions,
 }
 """Class of a result -> what draws it. By name, so that a picture does not import the rooms of all other results."""

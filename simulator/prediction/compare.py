@@ -12,10 +12,10 @@ from simulator.bounds import number
 from simulator.errors import InputError
 from simulator.prediction.frontier import INTERACTIVITY, THROUGHPUT, Frontier, pareto_front
 from simulator.prediction.frontier import front_rule as rule_of
-from simulator.prediction.matched import LABELS, Band, Comparison, MatchedPoint, Spec, read_alone, read_fronts
+from simulator.prediction.matched import LABELS, Band, Comparison, MatchedPoint, Spec, read_alone, read_fronts, read_one
 from simulator.prediction.several import CONCURRENCIES, as_grid, predict, with_tp
 from simulator.prediction.ties import TiedFronts
-from simulator.results.table import Result
+from simulator.results.table import Result, ResultTable
 from simulator.serving.scenario import Scenario, check_decodes, make_scenario
 from simulator.serving.scope import WORDS
 from simulator.speculation.acceptance import OFF
@@ -102,7 +102,7 @@ def compare(
     Example:
         >>> from simulator import compare
         >>> print(compare(at=[44], method="closed-form", intervals=False).comparison.sentences[0])
-        at 44 tok/s/user MTP delivers 40 % more tok/s/GPU and each token costs 29 % less
+        at 44 tok/s/user MTP delivers 40 % more tok/s/GPU and each token costs 28 % less
     """
     if scenario is None:
         scenario, tp = make_scenario(mtp=3), tp or (() if sweep else (2, 4))
@@ -110,9 +110,7 @@ def compare(
     if scenario.speculation.tokens == 0 and not alone:
         raise InputError("--mtp: expected a depth of 1 or more to compare with Off, found 0")
     check_decodes(scenario)
-    for value in at:
-        if number("--at", value, wanted := "interactivities above 0 tok/s/user") <= 0:
-            raise InputError(f"--at: expected {wanted}, found {value:g}")
+    check_at(at)
     rule = rule_of(front_rule)
     grid = as_grid(sweep) if sweep else None
     if grid is not None and tp:
@@ -134,12 +132,47 @@ def compare(
         )
         for spec, variants in scenarios.items()
     }
+    return compare_tables(tables, at=at, front_rule=rule, sweep=grid, alone=alone)
+
+
+def compare_tables(
+    tables: Mapping[Spec, ResultTable],
+    *,
+    at: Sequence[float] = (),
+    front_rule: str | None = None,
+    sweep: Grid | str | Sequence[str] | None = None,
+    alone: bool = False,
+) -> Matched:
+    """Compare predictions that were made already, as :func:`compare` does: their fronts at matched interactivity.
+
+    Args:
+        tables: ``mtp``, ``off`` or both -> what :func:`~simulator.predict` gave for one deployment.
+        at: interactivities in tok/s/user; none: three to five round ones.
+        front_rule: as of :func:`compare`.
+        sweep: the runs behind the tables, for the meta block.
+        alone: there is ``off`` and no ``mtp`` because the model has no MTP layer, which is then said.
+
+    Raises:
+        InputError: no table, or an interactivity that is not above 0.
+
+    Example:
+        >>> from simulator import compare_tables, make_scenario, predict
+        >>> scenarios = {"mtp": make_scenario(mtp=3), "off": make_scenario()}
+        >>> tables = {spec: predict(one, method="closed-form", intervals=False) for spec, one in scenarios.items()}
+        >>> compare_tables(tables, at=[44]).comparison.sentences[0][:34]
+        'at 44 tok/s/user MTP delivers 21 %'
+    """
+    if not tables:
+        raise InputError("expected the table of mtp, of off or of both, found none")
+    check_at(at)
+    rule = rule_of(front_rule)
     tied = {spec: TiedFronts.from_points(front_columns(table.rows), rule) for spec, table in tables.items()}
     fronts = {spec: one.front for spec, one in tied.items()}
-    off = fronts["off"]
-    points = tuple(at) or round_interactivities(fronts.get("mtp", off).band, off.band)
-    comparison = read_alone(off, points) if alone else read_fronts(fronts["mtp"], off, points)
+    one = next(iter(fronts.values()))
+    points = tuple(at) or round_interactivities(*(fronts.get(spec, one).band for spec in LABELS))
     frontier = {spec: _on_front(table.rows) for spec, table in tables.items()}
+    comparison = _read(fronts, points, alone)
+    grid = None if sweep is None else as_grid(sweep)
     return Matched(
         meta={
             **next(iter(tables.values())).meta,
@@ -154,8 +187,26 @@ def compare(
         ),
         frontier=frontier,
         fronts=fronts,
-        ties=tuple(text for spec in sides for value in points for text in _tie(spec, tied[spec], value)),
+        ties=tuple(text for spec in tables for value in points for text in _tie(spec, tied[spec], value)),
     )
+
+
+def check_at(at: Sequence[float]) -> None:
+    """Refuse interactivities that are not above 0 tok/s/user.
+
+    Raises:
+        InputError: names the option.
+    """
+    for value in at:
+        if number("--at", value, wanted := "interactivities above 0 tok/s/user") <= 0:
+            raise InputError(f"--at: expected {wanted}, found {value:g}")
+
+
+def _read(fronts: Mapping[Spec, Frontier], at: Sequence[float], alone: bool) -> Comparison:
+    if len(fronts) == 2:
+        return read_fronts(fronts["mtp"], fronts["off"], at)
+    [(spec, front)] = fronts.items()
+    return read_alone(front, at) if alone else read_one(spec, front, at)
 
 
 def round_interactivities(mtp_band: Band, off_band: Band) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Literal
@@ -111,6 +111,7 @@ class Frontier:
 
     columns: Mapping[str, FloatArray]
     rule: Rule = "each"
+    _read: dict[float, dict[str, float]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_points(cls, columns: Mapping[str, ArrayLike], rule: Rule = "each") -> Frontier:
@@ -172,8 +173,12 @@ class Frontier:
 
     def at(self, interactivity: float) -> dict[str, float]:
         """Every metric at one interactivity (tok/s/user), itself included; metrics are NaN outside the band."""
-        metrics = {name: float(self.curve(name, interactivity)) for name in self.columns}
-        return metrics | {INTERACTIVITY: float(interactivity)}
+        place = float(interactivity)
+        if place not in self._read:
+            self._read[place] = {
+                name: place if name == INTERACTIVITY else float(self.curve(name, place)) for name in self.columns
+            }
+        return dict(self._read[place])
 
 
 def _numbers(name: str, values: ArrayLike) -> FloatArray:

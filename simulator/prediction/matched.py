@@ -42,14 +42,14 @@ class Comparison:
     Attributes:
         points: for each interactivity asked for, MTP and then Off.
         mtp_band: interactivities (tok/s/user) where the MTP curve exists; None for a model without MTP.
-        off_band: the same of Off.
+        off_band: the same of Off; None where MTP was read alone.
         band: where both exist; None when they nowhere do.
         sentences: one per interactivity asked for, then one on the band.
     """
 
     points: tuple[MatchedPoint, ...]
     mtp_band: Band | None
-    off_band: Band
+    off_band: Band | None
     band: Band | None
     sentences: tuple[str, ...]
 
@@ -96,6 +96,23 @@ def read_alone(off: Frontier, at: Sequence[float]) -> Comparison:
     """Off alone at interactivities (tok/s/user), of a model that has no MTP layer."""
     sentences = ("the model has no MTP layer: Off alone", f"the Off curve exists {_span(off.band)}")
     return Comparison(tuple(_read("off", off, value) for value in at), None, off.band, None, sentences)
+
+
+def read_one(spec: Spec, front: Frontier, at: Sequence[float]) -> Comparison:
+    """One curve alone at interactivities (tok/s/user), where the other one was not asked for."""
+    points = tuple(_read(spec, front, value) for value in at)
+    sentences = [_alone(point) for point in points if not math.isnan(point.total_tok_s_gpu)]
+    sentences.append(f"the {LABELS[spec]} curve exists {_span(front.band)}")
+    drafts = spec == "mtp"
+    return Comparison(points, front.band if drafts else None, None if drafts else front.band, None, tuple(sentences))
+
+
+def _alone(point: MatchedPoint) -> str:
+    cost = "" if math.isnan(point.cost_usd_per_mtok) else f" at {point.cost_usd_per_mtok:.3f} USD per million tokens"
+    return (
+        f"at {point.interactivity_tok_s_user:.10g} tok/s/user {LABELS[point.spec]} delivers "
+        f"{point.total_tok_s_gpu:.0f} tok/s/GPU{cost}"
+    )
 
 
 def _read(spec: Spec, frontier: Frontier, interactivity: float) -> MatchedPoint:

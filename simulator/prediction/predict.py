@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.bounds import check_seed
-from simulator.cost.explain import explain_round
+from simulator.cost.explain import RoundKernels, explain_round
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.launch import NONE
 from simulator.prediction.intervals import Z90, relative_sd
@@ -87,13 +87,15 @@ def predict_one(
             seed=seed,
         )
     rows = []
+    parameters = scenario.calibration.values()
+    kernels = RoundKernels.of(scenario.deployment, scenario.speculation, parameters, ideal=False)
     for i, c in enumerate(concurrencies):
         measured = {name: float(column[i]) for name, column in values.items()}
         bounds: dict[str, float] = {}
         for name, sd in spread.items():
             bounds[f"{name}_lo"] = measured[name] * float(np.exp(-Z90 * sd[i]))
             bounds[f"{name}_hi"] = measured[name] * float(np.exp(Z90 * sd[i]))
-        rows.append(_row(scenario, c, how[i], measured, bounds, price, cap))
+        rows.append(_row(scenario, c, how[i], measured, bounds, price, cap, kernels, parameters))
     return ResultTable(_meta(scenario, method, seed, cost_basis, price, intervals), tuple(rows))
 
 
@@ -136,6 +138,8 @@ def _row(
     bounds: dict[str, float],
     price: float | None,
     cap: int,
+    kernels: RoundKernels,
+    parameters: Mapping[str, float],
 ) -> dict[str, Any]:
     d, s, w = scenario.deployment, scenario.speculation, scenario.workload
     row: dict[str, Any] = {
@@ -158,7 +162,7 @@ def _row(
     row["hbm_used_gb"] = scenario.memory.used(running) / GIGA
     context = w.mean_isl + 0.5 * w.mean_osl
     batch = max(1.0, m.get("decode_batch", float(running)))
-    row["bound_by"] = explain_round(d, s, scenario.calibration.values(), batch, context).bound_by
+    row["bound_by"] = explain_round(d, s, parameters, batch, context, kernels).bound_by
     return row | judge(scenario, concurrency).as_row()
 
 

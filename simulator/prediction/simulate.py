@@ -85,8 +85,9 @@ def simulate(
     Args:
         scenario: what one replica is, and the nominal lengths; None: the default one.
         rate: requests per second of the whole fleet; one of this, ``profile`` and ``trace``.
-        profile: CSV file ``start_s,requests_per_s``, the rate over the day.
-        trace: CSV file ``arrival_s,input_tokens,output_tokens``, or JSONL with the fields of the Mooncake trace.
+        profile: CSV file ``start_s,requests_per_s``, the rate over the day, or windows of ServeGen.
+        trace: CSV or JSONL with ``arrival_s``, ``input_tokens`` and ``output_tokens``, or a trace of Mooncake, Azure or
+            BurstGPT; which one is seen by the content.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty, 0 even.
         duration: such as ``"10min"``, or seconds; None: an hour, a profile's day, a trace's own length.
         lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the

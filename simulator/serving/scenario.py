@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.bounds import number, whole
+from simulator.bounds import whole
 from simulator.cost.calibration import Calibration, default_calibration, load_calibration, mismatches
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, default_precision, resolve_checkpoint
@@ -21,44 +22,11 @@ from simulator.facts.quantities import MOST
 from simulator.facts.reading import is_configuration, load_engine, load_hardware, load_model, named_model
 from simulator.speculation import acceptance as sp
 from simulator.speculation.published import load_acceptance
+from simulator.speculation.stated import Acceptance
 from simulator.traffic.benchmark import Workload
 from simulator.units import GIGA
 
 COST_BASES = ("hyperscaler", "neocloud", "rental")
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """How a user states acceptance: at most one of the four."""
-
-    length: float | None = None
-    rate: float | None = None
-    positions: Sequence[float] | None = None
-    profile: str | None = None
-
-    @property
-    def given(self) -> list[str]:
-        """The options that were given."""
-        named = {
-            "--acceptance-length": self.length,
-            "--acceptance-rate": self.rate,
-            "--acceptance": self.positions,
-            "--acceptance-profile": self.profile,
-        }
-        return [name for name, value in named.items() if value is not None]
-
-    def check(self) -> None:
-        """Refuse what is no number; its range depends on the depth.
-
-        Raises:
-            InputError: names the option.
-        """
-        if self.length is not None:
-            number("--acceptance-length", self.length, "a length of at least 1")
-        if self.rate is not None:
-            number("--acceptance-rate", self.rate, "a rate in [0, 1]")
-        for probability in self.positions or ():
-            number("--acceptance", probability, "probabilities in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -75,7 +43,7 @@ class Scenario:
     calibration: Calibration
     forced: tuple[str, ...] = ()
     by_rule: bool = False
-    stated: Acceptance = Acceptance()
+    stated: Acceptance = field(default_factory=Acceptance)
     any_checkpoint: bool = False
 
     @property
@@ -88,7 +56,7 @@ class Scenario:
         """Most requests that run at once: what fits, and what the engine is launched for. More than that wait."""
         return slots_of(self.deployment, self.memory)
 
-    @property
+    @functools.cached_property
     def memory(self) -> MemoryFit:
         """Memory of one GPU, with the caches that running requests take in the mean."""
         return memory_of(self.deployment, self.workload, self.speculation.tokens)
@@ -144,6 +112,8 @@ def make_scenario(
     acceptance_rate: float | None = None,
     acceptance: Sequence[float] | None = None,
     acceptance_profile: str | None = None,
+    acceptance_positions: str | None = None,
+    draft_acceptance: float | None = None,
     calibration: str | None = None,
     force: bool = False,
     kv_dtype: str | None = None,
@@ -176,9 +146,12 @@ def make_scenario(
         draft: what drafts: ``mtp``, ``eagle3``, ``block``, ``ngram``, the path of a YAML file that describes one, or a
             small model by name or path; None: the model's own draft.
         acceptance_length: mean tokens per round, in [1, mtp + 1].
-        acceptance_rate: one probability for all positions.
-        acceptance: conditional probability per position, ``mtp`` of them.
+        acceptance_rate: one probability for all positions, each given that all drafts before it were accepted.
+        acceptance: probability per position, each given that all drafts before it were accepted, ``mtp`` of them.
         acceptance_profile: name or path of a published table.
+        acceptance_positions: probability per position with its definition: ``"unconditional:0.90,0.75,0.60"`` of all
+            rounds, as vLLM prints it, or ``"conditional:0.90,0.83,0.80"``.
+        draft_acceptance: accepted over drafted tokens, (length - 1) / mtp, as vLLM prints it.
         calibration: name or path; None: the shipped one that matches, else the kernel priors.
         force: apply a calibration outside what it was fitted to.
         kv_dtype: KV-cache format; None: the engine's.
@@ -224,7 +197,9 @@ def make_scenario(
     if checkpoint is None:
         deployment = with_fitted_checkpoint(deployment, chosen)
     deployment = as_fitted(deployment, chosen.scope.recipes, mtp > 0)
-    stated = Acceptance(acceptance_length, acceptance_rate, acceptance, acceptance_profile)
+    stated = Acceptance(
+        acceptance_length, acceptance_rate, acceptance, acceptance_profile, acceptance_positions, draft_acceptance
+    )
     return Scenario(
         deployment=deployment,
         workload=workload,
@@ -403,12 +378,8 @@ def resolve_speculation(k: int, acceptance: Acceptance, model: Model, calibratio
         raise InputError(f"{' and '.join(given)}: expected one way to state acceptance, found {len(given)}")
     if model.draft is None:
         raise InputError(f"--mtp {k}: model {model.name} has no MTP layer")
-    if acceptance.length is not None:
-        return sp.from_length(acceptance.length, k)
-    if acceptance.rate is not None:
-        return sp.from_rate(acceptance.rate, k)
-    if acceptance.positions is not None:
-        return sp.from_positions(acceptance.positions, k)
+    if (stated := acceptance.speculation(k)) is not None:
+        return stated
     fitted = calibration.acceptance if model.drafts_itself else None
     if acceptance.profile is None and fitted is not None:
         return sp.at_depth(fitted.length, fitted.spec_tokens, k, f"fitted by calibration {calibration.name}")

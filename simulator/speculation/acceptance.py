@@ -5,6 +5,7 @@ Everything becomes conditional per-position probabilities ``a_1..a_k``: draft to
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,8 @@ Array = NDArray[np.float64]
 
 
 MAX_DEPTH = 64
+SHOWN = 8
+"""Most probabilities that a source lists."""
 
 
 Kind = Literal["off", "stated", "published", "fitted"]
@@ -71,34 +74,96 @@ def _depth(k: int) -> int:
     return k
 
 
-PER_POSITION = Source("stated", "per-position acceptance")
+def _checked(values: Sequence[float], k: int, option: str) -> tuple[float, ...]:
+    if len(values) != _depth(k):
+        raise InputError(f"{option}: expected {k} probabilities for --mtp {k}, found {len(values)}")
+    bad = [a for a in values if not 0.0 <= a <= 1.0]
+    if bad:
+        raise InputError(f"{option}: expected probabilities in [0, 1], found {', '.join(map(str, bad))}{_percent(bad)}")
+    return tuple(float(a) for a in values)
 
 
-def from_positions(values: Sequence[float], k: int, source: Source = PER_POSITION) -> Speculation:
-    """Acceptance from conditional per-position probabilities.
+def _percent(values: Sequence[float]) -> str:
+    """A hint where fractions may have been meant."""
+    return " (per cent? 75 % is 0.75)" if all(1.0 < a <= 100.0 for a in values) and max(values) > 10 else ""
+
+
+def _listed(values: Sequence[float]) -> str:
+    shown = [f"{a:g}" for a in values]
+    return ", ".join(shown if len(shown) <= SHOWN else [*shown[:SHOWN], "..."])
+
+
+def from_positions(
+    values: Sequence[float], k: int, source: Source | None = None, option: str = "--acceptance"
+) -> Speculation:
+    """Acceptance from conditional per-position probabilities: each given that all drafts before it were accepted.
 
     Raises:
         InputError: a value outside [0, 1], or not exactly k of them.
     """
-    if len(values) != _depth(k):
-        raise InputError(f"--acceptance: expected {k} probabilities for --mtp {k}, found {len(values)}")
-    bad = [a for a in values if not 0.0 <= a <= 1.0]
-    if bad:
-        raise InputError(f"--acceptance: expected probabilities in [0, 1], found {', '.join(map(str, bad))}")
-    return Speculation(tuple(float(a) for a in values), source)
+    found = _checked(values, k, option)
+    return Speculation(found, source or Source("stated", f"per position {_listed(found)}, each given all before it"))
+
+
+def from_unconditional(values: Sequence[float], k: int, option: str = "--acceptance-positions") -> Speculation:
+    """Acceptance from the share of all rounds in which position 1, 2, ... was accepted, as vLLM prints it.
+
+    The length is 1 plus their sum; position i given all before it is share i over share i - 1.
+
+    Raises:
+        InputError: a value outside [0, 1], not exactly k of them, or a share that exceeds the one before it.
+
+    Example:
+        >>> from_unconditional([0.90, 0.75, 0.60], 3).acceptance_length
+        3.25
+    """
+    reach = np.array(_checked(values, k, option))
+    before = np.concatenate(([1.0], reach[:-1]))
+    rises = np.flatnonzero(reach > before)
+    if rises.size:
+        at = int(rises[0])
+        raise InputError(
+            f"{option}: a position is accepted only in rounds in which all before it were, so unconditional shares "
+            f"do not rise; found {reach[at]:g} at position {at + 1} after {before[at]:g}. Given all before it, they "
+            f"are conditional:{','.join(f'{a:g}' for a in reach)}"
+        )
+    positions = np.divide(reach, before, out=np.zeros(k), where=before > 0)
+    text = f"per position {_listed(values)} of all rounds, unconditional"
+    return Speculation(tuple(float(a) for a in positions), Source("stated", text))
+
+
+def from_drafted(share: float, k: int) -> Speculation:
+    """Acceptance from accepted over drafted tokens, which is (length - 1) / k, with the same rate at each position.
+
+    Raises:
+        InputError: the share is outside [0, 1].
+
+    Example:
+        >>> round(from_drafted(0.75, 3).acceptance_length, 9)
+        3.25
+    """
+    if not 0.0 <= share <= 1.0:
+        raise InputError(
+            f"--draft-acceptance: expected accepted over drafted tokens in [0, 1], found {share:g}{_percent([share])}"
+        )
+    return from_length(
+        1.0 + _depth(k) * share, k, Source("stated", f"draft acceptance {share:g}, accepted over drafted")
+    )
 
 
 def from_rate(rate: float, k: int) -> Speculation:
-    """Acceptance from one rate for all positions: length ``(1 - a^(k+1)) / (1 - a)``.
+    """Acceptance from one conditional rate for all positions: length ``(1 - a^(k+1)) / (1 - a)``.
 
     Raises:
         InputError: the rate is outside [0, 1].
     """
     if not 0.0 <= rate <= 1.0:
-        raise InputError(f"--acceptance-rate: expected a rate in [0, 1], found {rate}")
-    return from_positions([rate] * _depth(k), k, Source("stated", f"acceptance rate {rate:g}"))
+        raise InputError(f"--acceptance-rate: expected a rate in [0, 1], found {rate}{_percent([rate])}")
+    text = f"acceptance rate {rate:g} at each position, given all before it"
+    return from_positions([rate] * _depth(k), k, Source("stated", text))
 
 
+@functools.lru_cache(maxsize=1024)
 def rate_of_length(length: float, k: int) -> float:
     """The single rate whose acceptance length at depth k is ``length``, by bisection to machine precision."""
     if length <= 1.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,7 @@ class RoundMoments:
     """Mean tokens of a round."""
 
 
+@functools.lru_cache(maxsize=4096)
 def round_moments(output: float, spec: Speculation) -> RoundMoments:
     """Mean and variance of the rounds that a request of ``output`` tokens needs after its first one.
 

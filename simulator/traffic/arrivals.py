@@ -12,7 +12,9 @@ from simulator.bounds import number
 from simulator.errors import InputError
 from simulator.files.limits import within
 from simulator.traffic.lengths import Lengths
-from simulator.traffic.traces import read_profile, read_trace
+from simulator.traffic.prefixes import told_prefixes
+from simulator.traffic.trace import Gaps, Rates, Trace
+from simulator.traffic.traces import read_profile, read_traffic
 from simulator.units import LONGEST_DURATION, SECONDS_PER_HOUR, duration_text
 
 Array = NDArray[np.float64]
@@ -44,8 +46,8 @@ class Traffic:
     """Where requests come from: a constant rate, a rate profile, or a trace.
 
     ``cv``: coefficient of variation of the gaps at constant rate; 1 is Poisson, 0 even, above 1 bursty (gamma gaps).
-    ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``trace``: requests
-    as they are; everything else is then left aside.
+    ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``gaps``: how they
+    vary in each of its windows, instead of ``cv``. ``trace``: requests as they are; everything else is then left aside.
     """
 
     rate: float
@@ -55,6 +57,7 @@ class Traffic:
     profile: tuple[Array, Array] | None = None
     trace: Requests | None = None
     source: str = ""
+    gaps: tuple[Gaps, ...] | None = None
 
     @property
     def stationary(self) -> bool:
@@ -70,7 +73,7 @@ class Traffic:
         if self.trace is not None:
             return self.trace
         starts, rates = self.profile or (np.zeros(1), np.array([self.rate]))
-        send = draw_arrivals(rng, starts, rates, self.duration, self.cv)
+        send = draw_arrivals(rng, starts, rates, self.duration, self.gaps or self.cv)
         if send.size == 0:
             raise InputError(
                 f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; a longer run has some"
@@ -100,12 +103,21 @@ class Traffic:
         return f"{self.rate:g} req/s, {kind}, for {duration_text(self.duration)}"
 
 
-def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duration: float, cv: float) -> Array:
+def draw_arrivals(
+    rng: np.random.Generator, starts: Array, rates: Array, duration: float, cv: float | tuple[Gaps, ...]
+) -> Array:
     """Arrival times (s) in [0, duration), ascending, at piecewise constant rates.
 
-    A renewal process of unit rate with gamma gaps of the given coefficient of variation is drawn in the time of
-    expected requests and mapped back through the inverse of the cumulative rate; with cv = 1 this is exactly
-    the Poisson process of that rate.
+    A renewal process of unit rate is drawn in the time of expected requests and mapped back through the inverse of the
+    cumulative rate; with gamma gaps of cv = 1 this is exactly the Poisson process of that rate.
+
+    Args:
+        rng: source of randomness.
+        starts: of the windows, s, shape (n,).
+        rates: requests/s in each, shape (n,).
+        duration: s.
+        cv: coefficient of variation of gamma gaps, or the gaps of each window; one that leaves its window keeps its
+            length.
 
     Raises:
         InputError: more requests than fit in memory.
@@ -117,18 +129,33 @@ def draw_arrivals(rng: np.random.Generator, starts: Array, rates: Array, duratio
     within("requests", total, f"requests within {duration_text(duration)}", bytes_each=BYTES_OF_REQUEST)
     if total == 0:
         return np.zeros(0)
-    parts, reached = [], 0.0
-    if cv == 0:
-        parts.append(np.arange(0.5, total))
-        reached = total
-    while reached < total:
-        n = int((total - reached) * 1.02 + 6 * cv * math.sqrt(total - reached) + 16)
-        gaps = rng.gamma(1 / cv**2, cv**2, n)
-        times = reached + np.cumsum(gaps)
+    if not isinstance(cv, tuple):
+        clock = _renewals(rng, Gaps(cv=cv), 0.0, total)
+    else:
+        parts, last = [], 0.0
+        for end, own in zip(expected[1:], cv, strict=False):
+            times = _renewals(rng, own, last, float(end))
+            parts.append(times[times < end])
+            # what begins in a window ends by its law, in whichever window that is
+            last = float(times[-1]) if times.size else last
+        clock = np.concatenate(parts)
+    return _inverse(clock[clock < total], expected, edges)
+
+
+def _renewals(rng: np.random.Generator, gaps: Gaps, begin: float, end: float) -> Array:
+    """Renewals after ``begin`` of gaps of mean 1, up to the first at or after ``end``."""
+    if begin >= end:
+        return np.zeros(0)
+    if gaps.cv == 0 and gaps.shape is None and begin == 0:
+        return np.arange(0.5, end)
+    parts, reached = [], begin
+    while reached < end:
+        n = int((end - reached) * 1.02 + 6 * gaps.cv * math.sqrt(end - reached) + 16)
+        times = reached + np.cumsum(gaps.draw(rng, n))
         parts.append(times)
         reached = float(times[-1])
     clock = np.concatenate(parts)
-    return _inverse(clock[clock < total], expected, edges)
+    return clock[: int(np.searchsorted(clock, end)) + 1]
 
 
 def _inverse(clock: Array, expected: Array, edges: Array) -> Array:
@@ -164,26 +191,40 @@ def make_traffic(
         raise InputError(f"--cv: expected a coefficient of variation from 0 to 20, found {cv:g}")
     if duration is not None and not 0 < number("--duration", duration, "seconds above 0") <= LONGEST_DURATION:
         raise InputError(f"--duration: expected up to {duration_text(LONGEST_DURATION)}, found {duration:g} s")
-    if trace is not None:
-        send, prompt, output = read_trace(trace)
-        requests = Requests(send, prompt.astype(np.int64), output.astype(np.int64))
-        if duration is not None:
-            n = int(np.searchsorted(send, duration))
-            if n == 0:
-                raise InputError(f"--duration: no request of {trace} arrives within {duration_text(duration)}")
-            requests = Requests(send[:n], requests.prompt[:n], requests.output[:n])
-        length = float(requests.send[-1])
-        mean = requests.count / max(length, 1e-9)
-        source = f"trace {trace}: {requests.count} requests in {duration_text(max(length, 1e-9))}"
-        return Traffic(mean, length, lengths, cv, trace=requests, source=source)
-    if profile is not None:
-        starts, rates = read_profile(profile)
-        length = duration or max(24 * SECONDS_PER_HOUR, float(starts[-1]) + 1.0)
-        edges = np.append(starts[starts < length], length)
-        mean = float(np.diff(edges) @ rates[starts < length]) / length
-        source = f"rate profile {profile}: mean {mean:.3g}, peak {rates.max():.3g} req/s, over {duration_text(length)}"
-        return Traffic(mean, length, lengths, cv, profile=(starts, rates), source=source)
+    if trace is not None or profile is not None:
+        path = trace if trace is not None else profile or ""
+        traffic = read_traffic(path) if trace is not None else read_profile(path)
+        if isinstance(traffic, Rates):
+            return _of_rates(traffic, path, lengths, duration, cv)
+        return _of_trace(traffic, path, lengths, duration, cv)
     assert rate is not None
     if number("--rate", rate, "more than 0 requests per second") <= 0:
         raise InputError(f"--rate: expected more than 0 requests per second, found {rate:g}")
     return Traffic(rate, duration or SECONDS_PER_HOUR, lengths, cv)
+
+
+def _of_trace(found: Trace, path: str, lengths: Lengths, duration: float | None, cv: float) -> Traffic:
+    n = found.count if duration is None else int(np.searchsorted(found.send, duration))
+    if n == 0:
+        raise InputError(f"--duration: no request of {path} arrives within {duration_text(duration or 0.0)}")
+    requests = Requests(found.send[:n], found.prompt[:n], found.output[:n])
+    length = float(requests.send[-1])
+    mean = requests.count / max(length, 1e-9)
+    source = f"trace {path}: {requests.count} requests in {duration_text(max(length, 1e-9))}"
+    return Traffic(
+        mean, length, lengths, cv, trace=requests, source=", ".join([source, *found.notes(), *told_prefixes(found)])
+    )
+
+
+def _of_rates(found: Rates, path: str, lengths: Lengths, duration: float | None, cv: float) -> Traffic:
+    if found.gaps is not None and cv != 1.0:
+        raise InputError(f"--cv: {path} says how bursty each of its windows is; expected no --cv beside it")
+    starts, rates = found.starts, found.rates
+    length = duration or found.length or max(24 * SECONDS_PER_HOUR, float(starts[-1]) + 1.0)
+    edges = np.append(starts[starts < length], length)
+    mean = float(np.diff(edges) @ rates[starts < length]) / length
+    source = f"rate profile {path}: mean {mean:.3g}, peak {rates.max():.3g} req/s, over {duration_text(length)}"
+    if found.gaps is not None:
+        own = [gaps.cv for gaps, rate in zip(found.gaps, rates, strict=True) if rate > 0]
+        source += f", gaps of its windows with a cv of {min(own):.3g} to {max(own):.3g}"
+    return Traffic(mean, length, lengths, cv, profile=(starts, rates), source=source, gaps=found.gaps)

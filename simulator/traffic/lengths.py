@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError, unknown_name
 from simulator.traffic.benchmark import Workload
-from simulator.traffic.traces import LONGEST, read_pairs
+from simulator.traffic.formats.cells import LONGEST
+from simulator.traffic.traces import read_pairs
 
 Tokens = NDArray[np.int64]
 

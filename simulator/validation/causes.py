@@ -14,6 +14,10 @@ AS_GOOD = 4.0
 """Shapes of the extra time within this of the best chi-squared are all named (two standard deviations)."""
 
 FRONT_END = "requests wait before they start: queueing, unfinished warm-up, the interval at which the engine polls"
+FEW_LATE = (
+    "a few requests start late and the median does not: a warm-up or a compilation inside the timed run, or the burst "
+    "with which the clients begin"
+)
 HOST = "the same extra time at every concurrency: host overhead, such as eager mode instead of graphs"
 FACTOR = "the same factor at every concurrency: lower clocks or bandwidth, wider weights, slower kernels"
 LOADED = "extra time that grows with concurrency: a wider KV cache, prefill chunking, a batch limited by memory"
@@ -60,13 +64,19 @@ class SweepFacts:
 def slow_causes(metrics: Metrics, sweep: SweepFacts) -> list[str]:
     """Causes of a row that is slower than expected; ``sweep`` holds the row too."""
     kinds = {_kind(e.metric) for e in leaves(metrics, slower=True)}
-    found = [FRONT_END] if "ttft" in kinds else []
+    found = [_late(metrics)] if "ttft" in kinds else []
     alone = len(sweep.sweep) >= MANY and sweep.slow <= 1
     if "tpot" in kinds:
         found += [ALONE] if alone else sweep.shapes
     elif "throughput" in kinds:
         found += [] if "ttft" in kinds else [STOPPED if per_token(metrics) else UNKNOWN]
     return [*found, ALONE] if alone and ALONE not in found else found
+
+
+def _late(metrics: Metrics) -> str:
+    """Whether all requests start late, or a few."""
+    middle = metrics.get("median_ttft_ms")
+    return FRONT_END if middle is None or middle.widths > BEYOND else FEW_LATE
 
 
 def fast_causes(metrics: Metrics) -> list[str]:

@@ -6,8 +6,9 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from simulator.measurements import MeasuredPoint
+from simulator.measurements import MeasuredPoint, OpenLoopPoint
 from simulator.measurements.configuration import Configuration
+from simulator.measurements.rows import Run
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def _curve(configuration: Configuration) -> Configuration:
     return replace(configuration, concurrency=0)
 
 
-def label(row: MeasuredPoint, extra_names: tuple[str, ...] = ()) -> str:
+def label(row: Run, extra_names: tuple[str, ...] = ()) -> str:
     """A curve in words: ``ATOM MI355X FP8 8192/1024 TP4 MTP 3``.
 
     Args:
@@ -49,6 +50,11 @@ def label(row: MeasuredPoint, extra_names: tuple[str, ...] = ()) -> str:
     return f"{row.engine} {row.hardware}{named} {row.precision} {row.isl}/{row.osl} TP{row.tp}{extra} {spec}{stated}"
 
 
+def open_label(row: OpenLoopPoint, extra_names: tuple[str, ...] = ()) -> str:
+    """The same of an open loop, whose rows are a curve over the rate."""
+    return f"{label(row, extra_names)} open loop"
+
+
 TELLING = ("model", "checkpoint", "kv_cache_dtype")
 """Columns that make curves of their own but are named only where rows differ in them."""
 
@@ -57,7 +63,7 @@ def telling(rows: Iterable[object]) -> tuple[str, ...]:
     """The columns of :data:`TELLING` in which rows that share the rest of their label differ."""
     values: dict[str, dict[str, set[object]]] = {name: {} for name in TELLING}
     for row in rows:
-        if isinstance(row, MeasuredPoint):
+        if isinstance(row, Run):
             base = label(row)
             for name in TELLING:
                 values[name].setdefault(base, set()).add(getattr(row, name))

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.facts.reading import names, shipped_name
-from simulator.measurements import FrontierPoint, MeasuredPoint, Row
+from simulator.measurements import FrontierPoint, MeasuredPoint, OpenLoopPoint, Row
 from simulator.measurements.configuration import configuration
 from simulator.validation.curves import Known
 from simulator.validation.reason import Place, Reason
@@ -30,7 +30,7 @@ def known_rows(
     Raises:
         InputError: ``model`` for rows of several models.
     """
-    named = {row.model for row in rows if isinstance(row, MeasuredPoint)}
+    named = {row.model for row in rows if isinstance(row, MeasuredPoint | OpenLoopPoint)}
     if model is not None and len(named) > 1:
         shown = ", ".join(sorted(named)[:4])
         raise InputError(
@@ -41,6 +41,8 @@ def known_rows(
     absent: dict[str, list[Place]] = {}
     unknown: dict[tuple[Any, ...], str] = {}
     for i, row in enumerate(rows):
+        if isinstance(row, OpenLoopPoint):
+            continue
         if not isinstance(row, MeasuredPoint):
             why = "a frontier point is interpolated, not a run: no roofs and no expectation"
             absent.setdefault(why, []).append(places[i])

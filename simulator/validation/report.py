@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.measurements import MeasuredPoint, Row
+from simulator.measurements import MeasuredPoint, OpenLoopPoint, Row
 from simulator.results.table import Result, clean
 from simulator.serving.scope import Reason as ScopeReason
 from simulator.serving.scope import Verdict as Scope
@@ -62,6 +62,7 @@ class RowVerdict:
             "line": self.row.line,
             "curve": self.curve,
             "concurrency": self.row.concurrency,
+            **_rate(self.row),
             "verdict": self.verdict,
             "reasons": [reason.as_dict(self.place) for reason in self.reasons],
             "expected": {metric: e.as_dict() for metric, e in self.expected.items()},
@@ -135,6 +136,7 @@ class Report(Result):
                 "line": row.row.line,
                 "curve": row.curve,
                 "concurrency": row.row.concurrency,
+                **_rate(row.row),
                 "verdict": row.verdict,
                 "reason": row.reasons[0].message if row.reasons else None,
                 **row.scope.as_row(),
@@ -167,6 +169,11 @@ class Report(Result):
             "pairs": [pair.as_dict() for pair in self.pairs],
             "pooled": [one.as_dict() for one in self.pooled],
         }
+
+
+def _rate(row: Row) -> dict[str, float]:
+    """The rate of an open-loop row; of any other nothing."""
+    return {"request_rate_per_s": row.request_rate_per_s} if isinstance(row, OpenLoopPoint) else {}
 
 
 def _line(value: Any) -> str:

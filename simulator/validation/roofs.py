@@ -40,6 +40,8 @@ from simulator.units import GIGA, KILO
 from simulator.validation.curves import Known
 from simulator.validation.reason import Place, Reason, number, quantity
 
+ROOF = "above_roof"
+"""Kind of the finding on a row that no software can reach."""
 ROUNDING = 0.02
 """How far beyond a roof a row may be: published digits, and the mean of the lengths drawn."""
 MESSAGE_BYTES = 1.0
@@ -100,10 +102,12 @@ class Roofs:
         return min(self.total_tok_s_gpu(min(batch, concurrency)).values()) if batch >= 1.0 else 0.0
 
 
-def roofs(deployment: Deployment, isl: int, osl: int, k: int, kv_dtype: str | None = None) -> Roofs:
+def roofs(
+    deployment: Deployment, isl: int, osl: int, k: int, kv_dtype: str | None = None, range_ratio: float = 0.8
+) -> Roofs:
     """The roofs of a deployment at draft depth ``k``; ``kv_dtype`` as in the row, None: 8 bit."""
     hw, model, weights = deployment.hardware, deployment.model, deployment.weights
-    w = resolve_workload(isl, osl)
+    w = resolve_workload(isl, osl, range_ratio)
     bandwidth = deployment.tp * hw.hbm_bandwidth
     stored = checkpoint_bytes(model, weights)
     chosen = ("routed_experts", "embedding")
@@ -186,7 +190,7 @@ def _link_seconds(deployment: Deployment) -> float:
 def roofs_of(configuration: Configuration) -> Roofs:
     """The roofs of a configuration, whatever its concurrency."""
     c = configuration
-    return roofs(c.deployment, c.isl, c.osl, c.spec_tokens, c.kv_dtype)
+    return roofs(c.deployment, c.isl, c.osl, c.spec_tokens, c.kv_dtype, c.range_ratio)
 
 
 def limits_of(row: MeasuredPoint, found: Roofs) -> dict[str, dict[str, float]]:
@@ -222,7 +226,7 @@ def check_roofs(known: Known, place: Place, found: Roofs) -> Iterator[Reason]:
             f"{f', with {found.per_round} tokens per round' if found.per_round > 1 else ''})"
         )
         data = {"metric": metric, "measured": value, "roof": worst, "roofs": by_resource, "beyond": beyond[worst]}
-        yield Reason("impossible", "above_roof", message, (place,), data)
+        yield Reason("impossible", ROOF, message, (place,), data)
     yield from _check_capacity(known, place)
 
 

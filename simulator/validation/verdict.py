@@ -10,10 +10,12 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.facts.hardware import Hardware
 from simulator.facts.reading import is_path, load_hardware
-from simulator.measurements import FrontierPoint, MeasuredPoint, Row
+from simulator.measurements import FrontierPoint, MeasuredPoint, OpenLoopPoint, Row
 from simulator.measurements.files import Files, read_measurements
+from simulator.measurements.importing.known import Stated
 from simulator.measurements.wrong_units import wrong_units
 from simulator.prediction.predict import versions
+from simulator.serving.scope import Verdict as Scope
 from simulator.units import KILO
 from simulator.validation.alternatives import misread
 from simulator.validation.consistency.client import check_client
@@ -24,14 +26,15 @@ from simulator.validation.consistency.labels import check_comparable, check_dupl
 from simulator.validation.consistency.shape import check_shape
 from simulator.validation.consistency.throughput import check_throughput
 from simulator.validation.consistency.ttft import check_ttft
-from simulator.validation.curves import Known, label, telling
-from simulator.validation.expectation import BEYOND, Expectations, expectations
+from simulator.validation.curves import Known, label, open_label, telling
+from simulator.validation.expectation import BEYOND, Expectations, Expected, expectations
 from simulator.validation.judging import check_expectations
 from simulator.validation.known import described, known_rows
+from simulator.validation.open_loop import OpenLoop, judge_open
 from simulator.validation.pairs import check_pairs, implied_lengths
 from simulator.validation.reason import RANK, Place, Reason, Verdict
 from simulator.validation.report import UNKNOWN, Report, RowVerdict
-from simulator.validation.roofs import ROUNDING, Roofs, check_roofs, roofs_of
+from simulator.validation.roofs import ROOF, ROUNDING, Roofs, check_roofs, roofs_of
 
 
 def validate(
@@ -43,17 +46,19 @@ def validate(
     method: str = "des",
     model: str | None = None,
     allow_dequant: bool = False,
+    known: Stated = None,
 ) -> Report:
     """Check whether measured curves are possible and plausible, row by row.
 
     Args:
-        files: paths of CSV files, or rows of :func:`read_measurements`.
+        files: result files of tools, CSV files, folders or patterns of them, or rows of :func:`read_measurements`.
         calibration: name or path; None: the shipped one that matches each row, else the priors.
         select: which rows, such as ``"engine = ATOM and precision = FP8"``.
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
         model: profile name or path to use instead of the model that the rows name, such as one of your own.
         allow_dequant: compute in the next wider format that the hardware has.
+        known: what the files do not hold, as of :func:`simulator.read_results`.
 
     Raises:
         InputError: bad files, an unknown calibration, one made for something else without ``force``, or ``model`` for
@@ -64,7 +69,7 @@ def validate(
         >>> validate(shipped_measurements("sglang_mi355x_8k1k.csv"), select="precision=FP4").verdict
         'clean'
     """
-    rows = read_measurements(files, select=select)
+    rows = read_measurements(files, select=select, known=known)
     return judge(rows, calibration, force, method=method, model=model, allow_dequant=allow_dequant)
 
 
@@ -104,11 +109,12 @@ def judge(
     numbered = [replace(row, file="", line=i) for i, row in enumerate(rows)]
     reasons = [*_alone(rows, numbered, places), *strangers]
     reasons += [reason for one in known for reason in check_roofs(one, places[one.index], limits[one.curve])]
-    forbidden = {place for reason in reasons if reason.severity == "impossible" for place in reason.places}
-    broken = frozenset(i for i, place in places.items() if place in forbidden)
+    opened = judge_open(rows, places, calibration, force, model, allow_dequant)
+    reasons += opened.reasons
+    broken, contradicting = _broken(reasons, places)
     expected = expectations(known, calibration, force, method)
     reasons += _unpredicted(expected, known, places)
-    readings = misread(known, expected, broken, calibration, force, method)
+    readings = misread(known, expected, contradicting, calibration, force, method)
     misnamed = [one for one in readings if not one.alone]
     perhaps = {one.rows[0].index: one for one in readings if one.alone}
     reasons += [one.reason(places, extra_names) for one in misnamed]
@@ -120,18 +126,34 @@ def judge(
         *check_pairs(pairs, expected.leaving(known, places)),
         *check_expectations(known, expected, pairs, places, broken | elsewhere, perhaps),
     ]
-    reasons.sort(key=lambda r: (-RANK[r.severity], r.places[0], r.kind))
+    reasons.sort(key=lambda r: (-RANK[r.severity], r.places[0], r.kind == ROOF, r.kind))
     by_index = {one.index: limits[one.curve] for one in known}
     own = _by_place(reasons)
-    judged = [_judge(i, row, own, expected, by_index.get(i), extra_names) for i, row in enumerate(rows)]
+    judged = [
+        _judge_open(row, own, opened.expected.get(i, {}), opened.scopes.get(i, UNKNOWN), extra_names)
+        if isinstance(row, OpenLoopPoint)
+        else _judge(i, row, own, expected, by_index.get(i), extra_names)
+        for i, row in enumerate(rows)
+    ]
     return Report(
         rows=tuple(judged),
         findings=tuple(reasons),
         pairs=tuple(pairs),
         pooled=tuple(pooled),
         roofs={label(one.row, extra_names): limits[curve] for curve, one in curves.items()},
-        meta=_meta(rows, expected, curves, method, extra_names),
+        meta=_meta(rows, expected, curves, method, extra_names, opened),
     )
+
+
+def _broken(reasons: Sequence[Reason], places: Mapping[int, Place]) -> tuple[frozenset[int], frozenset[int]]:
+    """The rows that cannot be, and those of them whose own figures contradict one another.
+
+    A row that is only beyond a roof may be sound under other labels, which are looked for.
+    """
+    hard = [reason for reason in reasons if reason.severity == "impossible"]
+    all_of, own = ({p for r in hard if roofs or r.kind != ROOF for p in r.places} for roofs in (True, False))
+    broken, contradicting = (frozenset(i for i, p in places.items() if p in found) for found in (all_of, own))
+    return broken, contradicting
 
 
 def _alone(rows: Sequence[Row], numbered: Sequence[Row], places: Mapping[int, Place]) -> Iterator[Reason]:
@@ -218,10 +240,33 @@ def _judge(
     )
 
 
+def _judge_open(
+    row: OpenLoopPoint,
+    reasons: Mapping[Place, Sequence[Reason]],
+    found: Mapping[str, Expected],
+    scope: Scope,
+    extra_names: tuple[str, ...],
+) -> RowVerdict:
+    own = tuple(reasons.get((row.file, row.line), ()))
+    worst: Verdict = max((r.severity for r in own), key=lambda severity: RANK[severity], default="clean")
+    if not found and RANK[worst] < RANK["unchecked"]:
+        worst = "unchecked"
+    return RowVerdict(row, open_label(row, extra_names), worst, own, found, scope=scope)
+
+
 def _meta(
-    rows: Sequence[Row], expected: Expectations, curves: Mapping[Any, Known], method: str, extra_names: tuple[str, ...]
+    rows: Sequence[Row],
+    expected: Expectations,
+    curves: Mapping[Any, Known],
+    method: str,
+    extra_names: tuple[str, ...],
+    opened: OpenLoop,
 ) -> dict[str, Any]:
     used = {label(curves[curve].row, extra_names): scenario for curve, scenario in expected.scenarios.items()}
+    for index, scenario in opened.scenarios.items():
+        row = rows[index]
+        if isinstance(row, OpenLoopPoint):
+            used[open_label(row, extra_names)] = scenario
     return {
         "files": list(dict.fromkeys(row.file for row in rows)),
         "rows": len(rows),

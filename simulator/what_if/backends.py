@@ -13,10 +13,10 @@ import math
 import os
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ from simulator.what_if.grid import Progress, cases_of, silent
 
 Array = NDArray[np.float64]
 Metrics = dict[str, float]
+A = TypeVar("A")
+B = TypeVar("B")
 BACKENDS = ("joblib", "serial", "dask")
 CHUNK = 8
 """Tasks sent to a worker at once, and written to the results file together."""
@@ -167,23 +169,37 @@ def _in_any_order(chunks: list[list[Task]], backend: Backend) -> Iterator[tuple[
     return _on_joblib(chunks, backend.jobs)
 
 
-def _numbered(i: int, chunk: Sequence[Task]) -> tuple[int, list[Metrics]]:
-    return i, run_chunk(chunk)
-
-
 def _on_joblib(chunks: list[list[Task]], jobs: int) -> Iterator[tuple[int, list[Metrics]]]:
+    return in_processes(run_chunk, chunks, jobs)
+
+
+def in_processes(function: Callable[[A], B], items: Sequence[A], jobs: int = -1) -> Iterator[tuple[int, B]]:
+    """(index of an item, what a function gives of it) as they finish, in processes of their own.
+
+    Args:
+        function: of a module, so that another process finds it.
+        items: one argument each.
+        jobs: processes; -1: one per core.
+
+    Raises:
+        MachineError: a process died.
+    """
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     try:
         with _safe_path():
             with _spared():
-                found = parallel(delayed(_numbered)(i, chunk) for i, chunk in enumerate(chunks))
+                found = parallel(delayed(_numbered)(i, function, item) for i, item in enumerate(items))
             yield from found
     except BrokenProcessPool:
         raise MachineError(
             "the system ended a worker process, most likely for lack of memory; fewer --jobs take less"
         ) from None
+
+
+def _numbered(i: int, function: Callable[[A], B], item: A) -> tuple[int, B]:
+    return i, function(item)
 
 
 @contextlib.contextmanager

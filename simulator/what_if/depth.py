@@ -124,6 +124,7 @@ def what_if_depth(
     s = scenario.speculation
     meta |= {
         "acceptance_positions": list(s.probabilities),
+        "acceptance_length": s.acceptance_length,
         "acceptance_source": s.source.text,
         "best_fixed_depth": fixed,
     }

@@ -26,9 +26,11 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import chi2
 
 from simulator.errors import InputError
-from simulator.measurements import MeasuredPoint, read_csv
+from simulator.measurements import MeasuredPoint
 from simulator.measurements import select as selected
 from simulator.measurements.configuration import Configuration, configuration
+from simulator.measurements.gathering import gather
+from simulator.measurements.importing.known import Stated
 from simulator.prediction.intervals import Z90
 from simulator.prediction.predict import versions
 from simulator.results.table import Result
@@ -93,6 +95,7 @@ def infer_acceptance(
     select: str | None = None,
     force: bool = False,
     method: str = "des",
+    known: Stated = None,
 ) -> Inference:
     """The acceptance length that explains a measured MTP curve beside an Off curve.
 
@@ -101,12 +104,13 @@ def infer_acceptance(
     them are pooled.
 
     Args:
-        off: CSV file with Off rows; others are not used.
-        mtp: CSV file with MTP rows; may be the same file.
+        off: file with Off rows, our CSV or a tool's result; others are not used.
+        mtp: file with MTP rows; may be the same file.
         calibration: name or path; None: the shipped one that matches.
         select: which MTP rows to use, in the language of ``--select``.
         force: apply a calibration outside what it was fitted to.
         method: ``des`` or ``closed-form``.
+        known: what the files do not hold, as of :func:`simulator.read_results`.
 
     Raises:
         InputError: no Off rows, no MTP rows, or no MTP row with an Off row to compare with.
@@ -119,7 +123,7 @@ def infer_acceptance(
         True
     """
     off, mtp = str(off), str(mtp)
-    off_rows, mtp_rows = _rows(off, "off"), _rows(mtp, "mtp")
+    off_rows, mtp_rows = _rows(off, "off", known), _rows(mtp, "mtp", known)
     if select:
         mtp_rows = list(selected(mtp_rows, select))
     off_rows, mtp_rows = _filled(off_rows, mtp_rows), _filled(mtp_rows, off_rows)
@@ -128,10 +132,10 @@ def infer_acceptance(
     pairs: list[list[Pair]] = []
     used: dict[str, str] = {}
     for name, rows in groups:
-        known = [Known(i, row, configuration(row)) for i, row in enumerate((*rows, *off_rows))]
-        scenarios = _scenarios(known, {k.curve for k in known[: len(rows)]}, calibration, force, used)
-        places = {k.index: (k.row.file, k.row.line) for k in known}
-        found, _pooled = implied_lengths(known, scenarios, places, method)
+        numbered = [Known(i, row, configuration(row)) for i, row in enumerate((*rows, *off_rows))]
+        scenarios = _scenarios(numbered, {k.curve for k in numbered[: len(rows)]}, calibration, force, used)
+        places = {k.index: (k.row.file, k.row.line) for k in numbered}
+        found, _pooled = implied_lengths(numbered, scenarios, places, method)
         pairs.append([replace(p, curve=f"{p.curve}{name}") for p in found if p.equation is not None])
     solved = [p for members in pairs for p in members]
     if not solved:
@@ -224,8 +228,8 @@ def _point(p: Pair, streamed: Mapping[tuple[str, int], float]) -> dict[str, Any]
     }
 
 
-def _rows(path: str, spec: str) -> list[MeasuredPoint]:
-    table = read_csv(path)
+def _rows(path: str, spec: str, known: Stated) -> list[MeasuredPoint]:
+    table = gather([path], known)
     if table.kind != "points":
         raise InputError(f"{path}: expected measured runs, found points of an interpolated frontier")
     rows = [row for row in table.points if row.spec == spec]

@@ -119,7 +119,7 @@ ACCEPTANCES = {
     "--mtp 3 --acceptance-rate -0.1": "--acceptance-rate: expected a rate in [0, 1], found -0.1",
     "--mtp 2 --acceptance 0.9,1.1": "--acceptance: expected probabilities in [0, 1], found 1.1",
     "--mtp 3 --acceptance 0.9,0.8": "--acceptance: expected 3 probabilities for --mtp 3, found 2",
-    "--mtp 2,3 --acceptance 0.9,0.8,0.7": "--acceptance: probabilities per position fit one depth, found --mtp 2,3",
+    "--mtp 2,3 --acceptance 0.9,0.8,0.7": "--acceptance: belongs to one depth, found --mtp 2,3",
     "--mtp 3 --acceptance-rate 0.9 --acceptance-length 3": "expected one way to state acceptance, found 2",
     "--mtp 0 --acceptance-length 3": "--acceptance-length: acceptance needs drafting, but --mtp is 0 (off)",
     "--acceptance-rate 0.9": "--acceptance-rate: acceptance needs drafting, but --mtp is 0 (off)",

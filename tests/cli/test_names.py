@@ -57,7 +57,7 @@ def test_a_quantity_has_one_name() -> None:
         if column.unit == "tok/s/MW":
             assert name == "tok_s_per_mw"
         if column.unit == "tok/s/GPU":
-            assert name in ("total_tok_s_gpu", "output_tok_s_gpu")
+            assert name in ("total_tok_s_gpu", "output_tok_s_gpu", "uncached_tok_s_gpu")
         assert not name.startswith("p50_")
         if "closed-loop clients" in column.meaning:
             assert name == "concurrency"

@@ -39,6 +39,7 @@ QUICK = {
     "calibrate": "nothing.csv -o out.yaml",
     "evaluate": "nothing.csv",
     "validate": "nothing.csv",
+    "convert": "nothing.csv",
     "what-if acceptance": "--concurrency 1 --rates 0.5 --method closed-form --requests-per-client 1 --mtp 1 --osl 16",
     "what-if depth": "--concurrency 1 --method closed-form --mtp 1 --requests-per-client 1",
     "what-if workload": "--concurrency 1 --method closed-form --tp 2 --across-isl 64 --across-osl 8",
@@ -46,10 +47,14 @@ QUICK = {
     "what-if sweep": "--concurrency 1 --method closed-form --tp 2 --mtp 1 --rates 1",
     "infer-acceptance": "nothing.csv",
     "simulate": "--rate 0.1 --duration 10s --isl 64 --osl 8",
+    "replay": "--concurrency 1 --duration 1s",
+    "describe-trace": "nothing.csv",
     "plan": "--rate 0.1 --isl 64 --osl 8 --ttft-p99 1us --tp 2 --mtp 0",
     "suggest": "--concurrency 1 --top 1",
     "import-model": "nothing.json",
     "profiles": "",
+    "page": "-o /no/folder/page.html",
+    "serve": "--measured nothing.csv",
 }
 """What makes a command quick where the nasty option is not refused."""
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from simulator import kernels as kn
 from simulator.cost import bounds, loads
 from simulator.cost.account import Account
-from simulator.cost.bounds import OperatorCost, account, ridge
+from simulator.cost.bounds import OperatorCost, account, ridge, shares
 from simulator.cost.explain import explain_prefill, explain_round
 from simulator.cost.loads import Load, Routing, decode_load, verify_load
 from simulator.cost.operator import Operator, T
@@ -152,7 +152,7 @@ def test_bound_of_one_operator() -> None:
     assert [c.bound for c in costs] == ["memory", "compute", "communication", "floor"]
     assert [c.seconds for c in costs] == pytest.approx([3 * 101.1e-6, 3 * 100101e-6, 3 * 101e-6, 3e-3])
     assert costs[3].floor_seconds == pytest.approx(3 * (1e-3 - 100.1e-6))
-    assert sum(c.share for c in costs) == pytest.approx(1.0)
+    assert sum(c.share for c in shares(costs)) == pytest.approx(1.0)
 
 
 def test_ridge_point() -> None:

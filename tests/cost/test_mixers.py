@@ -29,6 +29,7 @@ cache = functools.partial(Hand, us=11.0, rate=989e12 * 0.25, speed=HBM * 0.55)
 cache8 = functools.partial(Hand, us=13.0, rate=1979e12 * 0.2, speed=HBM * 0.525)
 delta = functools.partial(Hand, us=8.0, rate=989e12 * 0.1, speed=HBM * 0.65)
 switch = functools.partial(Hand, us=12 + 4, speed=450e9 * 0.75)
+chosen = functools.partial(Hand, us=3.0, speed=HBM * 0.125)
 
 MLA: dict[str, Any] = {
     "kind": "latent_attention",
@@ -131,11 +132,11 @@ def prefill(d: Deployment, prompts: int, tokens: int, cached: int) -> Account:
 def test_latent_attention_decodes_on_the_latent(tp: int, dp: int) -> None:
     """8 requests of 50 cached tokens; every GPU reads the whole latents, of 40 channels, of the requests of its rank.
 
-    A head's query of 12 + 8 channels becomes one of 32 + 8, and what it sums are latents of 32.
+    A head's query of 12 + 8 channels becomes one of 32 + 8, and what it sums are latents of 32; tiles are of 16 heads.
     """
     d = deploy((5, MLA), tp=tp, dp=dp)
     rows, heads = 8 / dp, 8 * dp // tp
-    pair = 2 * heads * (40 + 32)
+    pair = 2 * 16 * (40 + 32)
     expected = {
         "mla down": matrix(5, rows, 96, 48 + 32 + 8),
         "mla query up": matrix(5, rows, 48, heads * 20),
@@ -210,12 +211,16 @@ def test_a_gate_on_the_output_and_queries_without_a_latent() -> None:
 
 
 def indexed(count: int, rows: float, context: float, pairs: float) -> dict[str, Hand]:
-    """An index with four heads of 16 on every GPU: keys of 16 bytes and a scale, scores of 4 written and read."""
+    """An index with four heads of 16 on every GPU: keys of 16 bytes and a scale, scores of 4 written and read.
+
+    Of each query all scores are walked, 0.25 us each.
+    """
     return {
         "index queries": matrix(count, rows, 48, 64),
         "index keys, weights": matrix(count, rows, 96, 16 + 4),
-        "index scores": cache8(count, flops=pairs * 2 * 64, read=(context + rows) * 20 + pairs * 8),
-        "index norm, rope, top-k": small(4 * count, read=rows * 2 * (64 + 20) * 2),
+        "index scores": cache8(count, flops=pairs * 2 * 64, read=(context + rows) * 20 + pairs * 4),
+        "index top-k": chosen(count, read=pairs * 4, least=3 + context / rows / 4),
+        "index norm, rope": small(3 * count, read=rows * 2 * (64 + 20) * 2),
     }
 
 
@@ -224,8 +229,8 @@ def indexed(count: int, rows: float, context: float, pairs: float) -> dict[str, 
 def test_an_index_runs_in_some_layers_and_serves_others(tp: int, dp: int, context: int, seen: int) -> None:
     """Three layers with an index and two that share it: all see 40 keys at most, three score every key."""
     d = deploy((3, MLA | {"index": INDEX}), (2, MLA | {"index": INDEX | {"shared": True}}), tp=tp, dp=dp)
-    rows, heads = 8 / dp, 8 * dp // tp
-    pair = 2 * heads * (40 + 32)
+    rows = 8 / dp
+    pair = 2 * 16 * (40 + 32)
     account = explain_round(d, OFF, PARAMETERS, 8, context)
     found = {row.name: row for row in account.merged()}
     core = found["mla (latent cache)"]
@@ -242,13 +247,27 @@ def test_an_index_runs_in_some_layers_and_serves_others(tp: int, dp: int, contex
     agrees(d, account, 8, context)
 
 
+@pytest.mark.parametrize(("heads", "kv", "width", "walk"), [(8, 4, 128, 0.4), (8, 4, 64, 0.0)])
+def test_few_sequences_are_walked_in_series(heads: int, kv: int, width: int, walk: float) -> None:
+    """Of two requests of 300 tokens with keys of 128 channels each: 11 us and 0.4 us a token, however few the bytes."""
+    d = deploy((3, {"kind": "attention", "query_heads": heads, "kv_heads": kv, "head_dim": width}), tp=1)
+    account = explain_round(d, OFF, PARAMETERS, 2, 300)
+    core = {row.name: row for row in account.merged()}["attention (KV cache)"]
+    read = 2 * 301 * 2 * kv * width * 2
+    bytes_and_flops = 11 + 1e6 * (read / (HBM * 0.55) + 2 * 300 * 4 * heads * width / (989e12 * 0.25))
+    assert core.seconds == pytest.approx(3e-6 * max(11 + 300 * walk, bytes_and_flops))
+    assert core.bytes == pytest.approx(3 * read)
+    agrees(d, account, 2, 300)
+
+
 def test_prompts_with_an_index_are_absorbed() -> None:
     """Two prompts of 64 tokens after 32: 128 x 64 pairs are scored, 128 x 40 are attended."""
     d = deploy((5, MLA | {"index": INDEX}))
     found = {row.name: row for row in prefill(d, 2, 64, 32).merged()}
     core = found["mla (latent cache), prompts"]
-    assert core.flops == pytest.approx(5 * 128 * 40 * 2 * 2 * (40 + 32))
+    assert core.flops == pytest.approx(5 * 128 * 40 * 2 * 16 * (40 + 32))
     assert core.bytes == pytest.approx(5 * (64 + 128) * 80)
+    assert found["index top-k"].seconds == pytest.approx(5e-6 * max(3 + 1e6 * 128 * 64 * 4 / (HBM * 0.125), 3 + 32 / 4))
     assert core.transfer_seconds == pytest.approx(core.bytes / (HBM * 0.55))
     assert found["index scores"].flops == pytest.approx(5 * 128 * 64 * 2 * 64)
     assert found["mla absorb values"].flops == pytest.approx(5 * 128 * 2 * 2 * 32 * 10)
@@ -267,8 +286,9 @@ def test_blocks_of_keys(tp: int, heads: int, kv: int, own: int) -> None:
         "attention norm, rope, gate": small(2 * 3, read=6 * 4 * heads * 12 * 2),
         "index queries": matrix(3, 6, 96, own * 16),
         "index keys, weights": matrix(3, 6, 96, 16),
-        "index scores": cache8(3, flops=6 * 90 * 2 * own * 16, read=(6 * 90 + 6) * 20 + 6 * 90 * 8),
-        "index norm, rope, top-k": small(4 * 3, read=6 * 2 * (own * 16 + 16) * 2),
+        "index scores": cache8(3, flops=6 * 90 * 2 * own * 16, read=(6 * 90 + 6) * 20 + 6 * 90 * 4),
+        "index top-k": chosen(3, read=6 * 90 * 4, least=3 + 90 / 4),
+        "index norm, rope": small(3 * 3, read=6 * 2 * (own * 16 + 16) * 2),
         **head(6, tp),
         **(reduced(3, 6, tp) if tp > 1 else {}),
     }
@@ -322,7 +342,9 @@ def test_compressed_attention_with_an_index() -> None:
     assert found["compressor"].flops == pytest.approx(3 * 8 * 2 * 96 * 4 * 16)
     scores = found["index scores"]
     assert scores.flops == pytest.approx(3 * 8 * 75 * 2 * 64)
-    assert scores.bytes == pytest.approx(3 * (8 * 75 * 20 + 8 / 4 * 20 + 8 * 75 * 8))
+    assert scores.bytes == pytest.approx(3 * (8 * 75 * 20 + 8 / 4 * 20 + 8 * 75 * 4))
+    assert found["index top-k"].bytes == pytest.approx(3 * 8 * 75 * 4)
+    assert found["index top-k"].seconds == pytest.approx(3 * (3 + 75 / 4) * 1e-6)
     assert found["index keys, weights"].flops == pytest.approx(3 * 8 * 2 * 96 * (4 * 16 + 4))
     plain = target_operators(deploy((3, COMPRESSED | {"ratio": None}), tp=1), PARAMETERS)
     assert not {"compressor", "compressed attention (compressed)"} & {op.name for op in plain}

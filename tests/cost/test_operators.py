@@ -195,11 +195,11 @@ def test_a_table_is_the_sum_of_its_operators() -> None:
     """One row of all linear operators, one of the kernel with a least time."""
     ops = target_operators(deploy(), P)
     rows = table(ops)
-    assert rows.shape == (2, 2 + LOADS + 4)
+    assert rows.shape == (2, 2 + LOADS + 5)
     loads = np.array([1.0, 7.0, 9000.0, 7.0, 9000.0, 14.0, 60.0])
     linear = sum(op.count * op.seconds(loads) for op in ops if op.floor == 0.0)
-    assert float(loads @ rows[0, 2:-4]) == pytest.approx(linear, rel=1e-12)
-    assert rows[:, -4:].tolist() == [[0.0, math.inf, math.inf, 0.0]] * 2
+    assert float(loads @ rows[0, 2:-5]) == pytest.approx(linear, rel=1e-12)
+    assert rows[:, -5:].tolist() == [[0.0, math.inf, math.inf, 0.0, 0.0]] * 2
     experts = find(ops, "moe routed experts")
     assert rows[1].tolist() == experts.rows()[0]
 

@@ -380,6 +380,19 @@ def test_refused_deployments(changes: dict[str, object], expected: str) -> None:
     assert expected in str(caught.value)
 
 
+def test_weights_made_for_16_bit_activations_run_anywhere() -> None:
+    """gpt-oss is published so: no flag asked, and computed in what the hardware has."""
+    oss = load_model("gpt-oss-120b")
+    for name, computed in (("h100", "bf16"), ("mi355x", "mxfp4")):
+        d = deploy(hardware=load_hardware(name), model=oss, checkpoint="mxfp4", tp=1)
+        check_deployment(d)
+        assert d.hardware.compute_format("mxfp4") == computed
+    narrow = oss.checkpoints["mxfp4"].model_copy(update={"weight_only": False})
+    model = oss.model_copy(update={"checkpoints": {"mxfp4": narrow}})
+    with pytest.raises(InputError, match="h100 has no FP4 peak"):
+        check_deployment(deploy(hardware=load_hardware("h100"), model=model, checkpoint="mxfp4", tp=1))
+
+
 def test_all_faults_of_a_deployment_are_reported_at_once() -> None:
     with pytest.raises(InputError) as caught:
         check_deployment(deploy(hardware=load_hardware("h100"), tp=12, ep=5))

@@ -342,7 +342,7 @@ def row(**cells: str) -> str:
 
 
 BAD: dict[str, tuple[list[str], list[str]]] = {
-    "missing column": ([HEADER.replace(",tp", ""), GOOD.replace(",4,4,", ",4,")], ["missing column 'tp'", "found col"]),
+    "missing column": ([HEADER.replace(",tp", ""), GOOD.replace(",4,4,", ",4,")], ["missing column 'tp'", "--set tp="]),
     "misspelt column": ([HEADER.replace("precision", "precison"), GOOD], ["'precison'", "'precision'", "misspelt"]),
     "no metric": ([HEADER.rsplit(",", 3)[0], GOOD.rsplit(",", 3)[0]], ["no metric", "mean_tpot_ms"]),
     "TTFT in seconds": ([HEADER, row(mean_ttft_ms="0.13484")], ["line 2", "mean_ttft_ms", "seconds", "milliseconds"]),
@@ -413,7 +413,7 @@ def test_one_run_in_two_files(refused: Text, two_points: Path, tmp_path: Path) -
 
 
 COMMANDS = {
-    "calibrate": "at least one measured CSV file",
+    "calibrate": "at least one measured file",
     "calibrate nothing.csv -o fit.yaml": "nothing.csv: cannot be read: No such file",
     "calibrate ATOM": "expected -o FIT.yaml",
     "calibrate ATOM -o fit.txt": "-o fit.txt: expected a file that ends in .yaml",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,11 @@ ALMOST = 0.985
 @functools.cache
 def values() -> tuple[HeldOut, ...]:
     return tuple(splits())
+
+
+@functools.cache
+def made() -> dict[str, dict[str, Any]]:
+    return costs(values())
 
 
 def test_every_split_holds_eighty_to_ninety_seven_per_cent() -> None:
@@ -45,7 +51,7 @@ def test_without_the_cost_of_steps_a_split_would_miss() -> None:
 
 @pytest.mark.parametrize("aspect", MEASURED)
 def test_the_shipped_costs_are_those_of_the_splits(aspect: str) -> None:
-    found, kept = costs(values())[aspect], steps()[aspect]
+    found, kept = made()[aspect], steps()[aspect]
     for kind in KINDS:
         assert kept.of(kind) == pytest.approx(found[kind], abs=0.01)
     assert kept.source == found["source"]

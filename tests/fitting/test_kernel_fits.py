@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import shutil
 from collections.abc import Iterable
@@ -55,8 +56,8 @@ def every_class(fp4: str) -> list[Cells]:
         for n, k in ((10240, 4096), (4096, 8192), (2048, 4096), (512, 7168)):
             out += [{"kernel": "gemm", "precision": precision, "n": n, "k": k, "tokens": t} for t in tokens]
     for cache in ("bf16", "fp8"):
-        heads = {"heads": 8, "kv_heads": 1, "head_dim": 256, "precision": f"bf16/kv_{cache}"}
-        for context in (512, 4096, 32768):
+        for context, width in itertools.product((512, 4096, 32768), (128, 256)):
+            heads = {"heads": 8, "kv_heads": 1, "head_dim": width, "precision": f"bf16/kv_{cache}"}
             decode = {"kernel": "attention_decode", **heads, "context": context}
             out += [{**decode, "batch": batch} for batch in (1, 8, 64, 256)]
             out += [{**decode, "kernel": "attention_prefill", "batch": batch} for batch in (1, 2)]
@@ -90,7 +91,7 @@ def timed(folder: Path, hardware: str, shapes: list[Cells], values: dict[str, fl
     seconds: dict[int, float] = {}
     for kind in classes():
         for row in kind.rows(read):
-            seconds[row.line] = kind.operator(row, rates).seconds(kind.loads(row, rates))
+            seconds[row.line] = kind.operator(row, rates).seconds(kind.loads(row, rates), kind.each(row))
     noisy = [
         {**row, "time_us": f"{1e6 * seconds[line] * math.exp(NOISE * rng.standard_normal()):.6g}"}
         for line, row in enumerate(shapes, start=2)

@@ -158,7 +158,8 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["meta"] | {"concurrency": 32, "metric": "mean_ttft_ms", "isl": 8192} == found["meta"]
     assert found["meta"]["calibration"] == "sglang-mi355x-fp4-2026-09"
     assert len(found["rows"]) == 3
-    assert list(found["rows"][0]) == ["isl", "osl", "tp", "spec_tokens", "concurrency", "half_width", "narrowed"]
+    names = ["isl", "osl", "tp", "spec_tokens", "concurrency", "half_width", "narrowed", "command"]
+    assert list(found["rows"][0]) == names
     assert 0 < found["rows"][0]["half_width"] < found["meta"]["half_width_now"]
 
 

@@ -15,7 +15,7 @@ LOADS = ("one", "token", "pair", "logit", "cached", "state", "expert")
 
 def made_up(**fields: float) -> Costs:
     """Seconds per load in one row of both tables, and constants; every token goes to the only expert."""
-    table = np.array([[1.0, 0.0, *(fields.pop(load, 0.0) for load in LOADS), 0.0, math.inf, math.inf, 0.0]])
+    table = np.array([[1.0, 0.0, *(fields.pop(load, 0.0) for load in LOADS), 0.0, math.inf, math.inf, 0.0, 0.0]])
     c = kn.zero(kn.Constants)
     c.experts = c.top_k = c.verify = c.poll = c.split = 1.0
     c.chunk = 1e9

@@ -96,10 +96,19 @@ def test_riding_needs_a_whole_request() -> None:
 def test_stall() -> None:
     # two prompts in a pass of 1 + 8/8 s: half each; under a shared budget the pass does the work of a round of 1/2 too
     own = made_up(host_prefill=1.0, token=0.125)
-    assert stall(own, 2.0, 4.0, 3.0, 0.0) == 1.0
-    assert stall(made_up(host_prefill=1.0, remote_prefill=1.0), 2.0, 4.0, 3.0, 0.0) == 0.0
+    assert stall(own, stream(1.0), 2.0, 3.0, 0.0) == 1.0
+    assert stall(made_up(host_prefill=1.0, remote_prefill=1.0), stream(1.0), 2.0, 3.0, 0.0) == 0.0
     shared = made_up(host_prefill=1.0, token=0.125, shared=1.0, host_step=0.125)
-    assert stall(shared, 2.0, 4.0, 3.0, 0.0) == (1 + 8 / 8 + 3 / 8 - (0.125 + 3 / 8)) / 2
+    assert stall(shared, stream(1.0), 2.0, 3.0, 0.0) == (1 + 8 / 8 + 3 / 8 - (0.125 + 3 / 8)) / 2
+
+
+def test_short_prompts_wait_for_their_launches() -> None:
+    # prompts of 2 and of 6 tokens, half and half: 1 s a token and 4 s of launches
+    costs = made_up(token=1.0, launch=4.0)
+    assert stall(costs, stream(1.0), 1.0, 3.0, 0.0) == 4.0
+    assert stall(costs, stream(1.0)._replace(prompt_cv=0.5), 1.0, 3.0, 0.0) == (4 + 6) / 2
+    # four together differ by half as much from four others: 12 and 20 tokens
+    assert stall(costs, stream(1.0)._replace(prompt_cv=0.5), 4.0, 3.0, 0.0) == (12 + 20) / 2 / 4
 
 
 def test_prompts_prefilled_together_came_during_the_last_step() -> None:

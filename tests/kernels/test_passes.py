@@ -10,10 +10,12 @@ import pytest
 from simulator.kernels.passes import (
     decode_round,
     drafting,
+    has_windows,
     in_flight,
     prefill_pass,
     prefill_time,
     prompts_time,
+    prompts_time_on_average,
     riders,
     round_time,
     slope_at,
@@ -77,6 +79,13 @@ def test_three_prompts_of_four_tokens(fields: dict[str, float], batch: float, pa
     assert prompts_time(costs, 3.0, 4.0, batch, 0.0) == (passes, passes)
 
 
+def test_a_mean_number_of_prompts_is_made_of_whole_ones() -> None:
+    # 4 or 5 prompts of 4 tokens in passes of 8: 2 or 3 of them, of 1 s
+    costs = made_up(chunk=8.0, host_prefill=1.0)
+    assert prompts_time_on_average(costs, 4.25, 4.0, 0.0, 0.0) == (2.25, 2.25)
+    assert prompts_time_on_average(costs, 4.0, 4.0, 0.0, 0.0) == (2.0, 2.0)
+
+
 def test_what_a_pass_over_prompts_has_to_do() -> None:
     # three prompts of 4 in passes of 8: 6 tokens, 3 x 8 / 2 pairs and the states of one and a half prompts in each
     loads = {"token": 1.0, "pair": 1 / 8, "cached": 1 / 4, "state": 1 / 2, "logit": 1 / 16}
@@ -113,7 +122,7 @@ def test_experts_of_a_prefill_pass_with_drafts() -> None:
 
 def test_a_kernel_with_a_least_time_and_several_calls() -> None:
     # rows of a table: twice at least 5 s, and three times 1 + one second for each of seven loads
-    always = 0.0, math.inf, math.inf, 0.0
+    always = 0.0, math.inf, math.inf, 0.0, 0.0
     table = np.array([[2.0, 5.0, 1.0, *(6 * [0.0]), *always], [3.0, 0.0, 1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, *always]])
     assert work_time(table, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 2 * 5 + 3 * (1 + 1 + 2 + 3 + 4 + 5 + 6)
     assert work_time(table, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 1.0) == 10 + 3 * (1 + 10 + 24 + 39 + 56 + 75 + 66)
@@ -125,8 +134,8 @@ def test_a_kernel_with_a_least_time_and_several_calls() -> None:
 def test_a_row_counts_within_its_sizes(tokens: float, seconds: float) -> None:
     # 1 s below 4 tokens; at least 20 s from 4 tokens on, below 8
     rows = (
-        [1.0, 0.0, 1.0, *(6 * [0.0]), 0.0, 4.0, math.inf, 0.0],
-        [1.0, 20.0, 1.0, *(6 * [0.0]), 4.0, 8.0, math.inf, 0.0],
+        [1.0, 0.0, 1.0, *(6 * [0.0]), 0.0, 4.0, math.inf, 0.0, 0.0],
+        [1.0, 20.0, 1.0, *(6 * [0.0]), 4.0, 8.0, math.inf, 0.0, 0.0],
     )
     table = np.array(rows)
     assert work_time(table, tokens, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == seconds
@@ -137,9 +146,9 @@ def test_parts_of_a_pass() -> None:
     # of which a token sees 4 at most
     always = 0.0, math.inf
     rows = [
-        [1.0, 0.0, 0.0, 2.0, *(5 * [0.0]), *always, math.inf, 0.0],
-        [1.0, 0.0, 7.0, 3.0, 1.0, 0.0, 1.0, 0.0, 0.0, *always, math.inf, 1.0],
-        [1.0, 0.0, 11.0, 5.0, 0.5, *(4 * [0.0]), *always, 4.0, 2.0],
+        [1.0, 0.0, 0.0, 2.0, *(5 * [0.0]), *always, math.inf, 0.0, 0.0],
+        [1.0, 0.0, 7.0, 3.0, 1.0, 0.0, 1.0, 0.0, 0.0, *always, math.inf, 1.0, 0.0],
+        [1.0, 0.0, 11.0, 5.0, 0.5, *(4 * [0.0]), *always, 4.0, 2.0, 0.0],
     ]
     table = np.array(rows)
     # tokens, experts, pairs, logits, cached, states and reads, then those of prompts
@@ -149,6 +158,18 @@ def test_parts_of_a_pass() -> None:
     assert work_time(table, 6.0, 0.0, 24.0, 0.0, 5.0, 0.0, 1.0, *prompts) == 12 + (7 + 18 + 24 + 5)
     both = 20 + (7 + 18 + 24 + 5) + (11 + 20 + 3)
     assert work_time(table, 10.0, 0.0, 30.0, 0.0, 8.0, 0.0, 2.0, *prompts) == both
+
+
+def test_a_read_walks_through_a_cache() -> None:
+    # three times 2 s and 1 s for eight cached tokens, but no less than 2 s and 1 s a token of one of the reads
+    table = np.array([[3.0, 0.0, 2.0, *(3 * [0.0]), 1 / 8, 0.0, 0.0, 0.0, math.inf, math.inf, 0.0, 1.0]])
+    for cached, reads, seconds in ((40.0, 1.0, 2 + 40), (40.0, 4.0, 2 + 10), (40.0, 8.0, 2 + 5), (40.0, 16.0, 2 + 5)):
+        assert work_time(table, 1.0, 0.0, 0.0, 0.0, cached, 0.0, reads) == 3 * seconds
+    assert work_time(table, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == 3 * 2
+    # of which a query sees 5 tokens at most
+    table[0, 11] = 5.0
+    assert work_time(table, 1.0, 0.0, 0.0, 0.0, 40.0, 0.0, 2.0) == 3 * (2 + 5)
+    assert has_windows(table, np.zeros((1, 14)))
 
 
 def test_a_block_of_drafts_is_one_pass() -> None:

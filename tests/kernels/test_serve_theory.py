@@ -51,8 +51,8 @@ class Engine:
     def tables(self) -> tuple[np.ndarray, np.ndarray, kn.Constants]:
         """Target table, draft table and plan vector for the kernel."""
         always = 0.0, math.inf
-        whole = [1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0, *always, math.inf, 0.0]
-        near = [1.0, 0.0, 0.0, 0.0, self.near_pair, 0.0, self.near, 0.0, 0.0, *always, self.window, 0.0]
+        whole = [1.0, 0.0, *(getattr(self, load) for load in LOADS), 0.0, *always, math.inf, 0.0, 0.0]
+        near = [1.0, 0.0, 0.0, 0.0, self.near_pair, 0.0, self.near, 0.0, 0.0, *always, self.window, 0.0, 0.0]
         table = np.array([whole, near])
         c = kn.zero(kn.Constants)
         c.experts = c.top_k = 1.0

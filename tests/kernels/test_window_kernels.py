@@ -22,12 +22,12 @@ from simulator.kernels.records import Costs, State
 from simulator.kernels.replica import rounds_to_bend
 from tests.kernels.made_up import made_up
 
-ROW = 12
+ROW = 14
 
 
 def row(window: float, pair: float = 0.0, cached: float = 0.0) -> list[float]:
     """Seconds per pair and per cached token of one kernel in all passes."""
-    return [1.0, 0.0, 0.0, 0.0, pair, 0.0, cached, 0.0, 0.0, 0.0, math.inf, window, 0.0]
+    return [1.0, 0.0, 0.0, 0.0, pair, 0.0, cached, 0.0, 0.0, 0.0, math.inf, window, 0.0, 0.0]
 
 
 def windowed(target: list[list[float]], draft: list[list[float]] | None = None, **fields: float) -> Costs:

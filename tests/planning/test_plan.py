@@ -162,6 +162,13 @@ def test_one_replica_less_than_the_winner_is_less_sure(answer: Answer) -> None:
     assert here.margin.probability == w.sure.probability >= 0.95 > less.margin.probability
 
 
+@pytest.mark.parametrize("sizes", [{"tp": [4, -1]}, {"tp": [0]}, {"ep": [0]}, {"tp": [2.5]}])
+def test_sizes_of_a_replica_are_whole_numbers(sizes: dict[str, Any]) -> None:
+    (option,) = sizes
+    with pytest.raises(InputError, match=f"--{option}: expected a whole number from 1"):
+        make_options(make_scenario(tp=2), LONG, Acceptance(), depths=[0], **({"tp": [2], "ep": [1]} | sizes))
+
+
 def test_a_confidence_that_no_size_reaches_leaves_the_gamble_and_exit_status_3() -> None:
     """A limit on the TTFT of a request alone, which more replicas do not lower, but the noise breaks."""
     asked = ("plan", "--rate", "1", "--isl", "8192", "--osl", "1024", "--tp", "8", "--mtp", "0", "--format", "json")

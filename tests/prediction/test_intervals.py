@@ -51,9 +51,15 @@ def nothing(metric: str) -> Array:
 
 
 def parameter_variance(calibration: Calibration, base: Configuration, method: str = "des") -> dict[str, Array]:
-    """Variance of log metrics by parameters alone: the whole, less the noise. The closed form is smooth."""
-    sd = relative_sd(base.scenario(calibration), CLIENTS, METRICS, nothing, methods=[method] * len(CLIENTS))
-    return {m: sd[m] ** 2 - getattr(calibration.noise, noise_class(m)) ** 2 for m in METRICS}
+    """Variance of log metrics by parameters alone: the whole, less the noise and what steps away from the measured runs
+    cost. The closed form is smooth."""
+    scenario = base.scenario(calibration)
+    sd = relative_sd(scenario, CLIENTS, METRICS, nothing, methods=[method] * len(CLIENTS))
+    out = {}
+    for m in METRICS:
+        steps = np.array([judge(scenario, c).spread(noise_class(m)) for c in CLIENTS])
+        out[m] = sd[m] ** 2 - getattr(calibration.noise, noise_class(m)) ** 2 - steps**2
+    return out
 
 
 def made(covariance: Array, noise: float = 0.05) -> Calibration:

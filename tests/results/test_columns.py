@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ ONE_PAIR = "precision=FP4 and tp=2 and concurrency=32"
 OFF = sim.make_scenario(tp=2)
 MTP = sim.make_scenario(tp=2, mtp=2, acceptance_length=2.2)
 LONG = sim.make_scenario(tp=2, mtp=3, checkpoint="mxfp4-attnfp8", isl=8192)
+TRACE = str(Path(__file__).parents[1] / "traffic" / "data" / "mooncake.jsonl")
+SESSIONS = str(Path(__file__).parents[1] / "traffic" / "data" / "weka_tree.jsonl")
 FAST = "closed-form"
 PROMISES = ("ttft-p99=2s", "tpot-p95=25ms")
 
@@ -40,6 +43,7 @@ CASES: dict[str, Callable[[], Result]] = {
     ),
     "evaluate": lambda: sim.evaluate(RUNS, select=ONE_PAIR, method=FAST),
     "evaluate frontier": lambda: sim.evaluate(FRONTIER, "inferencex-mi355x-fp4-1k1k"),
+    "convert": lambda: sim.convert(RUNS),
     "validate": lambda: sim.validate(RUNS, select="precision=FP4 and tp=2", method=FAST),
     "validate with findings": lambda: sim.validate(FRONTIER),
     "suggest": lambda: sim.suggest(LONG, top=2, tp=(2,), concurrencies=(64,), workloads=()),
@@ -49,6 +53,8 @@ CASES: dict[str, Callable[[], Result]] = {
     "profiles priors": lambda: sim.profiles("priors"),
     "profiles priors mi355x": lambda: sim.profiles("priors", "mi355x"),
     "simulate": simulation,
+    "describe-trace": lambda: sim.describe_trace(TRACE),
+    "describe-trace sessions": lambda: sim.describe_trace(SESSIONS),
     "plan": lambda: sim.plan(MTP, rate=2.0, promises=PROMISES, tp=(2,), mtp=(0, 2)),
     "plan pools": lambda: sim.plan(
         LONG, rate=10.0, promises=PROMISES, lengths="fixed", tp=(2, 4), mtp=(0, 3), pools=True, confidence=0.0

@@ -19,6 +19,8 @@ from simulator import (
     calibrate,
     compare,
     compare_against,
+    convert,
+    describe_trace,
     evaluate,
     explain,
     fit_kernels,
@@ -28,6 +30,7 @@ from simulator import (
     plan,
     predict,
     profiles,
+    replay,
     shipped_measurements,
     simulate,
     suggest,
@@ -41,6 +44,9 @@ from simulator import (
 from simulator.results.table import SHOWN
 
 FILE = shipped_measurements("sglang_mi355x_8k1k.csv")
+TRACE, SESSIONS = (
+    str(Path(__file__).parents[1] / "traffic" / "data" / name) for name in ("mooncake.jsonl", "weka_tree.json")
+)
 FEW = "precision=FP4 and concurrency=4"
 FAST: dict[str, Any] = {"method": "closed-form", "intervals": False}
 MTP = make_scenario(mtp=3)
@@ -127,6 +133,7 @@ KINDS: dict[str, Kind] = {
     ),
     "suggest": (lambda: suggest(MTP, top=3), rows_of),
     "evaluate": (lambda: evaluate(FILE, select=FEW, method="closed-form"), lambda d: d["points"]),
+    "convert": (lambda: convert(FILE), rows_of),
     "validate": (lambda: validate(FILE, select=FEW, method="closed-form"), rows_of),
     "infer_acceptance": (
         lambda: infer_acceptance(FILE, FILE, select=FEW, method="closed-form"),
@@ -142,6 +149,9 @@ KINDS: dict[str, Kind] = {
     ),
     "import_model": (lambda: import_model(CONFIG), rows_of),
     "simulate": (lambda: simulate(rate=1.0, duration="1min", promises=["ttft-p99=2s"]), lambda d: [d["figures"]]),
+    "describe_trace": (lambda: describe_trace(TRACE), lambda d: [d["figures"]]),
+    "sessions described": (lambda: describe_trace(SESSIONS), lambda d: [d["figures"]]),
+    "replay": (lambda: replay(MTP, SESSIONS, concurrency=[1], duration="2min", intervals=False), rows_of),
     "plan": (
         lambda: plan(rate=2.0, promises=["ttft-p99=2s"], tp=(2, 4), mtp=(0,)),
         lambda d: [d["winner"], *d["runners_up"]],

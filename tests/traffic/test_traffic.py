@@ -135,7 +135,8 @@ def test_a_trace_in_both_formats(tmp_path: Path) -> None:
         )
     )
     for path in (table, lines):
-        send, prompt, output = read_trace(str(path))
+        trace = read_trace(str(path))
+        send, prompt, output = trace.send, trace.prompt, trace.output
         np.testing.assert_array_equal(send, [0, 0.5, 0.5])
         np.testing.assert_array_equal(prompt, [10, 20, 30])
         np.testing.assert_array_equal(output, [5, 6, 7])
@@ -218,11 +219,12 @@ def test_reading_grows_with_the_rows_and_not_faster(tmp_path: Path, growth: Grow
     def read(n: int) -> None:
         send = np.cumsum(np.random.default_rng(6).exponential(0.01, n))
         for kind in ("csv", "jsonl"):
-            found, prompt, _output = read_trace(str(tmp_path / f"{n}.{kind}"))
+            trace = read_trace(str(tmp_path / f"{n}.{kind}"))
+            found, prompt = trace.send, trace.prompt
             np.testing.assert_allclose(found, send, rtol=1e-12)
             assert prompt.size == n
         profile = str(tmp_path / f"{n}.profile")
-        starts, _rates = read_profile(profile)
+        starts = read_profile(profile).starts
         assert starts.size == n
         drawn = make_traffic(None, FIXED, profile=profile, duration=float(n)).draw(np.random.default_rng(7))
         assert drawn.count == pytest.approx(2 * n, rel=0.02)

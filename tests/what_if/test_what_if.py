@@ -103,7 +103,7 @@ def test_interval_of_break_even_agrees_with_draws_from_the_calibration() -> None
     keep = [names.index(n) for n in known]
     middle = np.array([registry()[n].to_internal(values[n]) for n in known])
     found = []
-    for one in rng.multivariate_normal(middle, covariance[np.ix_(keep, keep)], size=200):
+    for one in rng.multivariate_normal(middle, covariance[np.ix_(keep, keep)], size=600):
         drawn = {n: registry()[n].from_internal(x) for n, x in zip(known, one, strict=True)}
         lengths = [1.3 + 0.05 * i for i in range(40)]
         variants = [*(with_length(scenario, x) for x in lengths), replace(scenario, speculation=OFF)]

@@ -107,7 +107,7 @@ def counts(
     c.chunk = 1e9
     counters = kn.zero(kn.Counters)
     lengths = np.full(n, float(prompt)), np.full(n, float(output)), np.array(rounds)
-    table = np.zeros((1, 13))
+    table = np.zeros((1, 14))
     table[:, 10:12] = np.inf
     arrivals = np.array(send) if send is not None else np.zeros(n)
     kn.serve(table, table, c, 1e9, kn.Requests(arrivals, *lengths, np.zeros(n), np.zeros(n)), clients, counters)
@@ -182,8 +182,8 @@ passes.work_time = counting
 c = kn.zero(kn.Constants)
 c.verify = c.experts = c.top_k = c.host_step = c.split = c.poll = 1.0
 c.chunk = 1e9
-table = np.full((1, 13), 1e-3)
-table[:, 9:] = 0.0, np.inf, np.inf, 0.0
+table = np.full((1, 14), 1e-3)
+table[:, 9:] = 0.0, np.inf, np.inf, 0.0, 0.0
 seen = []
 for clients, output in ((64, 1024), (64, 8192), (256, 1024)):
     calls = 0
@@ -195,7 +195,8 @@ print(json.dumps(seen))
 
 
 def test_closed_form_costs_the_same_whatever_the_sizes() -> None:
-    # slope 2, opening, decode, single; 12 iterations of a round and 3 parts x 2 prefills; full, half and last batch
+    # slope 2, opening, decode, single; 12 iterations of a round and 3 parts x 2 prefills of 2 whole numbers of prompts;
+    # full, half and last batch
     answer = subprocess.run(
         [sys.executable, "-c", COUNT_PASSES],
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
@@ -203,7 +204,7 @@ def test_closed_form_costs_the_same_whatever_the_sizes() -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert json.loads(answer.stdout) == [2 + 3 + 12 * (1 + 3 * 2) + 3] * 3
+    assert json.loads(answer.stdout) == [2 + 3 + 12 * (1 + 3 * 2 * 2) + 3] * 3
 
 
 def made_scenario(k: int) -> Scenario:

@@ -33,6 +33,18 @@ SLOW = {
     "workload": "--concurrency 32 --method closed-form",
 }
 """Subcommand of what-if -> what a test adds to make it short; a block whose output the page shows runs as it is."""
+PAGE = {
+    "page": "--sweep 2:4 --mtp 0 --isl 8192 --osl 1024 --engine sglang --precision fp4 --jobs 1",
+    "serve": "--help",
+}
+"""Commands of the page: what a test adds to make one short, or to make it end."""
+
+
+RESULTS = (
+    *("known.yaml", "vllm.json", "sglang.jsonl", "inferencex.json", "aiperf.json", "aiperf.csv", "guidellm.json"),
+    *("llmperf.json", "inference_perf.yaml", "llm_d.yaml"),
+)
+"""Files that the blocks of results.md are, in their order."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +101,21 @@ def lay_out(folder: Path) -> None:
     for page, language, name in (*files, ("recipes.md", "yaml", "my_recipe.yaml")):
         block = next(b for b in blocks_of(ROOT / "docs" / page) if b.language == language)
         (folder / name).write_text(block.content, encoding="utf-8")
+    examples = [b for b in blocks_of(ROOT / "docs" / "results.md") if b.language in ("json", "csv", "yaml")]
+    for block, name in zip(examples, RESULTS, strict=True):
+        (folder / name).write_text(block.content, encoding="utf-8")
     (folder / "day.csv").write_text("start_s,requests_per_s\n0,0.5\n300,3\n600,1\n900,0\n", encoding="utf-8")
     configurations = ROOT / "tests" / "facts" / "importing" / "configs"
     shutil.copy(configurations / "openai--gpt-oss-20b.config.json", folder)
     requests = "arrival_s,input_tokens,output_tokens\n0,1024,128\n0.5,2048,256\n1.0,512,64\n"
     (folder / "trace.csv").write_text(requests, encoding="utf-8")
+    published = ROOT / "tests" / "traffic" / "data"
+    for source, name in (
+        ("mooncake.jsonl", "trace.jsonl"),
+        ("azure.csv", "azure.csv"),
+        ("weka_tree.jsonl", "sessions.jsonl"),
+    ):
+        shutil.copy(published / source, folder / name)
 
 
 def ask(command: str, folder: Path) -> str:
@@ -107,7 +129,8 @@ def ask(command: str, folder: Path) -> str:
 
 def shortened(command: str) -> str:
     words = shlex.split(command, comments=True)
-    return shlex.join([*words, *shlex.split(SLOW.get(words[2], "") if words[1] == "what-if" else "")])
+    more = SLOW.get(words[2], "") if words[1] == "what-if" else PAGE.get(words[1], "")
+    return shlex.join([*words, *shlex.split(more)])
 
 
 @pytest.mark.parametrize("page", COMMAND_PAGES, ids=lambda page: page.name)

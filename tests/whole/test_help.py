@@ -19,12 +19,13 @@ from simulator.cli import COMMANDS, group, run
 from simulator.facts.reading import locate
 from simulator.fitting import shipped
 from simulator.fitting.kernels import shipped as shipped_kernels
-from tests.whole.test_docs import SLOW, lay_out
+from tests.whole.test_docs import PAGE, SLOW, lay_out
 
 DASK = "tcp://127.0.0.1:8786"
 SHORTER = {
     "plan": "--tp 4 --mtp 0,3",
     "what-if sweep": "--concurrency 4,64 --rates 0,1 --mtp 1,3 --method closed-form",
+    **PAGE,
 }
 """Command -> options that a test adds, of which the last one counts; the what-if studies as on the pages.
 
@@ -72,6 +73,9 @@ def own_files(folder: Path) -> None:
         place.mkdir(exist_ok=True)
         for name in ("config.json", "hf_quant_config.json"):
             shutil.copy(configurations / f"nvidia--Qwen3.5-397B-A17B-NVFP4.{name}", place / name)
+    shutil.copy(folder / "vllm.json", folder / "result.json")
+    (folder / "runs").mkdir()
+    shutil.copy(folder / "vllm.json", folder / "runs" / "one.json")
     requests = [{"timestamp": 400 * i, "input_length": 800 + i, "output_length": 90 + i} for i in range(200)]
     text = "".join(json.dumps(row) + "\n" for row in requests)
     (folder / "conversation.jsonl").write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from simulator.cli.options import Inputs
 
 FILE = str(shipped_measurements("sglang_mi355x_8k1k.csv"))
 CONFIG = str(Path(__file__).parents[1] / "facts" / "importing" / "configs" / "Qwen--Qwen3-32B.config.json")
+TRACE = str(Path(__file__).parents[1] / "traffic" / "data" / "mooncake.jsonl")
 KERNELS = str(shipped_measurements("kernels_amd_more.csv"))
 ROWS = "precision=FP4 and concurrency<=8"
 FORMULA = ("--method", "closed-form")
@@ -34,7 +35,10 @@ def leaves() -> Iterator[tuple[str, click.Command]]:
             yield name, command
 
 
-LEAVES = dict(leaves())
+PAGE = {"page", "serve"}
+"""Commands that show the answers of other functions, which ``tests/page`` compares with them."""
+
+LEAVES = {words: command for words, command in leaves() if words not in PAGE}
 
 
 def function_of(words: str) -> Callable[..., Any]:
@@ -55,7 +59,7 @@ SCENARIO = frozenset(Inputs.__dataclass_fields__)
 """Options that make a scenario: their defaults are those of :func:`make_scenario`, but for TP and depth."""
 
 BACKEND = frozenset(inspect.signature(Backend).parameters) - {"name"} | {"backend"}
-OUTPUT = frozenset({"form", "output", "plot", "requests", "measured"})
+OUTPUT = frozenset({"form", "output", "plot", "requests", "measured", "set_file"})
 RENAMED = {
     "concurrency": ("concurrency", "concurrencies"),
     "expression": ("select",),
@@ -77,7 +81,8 @@ MEANT = {
 
 ONLY_THERE = {
     "predict": {"queue_over_memory", "compare_recipes"},
-    "compare": {"against"},
+    "compare": {"against", "known"},
+    "convert": {"explain"},
     "explain": {"queue_over_memory", "sweep"},
     "calibrate": {"shipped", "check"},
     "fit-kernels": {"shipped", "check"},
@@ -140,11 +145,14 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "what-if sensitivity": (("--samples", "16"), {"samples": 16}),
     "what-if sweep": ((), {}),
     "simulate": (("--rate", "2", "--duration", "1min"), {"rate": 2.0, "duration": "1min"}),
+    "describe-trace": ((TRACE,), {"path": TRACE}),
+    "replay": (("--concurrency", "1,2", "--duration", "1min"), {"concurrency": (1, 2), "duration": "1min"}),
     "plan": (("--rate", "2", "--ttft-p99", "2s"), {"rate": 2.0, "promises": ["ttft-p99=2s"]}),
     "import-model": ((CONFIG,), {"path": CONFIG}),
     "fit-kernels": ((KERNELS, "--hardware", "mi355x"), {"tables": KERNELS, "hardware": "mi355x"}),
     "validate": ((FILE, *FEW), {"files": FILE, **FEWER}),
     "evaluate": ((FILE, *FEW), {"files": FILE, **FEWER}),
+    "convert": ((FILE,), {"files": FILE}),
     "infer-acceptance": ((FILE, FILE, *FEW), {"off": FILE, "mtp": FILE, **FEWER}),
 }
 """Command -> the options that it cannot do without, and those that make it fast, in both languages."""

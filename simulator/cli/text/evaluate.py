@@ -93,13 +93,25 @@ def _worst(page: Page, points: Sequence[Mapping[str, Any]], metrics: Sequence[st
             left=True,
             wraps=page.narrow,
         ),
-        Column("clients", "", [str(p["concurrency"]) for _, p, _ in rows]),
+        _load([p for _, p, _ in rows]),
         Column("metric", "", [SHORT[m] for *_, m in rows], left=True),
         Column("measured", "", [number(p[m], 4) for _, p, m in rows], 1),
         Column("predicted", "", [number(p[f"predicted_{m}"], 4) for _, p, m in rows], 2),
         Column("error", "%", [f"{100 * p[f'error_{m}']:+.1f}" for _, p, m in rows]),
     ]
     return page.told(columns)
+
+
+def _load(points: Sequence[Mapping[str, Any]]) -> Column:
+    """Clients, and of an open loop the rate."""
+    counts = [p["concurrency"] for p in points]
+    if None not in counts:
+        return Column("clients", "", list(map(str, counts)))
+    return Column(
+        "load",
+        "",
+        [f"{c} clients" if c else f"{p['request_rate_per_s']:g} req/s" for c, p in zip(counts, points, strict=True)],
+    )
 
 
 def _frontier(page: Page, points: Sequence[Mapping[str, Any]]) -> str:

@@ -40,7 +40,9 @@ def plan_text(answer: Answer, piped: bool = False) -> str:
 
 def _question(meta: Mapping[str, Any]) -> str:
     promised = " and ".join(f"{p['promise']} {duration_text(p['limit_s'])}" for p in meta["promises"])
-    load = f"{meta['rate_per_s']:g} requests per second" if meta["gpus"] is None else f"{meta['gpus']} GPUs"
+    load = f"{meta['rate_per_s']:.6g} requests per second" if meta["gpus"] is None else f"{meta['gpus']} GPUs"
+    if "traffic_source" in meta:
+        load += f" ({meta['traffic_source']})"
     return (
         f"{meta['model']} {meta['checkpoint']} on {meta['hardware']}, {meta['engine']}: {load}, {meta['arrivals']}; "
         f"{meta['lengths']}; promised {promised}; {meta['router']}."
@@ -191,7 +193,9 @@ def _notes(answer: Answer) -> list[str]:
     if meta["outside_calibration"]:
         notes.append("outside of what it was fitted to (*): " + ", ".join(meta["outside_calibration"]))
     found = [*answer.runners_up] if answer.winner is None else [answer.winner, *answer.runners_up]
-    sources = {one.kind.acceptance_source for one in found if one.kind.spec_tokens}
-    notes += [f"acceptance: {source}" for source in sorted(sources)]
+    kinds = [one.kind for one in found if one.kind.spec_tokens]
+    notes += sorted(
+        {f"MTP {k.spec_tokens}: {k.acceptance_length:.2f} tokens per round ({k.acceptance_source})" for k in kinds}
+    )
     notes += [f"left out: {reason}" for reason in answer.left_out]
     return [*notes, f"latencies by discrete events, seed {meta['seed']}"]

@@ -28,4 +28,28 @@ def suggestion_text(meta: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], 
         ]
     )
     note = "Run-to-run noise and model error stay in the interval whatever is measured."
-    return "\n".join([page.paragraph(target + "."), "", body, "", page.paragraph(note)])
+    command = _command(page, meta, rows[0]) if rows else []
+    return "\n".join([page.paragraph(target + "."), "", body, "", page.paragraph(note), *command])
+
+
+def _command(page: Page, meta: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """The command that measures the first candidate, on lines that a shell takes, and which server it needs."""
+    spec = f"MTP {row['spec_tokens']}" if row["spec_tokens"] else "MTP off"
+    server = f"Against a server of {meta['checkpoint']} with TP {row['tp']}, {spec} ({meta['tool_source']}):"
+    return ["", page.paragraph(server), "", lines_of(row["command"], page.width)]
+
+
+def lines_of(command: str, width: int) -> str:
+    """A command on lines no longer than the page where its words allow it, continued as a shell takes it.
+
+    Example:
+        >>> print(lines_of("tool --first 1 --second 2", 18))
+        tool --first 1 \\
+          --second 2
+    """
+    words, lines = command.split(" "), [""]
+    for word in words:
+        if lines[-1].strip() and len(lines[-1]) + len(word) + 3 > width:
+            lines.append("  ")
+        lines[-1] += word if not lines[-1].strip() else f" {word}"
+    return " \\\n".join(lines)

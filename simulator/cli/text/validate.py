@@ -86,7 +86,7 @@ def _columns(rows: Sequence[RowVerdict], several: bool) -> list[Column]:
     columns = [Column("file", "", [Path(row.row.file).name for row in rows], 3, left=True)] if several else []
     columns += [
         Column("line", "", [f"{row.row.line}" for row in rows]),
-        Column("clients", "", ["-" if row.row.concurrency is None else f"{row.row.concurrency:g}" for row in rows]),
+        _load(rows),
     ]
     for title, unit, metrics, names in COLUMNS:
         found = [next((row.expected[m] for m in metrics if m in row.expected), None) for row in rows]
@@ -96,6 +96,14 @@ def _columns(rows: Sequence[RowVerdict], several: bool) -> list[Column]:
         if any(found):
             columns.append(Column("off", "%", [_off(e) for e in found], 1))
     return [*columns, Column("verdict", "", [row.verdict for row in rows], left=True)]
+
+
+def _load(rows: Sequence[RowVerdict]) -> Column:
+    """Clients, or of an open loop the rate."""
+    rates = [getattr(row.row, "request_rate_per_s", None) for row in rows]
+    if any(rate is not None for rate in rates):
+        return Column("rate", "req/s", [number(rate) for rate in rates])
+    return Column("clients", "", ["-" if row.row.concurrency is None else f"{row.row.concurrency:g}" for row in rows])
 
 
 def _off(expected: Expected | None) -> str:

@@ -26,7 +26,7 @@ def study_text(study: Study, piped: bool = False) -> str:
     if study.kind == "acceptance":
         notes.append("break-even: 90 % interval in brackets; slope: of log(throughput), per token accepted, there")
     if study.kind == "depth":
-        notes.append(f"acceptance: {study.meta['acceptance_source']}")
+        notes.append(_at_depth(study.meta))
     if study.kind == "sensitivity":
         notes.append(
             "total: part of the variance with interactions; inputs vary independently; ends: gain over Off there"
@@ -36,6 +36,12 @@ def study_text(study: Study, piped: bool = False) -> str:
     if dropped:
         notes.append(not_shown(dropped))
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
+
+
+def _at_depth(meta: Mapping[str, Any]) -> str:
+    """The acceptance at the greatest depth; the lesser ones have the first of its positions."""
+    k = len(meta["acceptance_positions"])
+    return f"acceptance at depth {k}: {meta['acceptance_length']:.2f} tokens per round ({meta['acceptance_source']})"
 
 
 def inference_text(found: Inference, piped: bool = False) -> str:

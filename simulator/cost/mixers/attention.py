@@ -6,9 +6,15 @@ from dataclasses import replace
 
 from simulator.cost.mixers import index
 from simulator.cost.operator import KV, QK, Operator, T
-from simulator.cost.rates import ACTIVATION_BYTES, Rates
+from simulator.cost.rates import ACTIVATION_BYTES, KernelRates, Rates
 from simulator.facts.deployment import LayerFormats
 from simulator.facts.mixers.attention import Attention
+from simulator.units import NANO
+
+WALKED = 128
+"""Head dimension whose decode kernel takes time by the length of a sequence alone: inferred from runs under ATOM on
+MI355X, where models with 128 show it (Llama-3.3-70B, MiniMax-M2.5) and those with 64 or 256 do not (gpt-oss-120b,
+Qwen3.5); other kernels serve them, by assumption."""
 
 
 def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rates) -> list[Operator]:
@@ -32,7 +38,7 @@ def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rate
     core = rates.kernel(family, _name(layer), count, {QK: pair}, {KV: cached, T: cached}, d.kv_format)
     ops = [
         rates.gemm("attention qkv", count, hidden, q_width + kv_width, fmt, share=1 / dp),
-        replace(core, window=layer.reach),
+        replace(core, window=layer.reach, walk=walk(layer.head_dim, family, rates)),
         rates.gemm("attention out", count, out, hidden, fmt, share=1 / dp),
         rates.small("attention norm, rope, gate", kernels * count, 4 * width * ACTIVATION_BYTES / dp),
     ]
@@ -40,6 +46,11 @@ def operators(layer: Attention, count: float, formats: LayerFormats, rates: Rate
         own, dim = layer.blocks.heads_per_gpu(tp), layer.blocks.index_dim
         ops += index.operators(count, index.Widths(hidden, own, dim, dim), formats["indexer"], rates)
     return ops
+
+
+def walk(head_dim: int, family: str, rates: KernelRates) -> float:
+    """Seconds per cached token of a sequence that has the GPU to itself."""
+    return rates.parameters[f"{family}.walk_ns"] * NANO if head_dim == WALKED else 0.0
 
 
 def _name(layer: Attention) -> str:

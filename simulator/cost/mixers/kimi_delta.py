@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.cost.mixers.gated_delta_net import delta_rule_flops
+from dataclasses import replace
+
+from simulator.cost.mixers.gated_delta_net import LAUNCHES, delta_rule_flops
 from simulator.cost.operator import ST, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
 from simulator.facts.deployment import LayerFormats
@@ -21,11 +23,12 @@ def operators(layer: KimiDelta, count: float, formats: LayerFormats, rates: Rate
     moved = {ST: layer.state_bytes(d.engine.state_dtype) / tp / dp, T: 5 * width * ACTIVATION_BYTES / dp}
     flops = heads * delta_rule_flops(layer.head_dim, layer.head_dim)
     low, full = layer.low_rank_gates, 4 if layer.full_rank_gate else 3
+    rule = rates.kernel("gdn", "kda delta rule (state)", count, {T: flops / dp}, moved)
     return [
         rates.gemm("kda qkv, gate", count, hidden, full * width, fmt, share=1 / dp),
         rates.gemm("kda beta, gates down", count, hidden, heads + low * rank, fmt, share=1 / dp),
         rates.gemm("kda gates up", count, rank, width, fmt, share=1 / dp, copies=low),
-        rates.kernel("gdn", "kda delta rule (state)", count, {T: flops / dp}, moved),
+        replace(rule, launched=LAUNCHES),
         rates.gemm("kda out", count, width, hidden, fmt, share=1 / dp),
         rates.small("kda convolution, norm, gate", 3 * count, 6 * width * ACTIVATION_BYTES / dp),
     ]

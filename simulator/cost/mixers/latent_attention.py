@@ -64,7 +64,7 @@ def _absorbing(
 def _on_latents(layer: LatentAttention, count: float, rates: Rates) -> list[Operator]:
     """All heads on the latent itself, which is read once for all of them."""
     d = rates.deployment
-    pair = layer.absorbed_pair_flops / d.attention_tp / d.dp
+    pair = layer.absorbed_pair_flops / d.attention_tp / d.dp * one_key.padded(layer.query_heads / d.attention_tp)
     latent = layer.latent * BYTES_PER_PARAM[d.kv_format] / d.dp
     return one_key.operators("mla (latent cache)", count, {QK: pair}, {KV: latent, T: latent}, rates, layer.reach)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulator.cost.operator import ST, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, Rates
 from simulator.facts.deployment import LayerFormats
@@ -9,6 +11,9 @@ from simulator.facts.mixers.mamba2 import Mamba2
 
 CHUNK = 128
 """Tokens per chunk of the scan (``chunk_size`` of nvidia/NVIDIA-Nemotron-3-Super-120B-A12B)."""
+LAUNCHES = 5
+"""Kernels of the chunked scan: sums of decays, states of chunks, passing them on, products of inputs and outputs within
+a chunk, and the scan (state-spaces/mamba)."""
 
 
 def operators(layer: Mamba2, count: float, formats: LayerFormats, rates: Rates) -> list[Operator]:
@@ -21,9 +26,10 @@ def operators(layer: Mamba2, count: float, formats: LayerFormats, rates: Rates) 
     hidden, tp, dp = d.model.hidden, d.attention_tp, d.dp
     inner, heads, conv = layer.inner / tp, layer.heads / tp, layer.conv_channels(tp)
     moved = {ST: layer.state_bytes(d.engine.state_dtype) / tp / dp, T: (conv + inner) * ACTIVATION_BYTES / dp}
+    scan = rates.kernel("gdn", "mamba scan (state)", count, {T: scan_flops(layer, tp) / dp}, moved)
     return [
         rates.gemm("mamba in", count, hidden, inner + conv + heads, fmt, share=1 / dp),
-        rates.kernel("gdn", "mamba scan (state)", count, {T: scan_flops(layer, tp) / dp}, moved),
+        replace(scan, launched=LAUNCHES),
         rates.gemm("mamba out", count, inner, hidden, fmt, share=1 / dp),
         rates.small("mamba convolution, norm, gate", 3 * count, 2 * (conv + inner) * ACTIVATION_BYTES / dp),
     ]

@@ -9,6 +9,15 @@ from dataclasses import replace
 from simulator.cost.operator import Operator, Part
 from simulator.cost.rates import Rates
 
+TILE = 16
+"""Rows of the tiles that matrix units multiply; heads are the rows, as they share the key (AMD CDNA matrix core
+instructions 16x16, NVIDIA wgmma 64 and mma 16)."""
+
+
+def padded(heads: float) -> float:
+    """FLOPs over those of ``heads`` heads, of which a GPU computes whole tiles."""
+    return max(1.0, TILE / heads)
+
 
 def operators(
     name: str,

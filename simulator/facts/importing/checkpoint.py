@@ -63,6 +63,7 @@ def checkpoint(
     block: Block = {
         "repository": files.repository,
         "precision": PRECISION[main],
+        **({"weight_only": True} if stated is not None and stated.weight_only else {}),
         **formats,
         "source": f"{files.repository} {file}{said}",
     }

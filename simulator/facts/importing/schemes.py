@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.errors import InputError, brief, unknown_name
@@ -24,12 +24,14 @@ class Scheme:
         kept: modules in BF16.
         source: file and key.
         head: whether the lm_head is quantised unless it is kept.
+        weight_only: whether activations are 16 bits wide.
     """
 
     formats: Sequence[tuple[Modules, str]]
     kept: Modules
     source: str
     head: bool = False
+    weight_only: bool = False
 
     def format_of(self, *names: str) -> str:
         """Format of the module that has any of these names."""
@@ -70,7 +72,7 @@ def _fp8(found: Keys) -> Scheme:
 
 
 def _mxfp4(found: Keys) -> Scheme:
-    return _everything(found, "mxfp4")
+    return replace(_everything(found, "mxfp4"), weight_only=True)
 
 
 def _integers(found: Keys) -> Scheme:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.loads import Routing
+from simulator.cost.mixers.attention import walk
 from simulator.cost.mixers.gated_delta_net import moved_per_token, prefill_flops
 from simulator.cost.operator import KV, LOADS, ONE, QK, ST, D, Operator, T
 from simulator.cost.rates import ACTIVATION_BYTES, KernelRates
@@ -67,6 +68,10 @@ class KernelClass(ABC):
     @abstractmethod
     def parameters(self, hardware: Hardware) -> list[str]:
         """Names of the parameters that its times depend on."""
+
+    def each(self, row: KernelRow) -> float:
+        """Cached tokens in one read of a sequence."""
+        return 0.0
 
     @abstractmethod
     def operator(self, row: KernelRow, rates: KernelRates) -> Operator:
@@ -183,13 +188,18 @@ class Attention(KernelClass):
     def parameters(self, hardware: Hardware) -> list[str]:
         """Those of attention in the format."""
         family = BITS_FAMILY[hardware.compute_format(self.fmt)]
-        return [f"attention.{family}.{n}" for n in ("bandwidth_eff", "latency_us", "compute_eff")]
+        return [f"attention.{family}.{n}" for n in ("bandwidth_eff", "latency_us", "compute_eff", "walk_ns")]
 
     def operator(self, row: KernelRow, rates: KernelRates) -> Operator:
         """As :func:`simulator.cost.attention.operators` makes it; 4 FLOPs per query-key pair and channel."""
         width, kv = row["heads"] * row["head_dim"], 2.0 * row["kv_heads"] * row["head_dim"] * BYTES_PER_PARAM[self.fmt]
         family = f"attention.{rates.computed(self.fmt)}"
-        return rates.kernel(family, "attention", 1.0, {QK: 4.0 * width}, {KV: kv, T: kv}, self.fmt)
+        core = rates.kernel(family, "attention", 1.0, {QK: 4.0 * width}, {KV: kv, T: kv}, self.fmt)
+        return replace(core, walk=walk(int(row["head_dim"]), family, rates))
+
+    def each(self, row: KernelRow) -> float:
+        """The context of a decode."""
+        return row["context"] if row.kernel == "attention_decode" else 0.0
 
     def loads(self, row: KernelRow, rates: KernelRates) -> Loads:
         """Of a decode the cache that it reads, of a prefill the lower triangle of pairs."""

@@ -117,6 +117,6 @@ def log_errors(
 ) -> Array:
     """log(model / measured) of rows under a set of parameters, shape (rows,)."""
     rates = KernelRates(hardware, parameters)
-    said = [kind.operator(row, rates).seconds(kind.loads(row, rates)) for row in rows]
+    said = [kind.operator(row, rates).seconds(kind.loads(row, rates), kind.each(row)) for row in rows]
     errors: Array = np.log(np.array(said) / np.array([row.seconds for row in rows]))
     return errors

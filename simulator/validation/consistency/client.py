@@ -9,6 +9,8 @@ from dataclasses import replace
 from simulator.measurements.rows import Row
 from simulator.validation.consistency.finding import SERIES, Finding
 
+CLIENT, POLLS = "client", "polls"
+"""Extra column of a converted row, and what it says of a tool whose client does not keep its concurrency."""
 SAME = 0.06
 """How near requests in flight must be to one another to be the same; Little's law of honest rows scatters by 0.02."""
 
@@ -19,7 +21,7 @@ def check_client(found: Iterable[tuple[Row, Finding]]) -> Iterator[tuple[Row, Fi
     Args:
         found: rows, each with a finding of :func:`simulator.validation.consistency.gpu_count.check_gpus`.
     """
-    pairs = list(found)
+    pairs = [(row, _of_polling(row, finding)) for row, finding in found]
     series: defaultdict[tuple[object, ...], list[tuple[Row, Finding]]] = defaultdict(list)
     for row, finding in pairs:
         if _few(finding.data):
@@ -32,6 +34,18 @@ def check_client(found: Iterable[tuple[Row, Finding]]) -> Iterator[tuple[Row, Fi
     for row, finding in pairs:
         limit = limits.get(tuple(getattr(row, name, None) for name in SERIES)) if _few(finding.data) else None
         yield (row, finding if limit is None else _capped(finding, limit))
+
+
+def _of_polling(row: Row, finding: Finding) -> Finding:
+    """Too few requests in flight of a client that is known to start them only when it looks: no fault of the row."""
+    if row.extras.get(CLIENT) != POLLS or not _few(finding.data):
+        return finding
+    flying = float(str(finding.data["in_flight"]))
+    message = (
+        f"{flying:.1f} of the stated {row.concurrency} requests are in flight: the client of this tool starts requests "
+        "when it looks, and does not keep its concurrency"
+    )
+    return replace(finding, severity="note", kind="client_polls", message=message)
 
 
 def _few(data: Mapping[str, object]) -> bool:

@@ -89,7 +89,7 @@ def _chunks(row: MeasuredPoint, factor: float, column: str | None) -> Explanatio
     With m tokens per chunk the requests in flight are X (TTFT + (n - 1) ITL / m); m is solved for from the
     concurrency, and must be whole, or an acceptance length where the row drafts.
     """
-    if factor >= 1.0 or column == "total_tok_s_gpu":
+    if factor >= 1.0 or (column == "total_tok_s_gpu" and row.output_tok_s_gpu is not None):
         return None
     tokens = tokens_per_chunk(row, factor)
     whole = round(tokens) if tokens else 0
@@ -118,7 +118,7 @@ def tokens_per_chunk(row: MeasuredPoint, factor: float) -> float | None:
     if tpot is None:
         return None
     ttft = found[0] if found else 0.0
-    decode = (mean_length(row.osl) - 1.0) * tpot
+    decode = (mean_length(row.osl, row.ratio) - 1.0) * tpot
     # a request takes (ttft + decode) / ratio of the time that the clients allow it
     left = (ttft + decode) * factor - ttft
     return decode / left if left > 0.0 else None

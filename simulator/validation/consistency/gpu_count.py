@@ -18,7 +18,7 @@ from simulator.measurements.littles_law import (
     little_ratio,
     mean_length,
 )
-from simulator.measurements.rows import FrontierPoint, MeasuredPoint, Row
+from simulator.measurements.rows import FrontierPoint, MeasuredPoint, OpenLoopPoint, Row
 from simulator.units import KILO
 from simulator.validation.consistency.explanations import explanations, says_pools
 from simulator.validation.consistency.finding import Finding, Severity, finding
@@ -40,6 +40,8 @@ def check_gpus(row: Row) -> Iterator[Finding]:
     """Findings on the replica size and on the tokens counted in one row."""
     if isinstance(row, FrontierPoint):
         yield from _check_frontier(row)
+        return
+    if isinstance(row, OpenLoopPoint):
         return
     yield from _check_interactivity(row)
     total, output = row.total_tok_s_gpu, row.output_tok_s_gpu
@@ -81,13 +83,13 @@ def _check_column(row: MeasuredPoint, column: str, *, agree: bool) -> Iterator[F
         tpot = _tpot_ms(row)
         if tpot is None:
             return
-        ratio = row.tp * in_flight(output, 0.0, tpot, row.osl) / row.concurrency
+        ratio = row.all_gpus * in_flight(output, 0.0, tpot, row.osl, row.ratio) / row.concurrency
         low = NO_TTFT_LOW
     if low <= ratio <= high:
         return
-    implied = row.tp * TYPICAL_RATIO / ratio
+    implied = row.all_gpus * TYPICAL_RATIO / ratio
     pools = says_pools(row) or (not agree and column == "output_tok_s_gpu" and _total_holds(row))
-    explained = explanations(row, implied / row.tp, None if agree else column, pools=pools)
+    explained = explanations(row, implied / row.all_gpus, None if agree else column, pools=pools)
     waiting = without_ttft and ratio < low
     sure = ratio > high or (not without_ttft and (bool(explained) or ratio < HOPELESS))
     if waiting:
@@ -101,7 +103,7 @@ def _check_column(row: MeasuredPoint, column: str, *, agree: bool) -> Iterator[F
     name = "throughput" if agree else column
     rest = f" (else: {'; '.join(others)})" if others else ""
     message = (
-        f"{name} x latency keeps {ratio * row.concurrency:.1f} requests in flight on the stated {row.tp} GPUs; "
+        f"{name} x latency keeps {ratio * row.concurrency:.1f} requests in flight on the stated {row.all_gpus} GPUs; "
         f"concurrency is {row.concurrency} (ratio {ratio:.3f}, honest {low:.2f} to {high:.2f}). "
         f"{reading[0].upper()}{reading[1:]}{rest}"
     )
@@ -114,7 +116,7 @@ def _check_column(row: MeasuredPoint, column: str, *, agree: bool) -> Iterator[F
         band_low=low,
         band_high=high,
         implied_gpus=implied,
-        stated_gpus=row.tp,
+        stated_gpus=row.all_gpus,
         column=column,
         in_flight=ratio * row.concurrency,
         candidates=[*([kind] if waiting else []), *(one.kind for one in explained)],
@@ -132,8 +134,8 @@ def _total_holds(row: MeasuredPoint) -> bool:
 
 def _waiting(row: MeasuredPoint, ratio: float, output: float) -> str:
     """What Little's law says where no TTFT is published: who was decoding, and which wait explains the others."""
-    length = mean_length(row.osl)
-    each = TYPICAL_RATIO * row.concurrency * length / (output * row.tp)
+    length = mean_length(row.osl, row.ratio)
+    each = TYPICAL_RATIO * row.concurrency * length / (output * row.all_gpus)
     wait = (1.0 - ratio / TYPICAL_RATIO) * each
     decoding = ratio * row.concurrency
     return (

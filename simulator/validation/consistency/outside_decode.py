@@ -29,8 +29,8 @@ def outside_decode(row: MeasuredPoint) -> float | None:
     output, tpot = output_throughput(row), tpot_ms(row)
     if output is None or tpot is None:
         return None
-    length = mean_length(row.osl)
-    seconds = row.concurrency * length / (output * row.tp)
+    length = mean_length(row.osl, row.ratio)
+    seconds = row.concurrency * length / (output * row.all_gpus)
     return 1.0 - (length - 1.0) * tpot * MILLI / seconds
 
 
