@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+TESTS = Path(__file__).parent
+SLOW = (TESTS / "slow.txt").read_text(encoding="utf-8").split("\n")[:-1]
+"""How the names of tests begin that take most of the time of all: refits, trials, notebooks, long pages."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones, which run with ``-m slow`` only."""
+    for item in items:
+        name = f"{item.path.relative_to(TESTS).as_posix()}::{item.nodeid.partition('::')[2]}"
+        if any(name == one or name.startswith((f"{one}::", f"{one}[")) for one in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

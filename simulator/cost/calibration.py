@@ -161,12 +161,6 @@ class Calibration(Spec):
         scope = self.scope.model_copy(update={"kernels": list(found.kernels)})
         return self.model_copy(update={"priors": prior_values(found.known), "scope": scope})
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Calibration:
-        """A copy without what was computed from the fields."""
-        copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("known", None)
-        return copy
-
     def contradictions(self) -> list[Fault]:
         """What contradicts the table of parameters or itself, by where it stands."""
         faults: list[Fault] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Deployment(Spec):
         """GPUs over which one attention rank is sharded: tp / dp."""
         return self.tp // self.dp
 
-    @property
+    @functools.cached_property
     def fused_shared_expert(self) -> bool:
         """Whether the shared expert of the target runs in the kernel of the routed experts.
 
@@ -93,24 +94,24 @@ class Deployment(Spec):
         same = formats["draft_shared_expert"] == formats.get("draft_experts") == routed
         return self.fused_shared_expert and same
 
-    @property
+    @functools.cached_property
     def target_formats(self) -> LayerFormats:
         """Number formats of the layers of the target."""
         return LayerFormats(group_formats(self.weights), self.fused_shared_expert)
 
-    @property
+    @functools.cached_property
     def formats(self) -> dict[str, Format]:
         """Number format of every tensor group of the target and of the draft."""
         return formats_of(self.model, self.weights)
 
-    @property
+    @functools.cached_property
     def draft_formats(self) -> LayerFormats:
         """Number formats of the layers of the draft, by the same groups."""
         formats = self.formats
         own = {group: formats[draft_group(group)] for group in formats if draft_group(group) in formats}
         return LayerFormats(own, self.fused_draft_expert)
 
-    @property
+    @functools.cached_property
     def as_draft(self) -> Deployment:
         """The same as the passes of the draft see it, in the width of its residual stream."""
         model = self.model

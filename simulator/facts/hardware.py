@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import functools
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -106,7 +107,11 @@ class Hardware(Spec):
         Every accelerator computes BF16, so there always is one; whether a deployment may compute in a wider format is
         for :func:`simulator.facts.deployment.check_deployment` to say.
         """
-        return next(other for other in (fmt, *WIDER[fmt]) if self.peak(other) is not None)
+        return self._computed[fmt]
+
+    @functools.cached_property
+    def _computed(self) -> dict[str, Format]:
+        return {fmt: next(one for one in (fmt, *WIDER[fmt]) if self.peak(one) is not None) for fmt in get_args(Format)}
 
     def compute_peak(self, fmt: Format) -> float:
         """Dense peak in FLOP/s at which weights stored in ``fmt`` are computed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -74,12 +75,12 @@ class Model(Spec):
             if self.experts is not None and checkpoint.routed_experts is None:
                 yield f"checkpoints.{name}.routed_experts: missing; the model has experts"
 
-    @property
+    @functools.cached_property
     def target_layers(self) -> Stack:
         """The layers of the model, without its draft."""
         return Stack.of(self.layers, self.mixers, self.feed_forwards)
 
-    @property
+    @functools.cached_property
     def draft_layers(self) -> Stack:
         """The layers of its draft; none without one."""
         return self.draft.stack(self.mixers, self.feed_forwards) if self.draft else Stack()
@@ -94,12 +95,12 @@ class Model(Spec):
         """A feed-forward with routed experts; all have as many and choose as many. None: the model has none."""
         return next((layer for layer in self.feed_forwards.values() if isinstance(layer, Experts)), None)
 
-    @property
+    @functools.cached_property
     def layer_count(self) -> int:
         """Number of layers."""
         return sum(group.count for group in self.layers)
 
-    @property
+    @functools.cached_property
     def has_state(self) -> bool:
         """Whether sequences carry a recurrent state."""
         return any(layer.state_bytes("bf16") > 0 for layer, _ in self.target_layers.mixers)

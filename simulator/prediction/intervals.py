@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
 from simulator.prediction.posterior import Recorder, drawn_logs, fitted_acceptance
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
-from simulator.serving.replica import Replica, build_replica, build_tables
+from simulator.serving.kept_replicas import replicas_under
+from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.scope import judge
 from simulator.speculation.acceptance import Speculation, from_length
@@ -48,14 +49,13 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
     names, covariance = scenario.calibration.uncertainty()
     values = scenario.calibration.values()
     recorder = Recorder(values)
-    tables = build_tables(scenario.deployment, scenario.speculation.tokens, recorder)
-    in_tables = frozenset(recorder.seen)
-    build_replica(scenario.deployment, scenario.speculation, recorder, tables)
+    build_replica(scenario.deployment, scenario.speculation, recorder)
     used = recorder.seen | ({ACCEPTANCE} if fitted_acceptance(scenario) else set())
     keep = [i for i, n in enumerate(names) if n in used]
     names = [names[i] for i in keep]
     covariance = covariance[np.ix_(keep, keep)]
-    settings: list[tuple[Replica, Speculation]] = []
+    sets: list[dict[str, float]] = []
+    specs: list[Speculation] = []
     widths = []
     for name in names:
         ends = []
@@ -70,10 +70,11 @@ def jacobian(scenario: Scenario, concurrencies: Sequence[int]) -> tuple[list[str
                 parameter = scenario.calibration.known[name]
                 changed[name] = parameter.from_internal(parameter.to_internal(values[name]) + sign * STEP)
                 ends.append(parameter.to_internal(changed[name]))
-            same = None if name in in_tables else tables
-            settings.append((build_replica(scenario.deployment, spec, changed, same), spec))
+            sets.append(changed)
+            specs.append(spec)
         widths.append(ends[0] - ends[1])
-    metrics = _evaluate(scenario, concurrencies, settings)
+    replicas = replicas_under(scenario.deployment, scenario.speculation, sets)
+    metrics = _evaluate(scenario, concurrencies, list(zip(replicas, specs, strict=True)))
     out = {}
     for metric, table in metrics.items():
         logs = np.log(np.maximum(table, 1e-300))

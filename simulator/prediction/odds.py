@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
 from simulator.prediction.intervals import noise_class
-from simulator.serving.replica import Replica, build_replica
+from simulator.serving.kept_replicas import replicas_under
+from simulator.serving.replica import Replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.scope import INSIDE, Verdict
 from simulator.speculation.acceptance import Speculation, from_positions, rate_of_length
@@ -79,7 +80,8 @@ class Odds:
         rng = np.random.default_rng(np.random.SeedSequence([seed, 9_999]))
         calibration = kinds[0][1].calibration
         names, shifts = drawn_shifts(calibration, DRAWS, rng)
-        self._draws = [[drawn(scenario, names, shift) for _, scenario in kinds] for shift in shifts]
+        each = [drawn(scenario, names, shifts) for _, scenario in kinds]
+        self._draws: list[Replicas] = list(zip(*each, strict=True))
         kinds_of = [noise_class(p.metric) for p in promises]
         noise = rng.standard_normal((DRAWS, 2))
         wider = [math.hypot(float(getattr(calibration.noise, k)), verdict.spread(k)) for k in kinds_of]
@@ -136,18 +138,25 @@ def with_part_of_gain(spec: Speculation, least: float | None, part: float) -> Sp
     return from_positions([rate_of_length(length, spec.tokens)] * spec.tokens, spec.tokens, spec.source)
 
 
-def drawn(scenario: Scenario, names: Sequence[str], shift: Array) -> tuple[Replica, Speculation]:
-    """A replica with every named quantity moved by its ``shift`` in internal coordinates; a stated acceptance stays."""
-    values = dict(scenario.calibration.values())
-    spec = scenario.speculation
-    fitted = scenario.calibration.acceptance
-    for name, delta in zip(names, shift, strict=True):
+def drawn(scenario: Scenario, names: Sequence[str], shifts: Array) -> Replicas:
+    """One replica per draw, with every named quantity moved in internal coordinates; a stated acceptance stays.
+
+    Args:
+        scenario: of the replica.
+        names: of the quantities.
+        shifts: of each in every draw, shape (draws, names).
+    """
+    values, spec = scenario.calibration.values(), scenario.speculation
+    known, fitted = scenario.calibration.known, scenario.calibration.acceptance
+    sets, specs = [dict(values) for _ in shifts], [spec] * len(shifts)
+    for name, column in zip(names, shifts.T.tolist(), strict=True):
         if name == ACCEPTANCE:
             if fitted is not None and spec.tokens and spec.source.kind == "fitted":
-                depth = fitted.spec_tokens
-                length = length_of_coordinate(length_coordinate(fitted.length, depth) + float(delta), depth)
-                spec = from_positions([rate_of_length(length, depth)] * spec.tokens, spec.tokens, spec.source)
+                depth, at = fitted.spec_tokens, length_coordinate(fitted.length, fitted.spec_tokens)
+                rates = [rate_of_length(length_of_coordinate(at + delta, depth), depth) for delta in column]
+                specs = [from_positions([rate] * spec.tokens, spec.tokens, spec.source) for rate in rates]
             continue
-        parameter = scenario.calibration.known[name]
-        values[name] = parameter.from_internal(parameter.to_internal(values[name]) + float(delta))
-    return build_replica(scenario.deployment, spec, values), spec
+        at = known[name].to_internal(values[name])
+        for one, delta in zip(sets, column, strict=True):
+            one[name] = known[name].from_internal(at + delta)
+    return list(zip(replicas_under(scenario.deployment, spec, sets), specs, strict=True))

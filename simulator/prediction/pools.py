@@ -157,9 +157,8 @@ def pool_bounds(
     base = pool_metrics(closed_loop_pools(scenario, prefill), w, concurrency, seed, runs=1)
     wanted = [name for name in INTERVAL_METRICS if name in means]
     logs: dict[str, list[float]] = {name: [] for name in wanted}
-    for shift, part in zip(shifts, rng.random(DRAWS).tolist(), strict=True):
-        first, _off = drawn(prefill.scenario(scenario), names, shift)
-        rest, spec = drawn(scenario, names, shift)
+    each = zip(drawn(prefill.scenario(scenario), names, shifts), drawn(scenario, names, shifts), strict=True)
+    for ((first, _off), (rest, spec)), part in zip(each, rng.random(DRAWS).tolist(), strict=True):
         pools = closed_loop_pools(scenario, prefill, (first, rest), with_part_of_gain(spec, least, part))
         found = pool_metrics(pools, w, concurrency, seed, runs=1)
         for name in wanted:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinate, length_of_coordinate
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
+from simulator.serving.kept_replicas import replicas_under
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.trusted import CLOSED_FORM
@@ -114,7 +115,7 @@ def drawn_logs(
     names, drawn = shifts(scenario.calibration, seed)
     used = used_parameters(scenario)
     sets, specs = moved(scenario, names, drawn, used)
-    replicas = [build_replica(scenario.deployment, spec, one) for one, spec in zip(sets, specs, strict=True)]
+    replicas = replicas_under(scenario.deployment, scenario.speculation, sets)
     tables = [
         _closed(scenario, c, replicas, specs)
         if method == CLOSED_FORM or c * scenario.workload.requests_per_client > MOST_REQUESTS

@@ -23,7 +23,8 @@ def drawn_length(name: str, acceptance: Acceptance) -> tuple[float, float]:
     (option,), _ = make_options(base, parse_lengths("fixed", 8192, 1024), acceptance, tp=[2], ep=[1], depths=[3])
     names, _ = calibration.uncertainty()
     shift = np.array([1.0 if n == ACCEPTANCE else 0.0 for n in names])
-    return option.scenario.speculation.acceptance_length, drawn(option.scenario, names, shift)[1].acceptance_length
+    ((_, moved),) = drawn(option.scenario, names, shift[None, :])
+    return option.scenario.speculation.acceptance_length, moved.acceptance_length
 
 
 @pytest.mark.parametrize("name", [CALIBRATION, "rate", "acceptance rate", "length"])

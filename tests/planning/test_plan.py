@@ -135,14 +135,14 @@ def test_the_answer_is_complete(answer: Answer) -> None:
     assert everything["meta"]["outside_calibration"]
 
 
-def test_same_seed_same_plan(answer: Answer) -> None:
-    assert planned().to_json() == answer.to_json()
+def test_same_seed_same_plan() -> None:
+    assert planned(rate=5.0, tp=(2,), depths=(0, 3)).to_json() == planned(rate=5.0, tp=(2,), depths=(0, 3)).to_json()
 
 
-def test_more_confidence_takes_more_gpus(answer: Answer) -> None:
+def test_more_confidence_takes_more_gpus() -> None:
     found = []
     for confidence in (0.0, 50.0, 95.0, 99.0):
-        w = (planned(confidence=confidence) if confidence != 95 else answer).winner
+        w = planned(confidence=confidence, tp=(2,), depths=(3,)).winner
         assert w is not None
         assert w.sure.probability >= confidence / 100
         assert w.sure.confidence == confidence / 100
@@ -222,9 +222,8 @@ def test_bars_count_the_spares_that_their_labels_name() -> None:
         assert length == 2 * (int(replicas) + int(spare))
 
 
-def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
-    spare = planned(spare=1).winner
-    w = answer.winner
+def test_spares_cost_and_change_nothing_else() -> None:
+    w, spare = (planned(rate=5.0, tp=(2,), depths=(3,), spare=n).winner for n in (0, 1))
     assert spare is not None
     assert w is not None
     assert spare.replicas == w.replicas
@@ -233,9 +232,9 @@ def test_spares_cost_and_change_nothing_else(answer: Answer) -> None:
 
 
 def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more() -> None:
-    w = planned(tp=(2,)).winner
+    w = planned(tp=(2,), depths=(3,)).winner
     off = planned(tp=(2,), depths=(0,)).winner
-    tight = planned((PROMISES[0], parse_promise("tpot-p95=10ms")), tp=(2,)).winner
+    tight = planned((PROMISES[0], parse_promise("tpot-p95=10ms")), tp=(2,), depths=(3,)).winner
     assert w is not None
     assert off is not None
     assert tight is not None
@@ -246,7 +245,7 @@ def test_without_mtp_it_takes_more_and_a_tighter_promise_costs_more() -> None:
 def test_more_rate_needs_no_fewer_gpus() -> None:
     needed = []
     for rate in (5.0, 10.0, 20.0, 40.0):
-        w = planned(rate=rate, tp=(2, 4), depths=(0, 3)).winner
+        w = planned(rate=rate, tp=(2, 4), depths=(3,)).winner
         assert w is not None
         needed.append(w.gpus)
     assert needed == sorted(needed)
