@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -254,8 +255,10 @@ def one_step(replica: Replica, prompt: float, metric: str) -> tuple[float, str]:
         if c.verify > 1:
             return float(alone / c.verify), "the time of a single round per token even with every draft accepted"
         return float(alone), "the time of a single decode step"
-    chunk = min(prompt, float(c.chunk))
-    prefill = kn.prefill_time(replica.target, replica.draft, c, chunk, 1.0, chunk * chunk / 2, 0.0, 0.0, 0.0)
+    found = max(0.0, min(math.floor(c.hit_rate * prompt), prompt - 1.0))
+    chunk = min(prompt - found, float(c.chunk))
+    pairs = chunk * (found + chunk / 2)
+    prefill = kn.prefill_time(replica.target, replica.draft, c, chunk, 1.0, pairs, found, 0.0, 0.0)
     return float(prefill + c.delay + c.delay_token * prompt), "the front end and a single prefill step"
 
 
