@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.kernels.admission import Entry, Rules, whole_blocks
+from simulator.kernels.admission import Rules, whole_blocks
 from simulator.kernels.caching_replica import Kept, advance_caching
 from simulator.kernels.compiled import compiled
 from simulator.kernels.fleet import route, with_room
@@ -15,7 +15,7 @@ from simulator.kernels.heap import push
 from simulator.kernels.passes import bends, routing_of, slope_of
 from simulator.kernels.prefix_cache import GPU, HOST, TIERS, Paths, empty_cache, leading, open_play
 from simulator.kernels.records import Array, Constants, Costs, Indices, Records, Requests
-from simulator.kernels.replay import ENDLESS, Table
+from simulator.kernels.replay import ENDLESS, ENTRY, Table
 from simulator.kernels.replica import empty_lines, lines_of, seen_at
 
 # further ways in which a router chooses a replica
@@ -88,7 +88,7 @@ def serve_caching_fleet(
     slots = int(min(rules.slots, n))
     base, slope = np.full(slots + 1, -1.0), slope_of(costs)
     lines = empty_lines(replicas, 64, slots)
-    entries = np.zeros(n, Entry.layout)
+    entries = np.zeros(n, ENTRY)
     limits = np.full(TIERS, np.int64(ENDLESS))
     kept = []
     for r in range(replicas):

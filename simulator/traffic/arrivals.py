@@ -18,6 +18,7 @@ from simulator.traffic.session_clock import trace_of_sessions
 from simulator.traffic.session_files import holds_sessions, read_sessions, sessions_in
 from simulator.traffic.trace import Gaps, Rates, Trace
 from simulator.traffic.traces import opened, read_profile, traffic_in
+from simulator.traffic.walk import places, walked
 from simulator.units import LONGEST_DURATION, SECONDS_PER_HOUR, duration_text
 
 Array = NDArray[np.float64]
@@ -55,7 +56,8 @@ class Traffic:
     ``cv``: coefficient of variation of the gaps at constant rate; 1 is Poisson, 0 even, above 1 bursty (gamma gaps).
     ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``gaps``: how they
     vary in each of its windows, instead of ``cv``. ``trace``: requests as they are; everything else is then left aside.
-    ``computed``: what of the source is said where no prompts are kept.
+    ``computed``: what of the source is said where no prompts are kept. ``walk``: requests whose lengths and prefixes
+    are taken in their order, from a drawn one on, instead of ``lengths``.
     """
 
     rate: float
@@ -67,6 +69,7 @@ class Traffic:
     source: str = ""
     gaps: tuple[Gaps, ...] | None = None
     computed: str = ""
+    walk: Requests | None = None
 
     @property
     def stationary(self) -> bool:
@@ -87,6 +90,8 @@ class Traffic:
             raise InputError(
                 f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; a longer run has some"
             )
+        if self.walk is not None:
+            return _walk(self.walk, send, int(rng.integers(self.walk.count)))
         prompt, output = self.lengths.draw(rng, send.size)
         return Requests(send, prompt, output)
 
@@ -115,6 +120,12 @@ class Traffic:
             return f"{self.source}, {self.computed}" if self.computed and not kept else self.source
         kind = {1.0: "Poisson", 0.0: "even"}.get(self.cv, f"gamma gaps, cv {self.cv:g}")
         return f"{self.rate:g} req/s, {kind}, for {duration_text(self.duration)}"
+
+
+def _walk(trace: Requests, send: Array, start: int) -> Requests:
+    which, turn = places(trace.count, start, send.size)
+    prefixes = None if trace.prefixes is None else walked(trace.prefixes, which, turn)
+    return Requests(send, trace.prompt[which], trace.output[which], prefixes)
 
 
 def draw_arrivals(

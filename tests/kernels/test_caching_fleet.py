@@ -60,7 +60,9 @@ def choices(n: int, replicas: int) -> np.ndarray:
     return rng.integers(0, replicas, (n, 2))
 
 
-def keeping(asked: Asked, replicas: int, router: int, capacity: int = 10**6, limit: float = np.inf, **fields: float) -> Answer:
+def keeping(
+    asked: Asked, replicas: int, router: int, capacity: int = 10**6, limit: float = np.inf, **fields: float
+) -> Answer:
     costs, requests, n = made_up(**LOADS), asked.requests(), len(asked.prompts)
     where, found, counters = np.zeros(n, np.int64), np.zeros(n), kn.zeros(kn.Counters, replicas)
     own = costs.target, costs.draft, costs.constants, rules(capacity, **fields)  # type: ignore[arg-type]

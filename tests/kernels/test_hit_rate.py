@@ -17,7 +17,9 @@ def serve(costs_of: dict[str, float], prompt: list[float], send: list[float]) ->
     return requests
 
 
-@pytest.mark.parametrize(("prompt", "rate", "found"), [(10.0, 0.5, 5.0), (10.0, 1.0, 9.0), (1.0, 0.8, 0.0), (9.0, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("prompt", "rate", "found"), [(10.0, 0.5, 5.0), (10.0, 1.0, 9.0), (1.0, 0.8, 0.0), (9.0, 0.0, 0.0)]
+)
 def test_one_token_at_least_is_computed(prompt: float, rate: float, found: float) -> None:
     assert found_of(made_up(hit_rate=rate).constants, prompt) == found
 

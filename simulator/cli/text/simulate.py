@@ -37,7 +37,12 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
         parts += [page.paragraph(warning + "."), ""]
     if found.ttft is not None:
         parts += [_latencies(page, found), ""]
-    lines = [*_load(found.load, meta), *_hits(found, meta), *_promises(found), cost_line(result.fleet.total_gpus, result.cost)]
+    lines = [
+        *_load(found.load, meta),
+        *_hits(found, meta),
+        *_promises(found),
+        cost_line(result.fleet.total_gpus, result.cost),
+    ]
     parts += [page.paragraph(line, "  ") for line in lines]
     notes = [*words.acceptances(meta), words.calibration(meta), f"scope: {result.verdict.text}", f"seed {meta['seed']}"]
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
