@@ -69,7 +69,7 @@ def simulate(
     \b
     mtpsim simulate --rate 2 --tp 4 --isl 8192 --ttft-p99 2s --tpot-p95 25ms
     mtpsim simulate --rate 40 --replicas 16 --tp 4 --mtp 3 --isl 8192 --cv 2 --router two-choices
-    mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --router prefix-aware --plot day.png --requests requests.csv
+    mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --router prefix-aware --requests requests.csv
     """
     check_outputs(output, plot)
     check_lengths(lengths)

@@ -78,10 +78,11 @@ def serve_caching_fleet(
 ) -> None:
     """What :func:`simulator.kernels.fleet.serve_fleet` does with replicas that keep prompts, each its own.
 
-    ``rules.slots``: requests that run at once in a replica. PREFIX_AWARE sees the blocks on the GPUs of each replica and
-    takes the one with most of the prompt, if that is more than a part of it and the replicas are balanced, else the one
-    with least outstanding. STICKY sends all requests of one home where the first of them went, which is where least was
-    outstanding; a request without a home goes there. Fills ``found`` too: tokens of each prompt that were on the GPUs.
+    ``rules.slots``: requests that run at once in a replica. PREFIX_AWARE sees the blocks on the GPUs of each replica
+    and takes the one with most of the prompt, if that is more than a part of it and the replicas are balanced, else the
+    one with least outstanding. STICKY sends all requests of one home where the first of them went, which is where least
+    was outstanding; a request without a home goes there. Fills ``found`` too: tokens of each prompt that were on the
+    GPUs.
     """
     costs = Costs(target, draft, c, routing_of(c), bends(target, draft, c))
     n, replicas = requests.send.shape[0], counters.shape[0]

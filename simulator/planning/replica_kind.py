@@ -14,7 +14,8 @@ class ReplicaKind:
     """GPUs, expert-parallel ranks, draft depth and concurrency limit of one replica.
 
     ``acceptance``: probability per position that a draft is accepted, ``acceptance_length`` the tokens per round that
-    follow. ``hit_rate``: part of the input that prefix caches hold. ``verdict``: where it stands to what the calibration was fitted to.
+    follow. ``hit_rate``: part of the input that prefix caches hold. ``verdict``: where it stands to what the
+    calibration was fitted to.
     """
 
     tp: int

@@ -216,14 +216,13 @@ def make_traffic(
         raise InputError(f"--cv: expected a coefficient of variation from 0 to 20, found {cv:g}")
     if duration is not None and not 0 < number("--duration", duration, "seconds above 0") <= LONGEST_DURATION:
         raise InputError(f"--duration: expected up to {duration_text(LONGEST_DURATION)}, found {duration:g} s")
-    if trace is not None or profile is not None:
-        path = trace if trace is not None else profile or ""
-        if trace is None:
-            return _of_rates(read_profile(path), path, lengths, duration, cv)
-        found, prefixes, notes = read_requests(path)
-        if isinstance(found, Rates):
-            return _of_rates(found, path, lengths, duration, cv)
-        return _of_trace(found, prefixes, notes, path, lengths, duration, cv)
+    if profile is not None:
+        return _of_rates(read_profile(profile), profile, lengths, duration, cv)
+    if trace is not None:
+        requests, prefixes, notes = read_requests(trace)
+        if isinstance(requests, Rates):
+            return _of_rates(requests, trace, lengths, duration, cv)
+        return _of_trace(requests, prefixes, notes, trace, lengths, duration, cv)
     assert rate is not None
     if number("--rate", rate, "more than 0 requests per second") <= 0:
         raise InputError(f"--rate: expected more than 0 requests per second, found {rate:g}")

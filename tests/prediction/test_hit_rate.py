@@ -49,6 +49,7 @@ def test_what_it_is_said_with() -> None:
 def test_a_plan_needs_fewer_gpus_with_it() -> None:
     asked = {"rate": 6.0, "promises": ["ttft-p99=2s"], "tp": (2,), "mtp": (0,)}
     without, found = (plan(make_scenario(isl=8192, hit_rate=rate), **asked) for rate in (0.0, 0.9))
-    assert found.winner is not None and without.winner is not None
+    assert found.winner is not None
+    assert without.winner is not None
     assert found.winner.gpus < without.winner.gpus
     assert found.meta["hit_rate"] == 0.9
