@@ -243,7 +243,7 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one."),
         click.option(
             "--hit-rate",
-            metavar="P",
+            metavar="X",
             type=REAL,
             default=0.0,
             show_default=True,
