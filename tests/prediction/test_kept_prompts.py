@@ -132,9 +132,12 @@ def test_a_walk_shares_within_a_turn_and_nothing_between_turns(tmp_path: Path) -
     assert found.blocks > max(found.paths.first)
 
 
-def test_a_plan_with_caches_needs_no_more_and_says_what_they_hold(tmp_path: Path) -> None:
-    path = conversations(tmp_path / "t.jsonl", 150, gap=0.05)
-    asked: dict[str, Any] = {"trace": str(path), "promises": ["ttft-p99=20s"], "tp": (2,), "mtp": (0,)}
+def test_a_plan_with_caches_needs_no_more_and_says_what_they_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.planning.trials.LEAST_REQUESTS", 300)
+    path = conversations(tmp_path / "t.jsonl", 150, gap=2.0)
+    asked: dict[str, Any] = {"trace": str(path), "promises": ["ttft-p50=2s"], "tp": (2,), "mtp": (0,)}
     off = plan(make_scenario(**PLAIN), prefix_cache="off", **asked)
     on = plan(make_scenario(**PLAIN), resume=str(tmp_path / "plan.json"), **asked)
     again = plan(make_scenario(**PLAIN), resume=str(tmp_path / "plan.json"), **asked)
