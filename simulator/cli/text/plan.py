@@ -193,7 +193,7 @@ def _impossible(answer: Answer) -> list[str]:
 
 def _notes(answer: Answer) -> list[str]:
     meta = answer.meta
-    notes = [words.calibration(meta)]
+    notes = [*words.hit_rates(meta), words.calibration(meta)]
     if meta["outside_calibration"]:
         notes.append("outside of what it was fitted to (*): " + ", ".join(meta["outside_calibration"]))
     found = [*answer.runners_up] if answer.winner is None else [answer.winner, *answer.runners_up]

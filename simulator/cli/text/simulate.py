@@ -44,7 +44,13 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
         cost_line(result.fleet.total_gpus, result.cost),
     ]
     parts += [page.paragraph(line, "  ") for line in lines]
-    notes = [*words.acceptances(meta), words.calibration(meta), f"scope: {result.verdict.text}", f"seed {meta['seed']}"]
+    notes = [
+        *words.acceptances(meta),
+        *words.hit_rates(meta),
+        words.calibration(meta),
+        f"scope: {result.verdict.text}",
+        f"seed {meta['seed']}",
+    ]
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
 
