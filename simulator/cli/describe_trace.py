@@ -43,7 +43,7 @@ def describe_trace(
     mtpsim describe-trace conversation.jsonl
     mtpsim describe-trace azure.csv --window 1min --plot traffic.png
     mtpsim describe-trace sessions.jsonl --plot cache.png
-    mtpsim describe-trace recorded/ --sessions sessions.jsonl
+    mtpsim describe-trace recorded/ --sessions ours.jsonl
     """
     check_outputs(output, plot)
     if sessions is not None:
