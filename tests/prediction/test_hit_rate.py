@@ -34,6 +34,18 @@ def test_the_first_token_at_light_load_is_the_prefill_of_the_rest() -> None:
     assert alone["median_ttft_ms"] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.9])
+def test_the_closed_form_where_it_is_trusted_is_near_the_discrete_events(rate: float) -> None:
+    scenario = make_scenario(isl=8192, hit_rate=rate, tp=4, mtp=3)
+    form, events = (
+        predict(scenario, concurrencies=[4], method=method, intervals=False).rows[0]
+        for method in ("closed-form", "des")
+    )
+    assert form["method"] == "closed-form"
+    assert form["total_tok_s_gpu"] == pytest.approx(events["total_tok_s_gpu"], rel=0.02)
+    assert form["mean_ttft_ms"] == pytest.approx(events["mean_ttft_ms"], rel=0.06)
+
+
 def test_what_it_is_said_with() -> None:
     scenario = make_scenario(hit_rate=0.5)
     assert predict(scenario, concurrencies=[1], method="closed-form").meta["hit_rate"] == 0.5
@@ -46,8 +58,9 @@ def test_what_it_is_said_with() -> None:
         replay(scenario, concurrency=[1], duration=1.0)
 
 
-def test_a_plan_needs_fewer_gpus_with_it() -> None:
-    asked = {"rate": 6.0, "promises": ["ttft-p99=2s"], "tp": (2,), "mtp": (0,)}
+def test_a_plan_needs_fewer_gpus_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.planning.trials.LEAST_REQUESTS", 1000)
+    asked = {"rate": 6.0, "promises": ["ttft-p50=500ms"], "tp": (2,), "mtp": (0,)}
     without, found = (plan(make_scenario(isl=8192, hit_rate=rate), **asked) for rate in (0.0, 0.9))
     assert found.winner is not None
     assert without.winner is not None
