@@ -169,6 +169,8 @@ COMMANDS = """
 8 what-if sweep STUDY --rates 0..1:7
 30 simulate PLAIN {|DRAFTS} TRAFFIC FORM --rate {0.3..3.0} --duration {30s|2min|5min} {|--queue-limit 20}
 15 simulate PLAIN {|DRAFTS} TRAFFIC --rate {2.0..9.0} --duration 1min --replicas {2..4} --requests out/requests.csv
+3 predict PLAIN {|DRAFTS} FORM --concurrency 4,16 --hit-rate {0.3|0.8|0.95}
+2 simulate --trace sessions.jsonl --tp 8 --duration 2min --replicas 2 --router {prefix-aware|sticky} --format json
 8 simulate PLATFORM TRAFFIC FORM --rate {1..5} --duration 1min --prefill-tp 4 --max-running {16|64}
 6 simulate {--trace trace.{csv|jsonl}|--profile day.csv} --tp {2|4} {|--replicas 2} {|--mtp 2} --format json
 4 replay PLATFORM {|DRAFTS} --concurrency {2|4,8} --duration 1min {|--prefix-cache off} --format json

@@ -21,6 +21,7 @@ NAMES = [
     "fp4", "fp8", "bf16",
     "mxfp4", "mxfp4-attnfp8", "atom-mi355x", "kernel-priors", "inferencex-mi355x-fp4-1k1k", "kimi-k3-thinking",
     "qwen3.5-397b-a17b-random", "hyperscaler", "neocloud", "rental", "round-robin", "two-choices", "least-outstanding",
+    "prefix-aware", "sticky",
     "decode", "prefill", "both", "each", "derived", "total_tok_s_gpu", "mean_tpot_ms", "mean_ttft_ms",
     "closed-form", "hardware",
     "model", "engine", "calibration", "acceptance", "parameters", "Qwen/Qwen3.5-397B-A17B-FP8", "llama", "config.json",
@@ -170,13 +171,13 @@ _DRAWN: tuple[tuple[Draw, str], ...] = (
     (name, "NAME|FILE NAME FORMAT FILE FILE.csv FILE.json NAME|FILE.csv KEY"),
     (name, "bf16|fp8|fp4 des|closed-form decode|prefill|both each|derived"),
     (listed(name), "NAME,.. P,.. A,B"),
-    (output, "FILE.png|svg|pdf FIT.yaml FILE.yaml"),
+    (output, "FILE.png|svg|pdf FIT.yaml FILE.yaml FILE.jsonl"),
 )
 
 GRAMMAR: dict[str, Draw] = {placeholder: draw for draw, placeholders in _DRAWN for placeholder in placeholders.split()}
 """Placeholder of the help -> what to draw; another placeholder draws names, numbers and texts."""
 
-WRITES = {"--output", "-o", "--plot", "--results", "--resume", "--requests"}
+WRITES = {"--output", "-o", "--plot", "--results", "--resume", "--requests", "--sessions"}
 
 
 @dataclass(frozen=True)

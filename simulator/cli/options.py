@@ -49,6 +49,7 @@ class Inputs:
     force: bool
     kv_dtype: str | None
     allow_dequant: bool
+    hit_rate: float
     requests_per_client: int
     range_ratio: float
     recipe: str | None
@@ -240,6 +241,14 @@ def scenario_options(*, tp: str = "2", mtp: str = "0") -> Callable[[Command], Co
         click.option("--force", is_flag=True, help="Apply a calibration outside what it was fitted to."),
         click.option("--kv-dtype", metavar="FORMAT", help="KV cache: bf16 or fp8; default: the engine's."),
         click.option("--allow-dequant", is_flag=True, help="Compute in a wider format if the hardware lacks one."),
+        click.option(
+            "--hit-rate",
+            metavar="X",
+            type=REAL,
+            default=0.0,
+            show_default=True,
+            help="Part of each prompt that the prefix cache holds: attended to, but not computed.",
+        ),
         click.option(
             "--requests-per-client", metavar="N", type=INT, default=10, show_default=True, help="Sent by each."
         ),

@@ -12,7 +12,7 @@ from simulator.cli.options import Inputs, given, kv_bandwidth_option, scenario_o
 from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.progress import reporting
 from simulator.cli.promise_options import PromiseCommand
-from simulator.cli.traffic import check_lengths, length_options, without_closed_loop
+from simulator.cli.traffic import check_lengths, length_options, prefix_cache_option, without_closed_loop
 from simulator.errors import InputError
 from simulator.traffic.promises import Promise
 
@@ -23,6 +23,7 @@ from simulator.traffic.promises import Promise
 @click.option("--trace", metavar="FILE", help="Instead of --rate: the busiest ten minutes of a trace, or of rates.")
 @click.option("--cv", metavar="X", type=REAL, default=1.0, show_default=True, help="Of gaps: 1 Poisson, above bursty.")
 @length_options
+@prefix_cache_option
 @scenario_options(tp="1,2,4,8", mtp="0,1,2,3")
 @click.option("--ep-choices", metavar="N,..", default="1", show_default=True, help="Expert-parallel ranks to try.")
 @click.option("--max-running", metavar="N", type=INT, help="Greatest concurrency limit.  [default: what fits]")
@@ -52,6 +53,7 @@ def plan(
     lengths: str | None,
     promises: tuple[Promise, ...],
     router: str,
+    prefix_cache: str | None,
     ep_choices: str,
     max_running: int | None,
     spare: int,
@@ -104,6 +106,7 @@ def plan(
             pools=pools,
             kv_bandwidth_gb_s=kv_bandwidth,
             router=router,
+            prefix_cache=prefix_cache,
             seed=seed,
             confidence=confidence,
             cost_basis=cost_basis,

@@ -11,7 +11,7 @@ from simulator.cli.output import check_outputs, emit
 from simulator.cli.traffic import duration as seconds
 from simulator.traffic.sweeps import Counts
 
-OF_FIXED_LENGTHS = ("isl", "osl", "range_ratio", "requests_per_client")
+OF_FIXED_LENGTHS = ("isl", "osl", "range_ratio", "requests_per_client", "hit_rate")
 
 
 @click.command()

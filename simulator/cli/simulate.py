@@ -8,7 +8,7 @@ from simulator.cli.numbers import INT, REAL
 from simulator.cli.options import Inputs, pool_options, scenario_options
 from simulator.cli.output import check_outputs, emit, exit_if_broken
 from simulator.cli.promise_options import PromiseCommand
-from simulator.cli.traffic import check_lengths, length_options, without_closed_loop
+from simulator.cli.traffic import check_lengths, length_options, prefix_cache_option, without_closed_loop
 from simulator.cli.traffic import duration as seconds
 from simulator.errors import InputError
 from simulator.traffic.promises import Promise
@@ -21,10 +21,11 @@ from simulator.traffic.promises import Promise
 @click.option(
     "--trace",
     metavar="FILE",
-    help="CSV or JSONL with arrival_s,input_tokens,output_tokens; or Mooncake, Azure, BurstGPT.",
+    help="CSV or JSONL with arrival_s,input_tokens,output_tokens; or Mooncake, Azure, BurstGPT, sessions.",
 )
 @click.option("--duration", metavar="T", callback=seconds, help="Such as 10min.  [default: 1h, a profile's day]")
 @click.option("--replicas", metavar="N", type=INT, default=1, show_default=True, help="Equal replicas.")
+@prefix_cache_option
 @click.option("--max-running", metavar="N", type=INT, help="Requests a replica runs.  [default: what fits in memory]")
 @click.option("--queue-limit", metavar="N", type=INT, help="Requests that may wait at a replica.  [default: any]")
 @pool_options
@@ -52,6 +53,7 @@ def simulate(
     lengths: str | None,
     promises: tuple[Promise, ...],
     router: str,
+    prefix_cache: str | None,
     cost_basis: str,
     seed: int,
     requests: str | None,
@@ -67,7 +69,7 @@ def simulate(
     \b
     mtpsim simulate --rate 2 --tp 4 --isl 8192 --ttft-p99 2s --tpot-p95 25ms
     mtpsim simulate --rate 40 --replicas 16 --tp 4 --mtp 3 --isl 8192 --cv 2 --router two-choices
-    mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --plot day.png --requests requests.csv
+    mtpsim simulate --trace conversation.jsonl --replicas 4 --tp 4 --router prefix-aware --requests requests.csv
     """
     check_outputs(output, plot)
     check_lengths(lengths)
@@ -89,6 +91,7 @@ def simulate(
         lengths=lengths,
         replicas=replicas,
         router=router,
+        prefix_cache=prefix_cache,
         max_running=max_running,
         queue_limit=queue_limit,
         prefill_tp=prefill_tp,

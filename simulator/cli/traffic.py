@@ -42,12 +42,22 @@ def length_options(command: Callable[..., None]) -> Callable[..., None]:
                 metavar="NAME",
                 default="least-outstanding",
                 show_default=True,
-                help="round-robin, least-outstanding or two-choices.",
+                help="round-robin, least-outstanding or two-choices; with prefix caches prefix-aware or sticky.",
             ),
         ]
     ):
         command = option(command)
     return command
+
+
+def prefix_cache_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``prefix_cache``: on, off, or None where the user left it to the trace."""
+    option = click.option(
+        "--prefix-cache",
+        type=click.Choice(["on", "off"], case_sensitive=False),
+        help="Prompts kept after their request.  [default: on where the trace says what prompts share]",
+    )
+    return option(command)
 
 
 def check_lengths(lengths: str | None) -> None:

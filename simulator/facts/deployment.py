@@ -51,6 +51,7 @@ class Deployment(Spec):
     draft: str | None = Field(default=None, description="as the user named it; absent: the one of the model's profile")
     kv_dtype: Format | None = None
     allow_dequant: bool = Field(default=False, description="compute in the next wider format the hardware has")
+    hit_rate: float = Field(default=0.0, ge=0, le=1, description="part of each prompt that its prefix cache holds")
     launch: Launch = Field(default=Launch(), description="which recipe gave the engine its settings")
 
     @property

@@ -6,6 +6,7 @@ tokens. Records and bundles are named in :mod:`simulator.kernels.records`.
 
 from simulator.kernels.admission import NO_HOST, ON_EVICTION, SELECTIVE, WRITE_THROUGH, Rules
 from simulator.kernels.batch import serve_batch
+from simulator.kernels.caching_fleet import PREFIX_AWARE, STICKY, Shared, serve_caching_fleet
 from simulator.kernels.closed_loop import closed_form, closed_form_sweep
 from simulator.kernels.fleet import LEAST_OUTSTANDING, ROUND_ROBIN, TWO_CHOICES, serve_fleet
 from simulator.kernels.open_loop import open_form
@@ -30,8 +31,10 @@ __all__ = [
     "LEAST_OUTSTANDING",
     "NO_HOST",
     "ON_EVICTION",
+    "PREFIX_AWARE",
     "ROUND_ROBIN",
     "SELECTIVE",
+    "STICKY",
     "TWO_CHOICES",
     "WRITE_THROUGH",
     "ClosedForm",
@@ -47,6 +50,7 @@ __all__ = [
     "Records",
     "Requests",
     "Rules",
+    "Shared",
     "closed_form",
     "closed_form_sweep",
     "distinct_experts",
@@ -63,6 +67,7 @@ __all__ = [
     "routing_constant",
     "serve",
     "serve_batch",
+    "serve_caching_fleet",
     "serve_fleet",
     "zero",
     "zeros",

@@ -9,6 +9,7 @@ from simulator.kernels.compiled import compiled
 from simulator.kernels.passes import (
     bends,
     decode_round,
+    found_of,
     prompts_time_on_average,
     riders,
     round_at,
@@ -103,7 +104,7 @@ def prefilled_together(costs: Costs, stream: Stream, step: float, batch: float, 
     """Mean number of prompts prefilled together: those that came during the last step, a round or another prefill."""
     c = costs.constants
     rate = stream.rate
-    most = max(1.0, math.floor(c.chunk / stream.prompt))
+    most = max(1.0, math.floor(c.chunk / (stream.prompt - found_of(c, stream.prompt))))
     ride = riding(c, batch)
     size = 1.0
     for _ in range(4):
@@ -124,7 +125,8 @@ def service(costs: Costs, stream: Stream, cap: float) -> float:
         together = max(1.0, cap / max(stream.rounds, 1e-9))
         full = decode_round(costs, cap, cached)
         return stream.rounds * full / cap + stall(costs, stream, together, cap, cached)
-    together = max(1.0, math.floor(costs.constants.chunk / stream.prompt))
+    c = costs.constants
+    together = max(1.0, math.floor(c.chunk / (stream.prompt - found_of(c, stream.prompt))))
     return stall(costs, stream, together, 0.0, 0.0)
 
 

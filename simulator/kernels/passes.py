@@ -303,23 +303,32 @@ def prefill_pass(
 
 
 @compiled
+def found_of(c: Constants, prompt: float) -> float:
+    """Tokens of a prompt that are found cached; one at least is computed."""
+    return max(0.0, min(c.hit_rate * prompt, prompt - 1.0))
+
+
+@compiled
 def prompts_time(costs: Costs, prompts: float, prompt: float, batch: float, context: float) -> tuple[float, float]:
     """Seconds of prefilling ``prompts`` prompts of ``prompt`` tokens, and the number of passes it takes.
 
-    Prompts beyond a chunk are cut. ``batch`` requests with ``context`` cached tokens ride along.
+    Prompts beyond a chunk are cut, and what is found of them is not computed. ``batch`` requests with ``context``
+    cached tokens ride along.
     """
     c = costs.constants
+    found = found_of(c, prompt)
+    fresh = prompt - found
     room = max(1.0, c.chunk - batch * c.verify)
-    tokens = prompts * prompt
+    tokens = prompts * fresh
     passes = max(1.0, math.ceil(tokens / room))
-    if c.split == 0.0 and prompt <= room:
-        passes = max(1.0, math.ceil(prompts / math.floor(room / prompt)))
+    if c.split == 0.0 and fresh <= room:
+        passes = max(1.0, math.ceil(prompts / math.floor(room / fresh)))
     tokens /= passes
-    qk = 0.5 * prompts * prompt * prompt / passes
-    kv = 0.0
-    if prompt > room:
-        kv = 0.5 * prompt
+    qk = prompts * fresh * (found + 0.5 * fresh) / passes
     share = max(1.0, prompts / passes)
+    kv = share * found
+    if fresh > room:
+        kv += 0.5 * fresh
     return passes * prefill_pass(costs, tokens, share, qk, kv, batch, context), passes
 
 

@@ -105,6 +105,8 @@ class Constants(Record):
     """Pipeline stages that a token passes; 0 and 1: none."""
     remote_prefill: float
     """1 if prompts come prefilled from elsewhere."""
+    hit_rate: float
+    """Part of each prompt that is found cached: held and attended to, but not computed."""
 
 
 class Counters(Record):

@@ -22,6 +22,7 @@ from simulator.kernels.prefix_cache import (
     STATE,
     TIERS,
     Cache,
+    Paths,
     close_play,
     empty_cache,
     open_play,
@@ -179,7 +180,7 @@ def send_what_waited(
 
 @compiled
 def let_in(
-    s: State, cache: Cache, recorded: Recorded, rules: Rules, tally: Indices, table: Table, since: float
+    s: State, cache: Cache, paths: Paths, rules: Rules, tally: Indices, table: Table, since: float
 ) -> tuple[float, bool]:
     """Queue the requests that are known to have arrived while there are slots and memory, in order.
 
@@ -191,7 +192,7 @@ def let_in(
     while s.arriving > 0 and s.running + s.queued < rules.slots and lines.arrive_key[0] <= s.known:
         i = lines.arrive_id[0]
         e = table.entries[i]
-        if not take(cache, recorded.paths, rules, tally, e, requests.prompt[i], requests.output[i]):
+        if not take(cache, paths, rules, tally, e, requests.prompt[i], requests.output[i]):
             full = True
             break
         e.queued = max(0.0, s.now - max(since, lines.arrive_key[0]))
@@ -357,7 +358,7 @@ def replay(
         outcome.peak = max(outcome.peak, float(cache.kept[GPU] + tally[0]))
         lines, requests = table.lines, table.requests
         look(s, c)
-        since, full = let_in(s, cache, recorded, rules, tally, table, since)
+        since, full = let_in(s, cache, recorded.paths, rules, tally, table, since)
         s.ready = 0
         if s.queued > 0:
             s.pending = 1.0

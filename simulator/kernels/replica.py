@@ -15,6 +15,7 @@ from simulator.kernels.heap import pop, push
 from simulator.kernels.passes import (
     bends,
     decode_round,
+    found_of,
     prefill_pass,
     riders,
     routing_of,
@@ -78,11 +79,12 @@ def look(s: State, c: Constants) -> None:
 
 
 @compiled
-def admit(s: State, lines: Lines, slots: int) -> None:
+def admit(s: State, c: Constants, lines: Lines, requests: Requests, slots: int) -> None:
     """Queue the requests that are known to have arrived while there are slots."""
     while s.arriving > 0 and s.running + s.queued < slots and lines.arrive_key[0] <= s.known:
-        lines.queue[s.queued] = pop(lines.arrive_key, lines.arrive_id, s.arriving)
-        lines.done_prompt[s.queued] = 0.0
+        i = pop(lines.arrive_key, lines.arrive_id, s.arriving)
+        lines.queue[s.queued] = i
+        lines.done_prompt[s.queued] = math.floor(found_of(c, requests.prompt[i]))
         s.arriving -= 1
         s.queued += 1
 
@@ -271,7 +273,7 @@ def advance(
     while s.finished < n:
         if s.pending == 0.0:
             look(s, c)
-            admit(s, lines, slots)
+            admit(s, c, lines, requests, slots)
             s.ready = 0
             if s.queued > 0 and c.remote_prefill > 0.0:
                 s.pending = 1.0

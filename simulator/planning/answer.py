@@ -73,6 +73,8 @@ def simulate_command(winner: Winner | PoolWinner, meta: Mapping[str, Any]) -> st
     if kind.ep > 1:
         words.append(f"--ep {kind.ep}")
     words += [f"--{name} {meta[name]}" for name in ("pp", "draft") if name in meta]
+    if kind.hit_rate:
+        words.append(f"--hit-rate {kind.hit_rate:.4g}")
     words += [f"--replicas {winner.replicas}", f"--max-running {kind.max_running}", f"--router {meta['router']}"]
     if isinstance(winner, PoolWinner):
         words += [f"--prefill-tp {winner.prefill.kind.tp}", f"--prefill-replicas {winner.prefill.replicas}"]

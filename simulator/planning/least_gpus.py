@@ -120,10 +120,12 @@ def _settle(entries: Sequence[Entry], trials: Trials, rate: float) -> list[Entry
         if n is None:
             continue
         entry.replicas, entry.method = n, DISCRETE_EVENTS
+        entry.option = entry.loose = entry.option.finding(trials.run(entry.option, n, rate).hit_rate)
         for option in entry.option.tighter(rate / max(1, n - 1)) if n > 1 else []:
             kept = _kept_by(option, trials, rate)
             while _room(option, entry.replicas - 1, rate) and kept(entry.replicas - 1):
                 entry.option, entry.replicas = option, entry.replicas - 1
+        entry.option = entry.option.finding(trials.run(entry.option, entry.replicas, rate).hit_rate)
         if entry.gpus <= best:
             entry.sure = sure_fleet(entry.option, entry.replicas, trials, rate)
         done.append(entry)
@@ -174,7 +176,7 @@ def _winner(best: Entry, gamble: Entry, trials: Trials, rate: float, spare: int,
     """The sure size of the best entry, and the gamble if it needs fewer GPUs; without a sure size the gamble itself."""
     least = SureFleet.of(gamble.option, gamble.replicas, trials, rate)
     sure = best.sure or least
-    fleet = sized(best.option, sure.replicas, spare, rate, cost_basis)
+    fleet = sized(best.option.finding(sure.outcome.hit_rate), sure.replicas, spare, rate, cost_basis)
     beside = None
     if best.sure is not None and gamble.gpus < best.sure_gpus:
         cheaper = sized(gamble.option, gamble.replicas, spare, rate, cost_basis)

@@ -104,9 +104,11 @@ def checked(key: str, content: Any, promises: int) -> dict[str, Any]:
     Raises:
         ValueError, TypeError, KeyError: it is not, or a number is not finite or out of range.
     """
-    if content.keys() == {"state", "reached"} and not key.startswith(MARGIN):
+    if content.keys() - {"hit_rate"} == {"state", "reached"} and not key.startswith(MARGIN):
         if content["state"] not in STATES:
             raise ValueError("unknown state")
+        if number_in(content.get("hit_rate", 0.0)) > 1.0:
+            raise ValueError("no part")
         numbers = content["reached"]
     elif content.keys() == {"probability", "intervals", "each"} and key.startswith(MARGIN):
         for part in (content["probability"], *_listed(content["each"], promises)):

@@ -108,6 +108,8 @@ def _settle(rated: Sequence[Rated], trials: Trials) -> None:
         best_yet = max((r.rate for r in rated if r.method == DISCRETE_EVENTS), default=0.0)
         if entry.replicas * optimistic_rate(entry.option, trials.promises) / OPTIMISM >= best_yet:
             entry.rate, entry.method = highest_rate(entry, trials), DISCRETE_EVENTS
+            if entry.rate > 0:
+                entry.option = entry.option.finding(trials.run(entry.option, entry.replicas, entry.rate).hit_rate)
 
 
 def highest_rate(entry: Rated, trials: Trials) -> float:
@@ -157,7 +159,7 @@ def _winner(best: Rated, gamble: Rated, trials: Trials, spare: int, cost_basis: 
     """The sure rate of the best option, and the gamble if it is higher; without a sure rate the gamble itself."""
     most = SureFleet.of(gamble.option, gamble.replicas, trials, gamble.rate)
     sure = best.sure or most
-    fleet = sized(best.option, best.replicas, spare, sure.rate, cost_basis)
+    fleet = sized(best.option.finding(sure.outcome.hit_rate), best.replicas, spare, sure.rate, cost_basis)
     beside = None
     if best.sure is not None and gamble.rate > sure.rate:
         more = sized(gamble.option, gamble.replicas, spare, gamble.rate, cost_basis)

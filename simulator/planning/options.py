@@ -12,14 +12,17 @@ from simulator.errors import InputError
 from simulator.facts.deployment import check_deployment
 from simulator.facts.launch import relaunched
 from simulator.planning.replica_kind import ReplicaKind
+from simulator.prediction.kept_prompts import fitting, kept_prompts, with_hit_rate
 from simulator.results.words import replica_name
 from simulator.serving.fleet import memory_cap, taken_tokens
+from simulator.serving.prefix_cache import Keeping
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, resolve_speculation
 from simulator.serving.scope import WORDS, judge_traffic
 from simulator.serving.steady_state import SteadyState, steady_state
 from simulator.speculation import acceptance as sp
 from simulator.speculation.stated import Acceptance
+from simulator.traffic.arrivals import Requests
 from simulator.traffic.lengths import Lengths
 
 LIMITS = (1.1, 1.3, 1.6, 2.0)
@@ -30,12 +33,17 @@ ALMOST_IDLE = 1e-3
 
 @dataclass(frozen=True)
 class Option:
-    """One kind of replica: a deployment with a draft depth, running at most ``cap`` requests at once."""
+    """One kind of replica: a deployment with a draft depth, running at most ``cap`` requests at once.
+
+    ``keep``: its room for prompts; None: none are kept. The closed form takes the hit rate of the deployment, which is
+    that of an endless cache until a trial has found another.
+    """
 
     scenario: Scenario
     replica: Replica
     moments: tuple[float, float, float, float]
     cap: int
+    keep: Keeping | None = None
 
     @property
     def gpus(self) -> int:
@@ -60,6 +68,7 @@ class Option:
             acceptance=tuple(s.probabilities),
             acceptance_source=s.source.text,
             max_running=self.cap,
+            hit_rate=d.hit_rate,
             verdict=judge_traffic(self.scenario, mean_in, mean_out),
         )
 
@@ -83,6 +92,14 @@ class Option:
         """Requests/s of one replica at the knee, by the closed form."""
         return self.form(ALMOST_IDLE).capacity
 
+    def finding(self, hit_rate: float | None) -> Option:
+        """The same with the part of the input that a trial found in prefix caches; None: there are none."""
+        if hit_rate is None:
+            return self
+        scenario = with_hit_rate(self.scenario, hit_rate)
+        plan = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
+        return replace(self, scenario=scenario, replica=plan)
+
     def with_cap(self, cap: int) -> Option:
         """The same with another concurrency limit."""
         return replace(self, cap=cap)
@@ -103,8 +120,15 @@ def make_options(
     ep: Sequence[int],
     depths: Sequence[int],
     max_running: int | None = None,
+    trace: Requests | None = None,
+    prefix_cache: str | None = None,
+    router: str = "least-outstanding",
+    pools: bool = False,
 ) -> tuple[list[Option], list[str]]:
     """Every kind of replica that can exist, and why the others cannot.
+
+    With a ``trace`` whose prompts share something, replicas keep prompts as ``prefix_cache`` asks, see
+    :func:`simulator.prediction.kept_prompts.kept_prompts`.
 
     Raises:
         InputError: nothing fits, sizes that are no whole numbers, or one stated acceptance length for several depths.
@@ -115,6 +139,7 @@ def make_options(
     drafting = [k for k in depths if k]
     if len(drafting) > 1 and acceptance.of_one_depth:
         raise InputError(f"{acceptance.given[0]} belongs to one depth, found --mtp {','.join(map(str, depths))}")
+    prefixes = None if trace is None else trace.prefixes
     options, left_out = [], []
     for gpus in tp:
         for ranks in ep:
@@ -140,8 +165,17 @@ def make_options(
                     left_out.append(f"{name}: not even one request fits in memory")
                     continue
                 scenario = replace(base, deployment=deployment, speculation=speculation)
-                plan = build_replica(deployment, speculation, base.calibration.values())
-                options.append(Option(scenario, plan, lengths.moments, min(cap, max_running or cap)))
+                keep = kept_prompts(scenario, prefixes, prefix_cache, router, pools=pools)
+                cap = min(cap, max_running or cap)
+                if keep is not None and prefixes is not None and trace is not None:
+                    try:
+                        cap = fitting(scenario, keep, cap, prefixes.block_tokens, lengths.longest)
+                    except InputError as fault:
+                        left_out.append(f"{name}: {fault}")
+                        continue
+                    scenario = with_hit_rate(scenario, float(prefixes.ideal.sum() / trace.prompt.sum()))
+                plan = build_replica(scenario.deployment, speculation, base.calibration.values())
+                options.append(Option(scenario, plan, lengths.moments, cap, keep))
     if not options:
         raise InputError("no deployment is possible:\n" + "\n".join(left_out))
     return options, left_out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simulator.errors import InputError
 from simulator.planning.answer import Answer
@@ -21,10 +22,11 @@ from simulator.serving.pools import bytes_per_second
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.serving.scope import OUTSIDE
 from simulator.speculation.stated import Acceptance
-from simulator.traffic.arrivals import Traffic, make_traffic
+from simulator.traffic.arrivals import Requests, Traffic, make_traffic, read_requests
 from simulator.traffic.busiest import Spell, busiest_spell
 from simulator.traffic.lengths import Lengths, lengths_of
 from simulator.traffic.promises import Promise, parse_promises
+from simulator.traffic.trace import Rates
 from simulator.units import GIGA
 
 
@@ -46,6 +48,7 @@ def plan(
     pools: bool = False,
     kv_bandwidth_gb_s: float = 50.0,
     router: str = "least-outstanding",
+    prefix_cache: str | None = None,
     seed: int = 0,
     confidence: float = 95.0,
     cost_basis: str = "hyperscaler",
@@ -73,7 +76,10 @@ def plan(
         spare: replicas that stand by; 1 is N+1.
         pools: let disaggregated prefill and decode pools compete.
         kv_bandwidth_gb_s: per GPU between the pools, one way, GB/s.
-        router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
+        router: ``round-robin``, ``least-outstanding`` or ``two-choices``; with prefix caches ``prefix-aware`` or
+            ``sticky`` too.
+        prefix_cache: ``on`` or ``off``; None: on where the trace says what prompts share. Trials then take its
+            requests in their order, at drawn times.
         seed: of everything drawn; the same seed gives the same plan.
         confidence: per cent with which all promises shall hold in spite of what the calibration leaves uncertain.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
@@ -90,9 +96,10 @@ def plan(
         2
     """
     base = scenario or make_scenario()
-    source = ""
+    source, requests = "", None
     if trace is not None:
         spell = busiest_spell(trace)
+        requests = _requests_of(trace)
         lengths, cv, source = _of_spell(spell, rate, cv, lengths)
         rate = spell.rate if gpus is None else None
     return plan_fleet(
@@ -109,6 +116,8 @@ def plan(
         max_running=max_running,
         spare=spare,
         router=router.lower(),
+        trace=requests,
+        prefix_cache=None if prefix_cache is None else prefix_cache.lower(),
         seed=seed,
         confidence=confidence,
         cost_basis=cost_basis.lower(),
@@ -117,6 +126,14 @@ def plan(
         source=source,
         progress=progress,
     )
+
+
+def _requests_of(path: str) -> Requests | None:
+    """The requests of a trace that says what its prompts share; None: it does not."""
+    found, prefixes, _notes = read_requests(path)
+    if isinstance(found, Rates) or prefixes is None or not prefixes.ideal.any():
+        return None
+    return Requests(found.send, found.prompt, found.output, prefixes)
 
 
 def _of_spell(
@@ -146,6 +163,8 @@ def plan_fleet(
     max_running: int | None = None,
     spare: int = 0,
     router: str = "least-outstanding",
+    trace: Requests | None = None,
+    prefix_cache: str | None = None,
     seed: int = 0,
     confidence: float = 95.0,
     cost_basis: str = "hyperscaler",
@@ -169,7 +188,9 @@ def plan_fleet(
         cv: coefficient of variation of the gaps between requests.
         max_running: greatest concurrency limit of a replica; None: what fits in memory.
         spare: replicas that stand by for a failure and cost as much (1: N+1).
-        router: a key of :data:`simulator.serving.fleet.ROUTERS`.
+        router: a key of :data:`simulator.serving.fleet.ROUTERS` or of ``PREFIX_ROUTERS``.
+        trace: requests whose prompts share something, with those lengths; None: unknown.
+        prefix_cache: ``on``, ``off`` or None, see :func:`simulator.prediction.kept_prompts.kept_prompts`.
         seed: of everything drawn; the same seed gives the same plan.
         confidence: per cent with which all promises shall hold in spite of what the calibration leaves uncertain.
         cost_basis: ``hyperscaler``, ``neocloud`` or ``rental``.
@@ -190,8 +211,21 @@ def plan_fleet(
     check_choices(rate, spare, kv_bandwidth, max_running, confidence)
     traffic = make_traffic(rate if rate is not None else 1.0, lengths, cv=cv)
     options, left_out = make_options(
-        base, lengths, acceptance or Acceptance(), tp=tp, ep=ep, depths=depths, max_running=max_running
+        base,
+        lengths,
+        acceptance or Acceptance(),
+        tp=tp,
+        ep=ep,
+        depths=depths,
+        max_running=max_running,
+        trace=trace,
+        prefix_cache=prefix_cache,
+        router=router,
+        pools=kv_bandwidth is not None,
     )
+    keeping = any(option.keep is not None for option in options)
+    if keeping:
+        traffic = replace(traffic, walk=trace)
     check_steps(options, traffic, promises)
     meta = _meta(base, lengths, promises, traffic, seed, router, cost_basis, rate, gpus) | {
         "tp_choices": list(tp),
@@ -202,6 +236,7 @@ def plan_fleet(
         "confidence": confidence / 100,
         "kv_bandwidth_gb_s_per_gpu": None if kv_bandwidth is None else kv_bandwidth / GIGA,
         "outside_calibration": outside(options),
+        **({"prefix_cache": "on", "hit_rate_ideal": options[0].scenario.deployment.hit_rate} if keeping else {}),
     }
     inputs = meta | {"max_running": max_running, "plans": [o.replica.target.tobytes().hex() for o in options]}
     with Ledger(resume, inputs, also=_of_replicas(options), promises=len(promises)) as ledger:

@@ -14,7 +14,8 @@ class ReplicaKind:
     """GPUs, expert-parallel ranks, draft depth and concurrency limit of one replica.
 
     ``acceptance``: probability per position that a draft is accepted, ``acceptance_length`` the tokens per round that
-    follow. ``verdict``: where it stands to what the calibration was fitted to.
+    follow. ``hit_rate``: part of the input that prefix caches hold. ``verdict``: where it stands to what the
+    calibration was fitted to.
     """
 
     tp: int
@@ -25,6 +26,7 @@ class ReplicaKind:
     acceptance_source: str
     max_running: int
     verdict: Verdict
+    hit_rate: float = 0.0
 
     @property
     def name(self) -> str:
@@ -42,5 +44,6 @@ class ReplicaKind:
             "acceptance": list(self.acceptance),
             "acceptance_source": self.acceptance_source,
             "max_running": self.max_running,
+            **({"hit_rate_gpu": self.hit_rate} if self.hit_rate else {}),
             **self.verdict.as_row(),
         }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.planning.ledger import Ledger
 from simulator.planning.options import ALMOST_IDLE, Option
+from simulator.prediction.kept_prompts import within_memory
 from simulator.prediction.odds import Latencies, Margin, Odds
 from simulator.serving.delivered import summarise
 from simulator.serving.fleet import Fleet, FleetRun, run_fleet
@@ -36,10 +37,14 @@ CONFIRMATIONS = 10
 
 @dataclass(frozen=True)
 class Outcome:
-    """One trial: the state, and per promise the value reached in seconds (infinite if saturated)."""
+    """One trial: the state, and per promise the value reached in seconds (infinite if saturated).
+
+    ``hit_rate``: part of the input that prefix caches held; None: no prompts were kept.
+    """
 
     state: str
     reached: tuple[float, ...]
+    hit_rate: float | None = None
 
     def kept(self, promises: Sequence[Promise]) -> bool:
         """Whether every promise holds in a steady state."""
@@ -50,13 +55,15 @@ class Outcome:
         return max(r / p.limit for r, p in zip(self.reached, promises, strict=True))
 
     def as_row(self) -> dict[str, Any]:
-        """``state`` and ``reached`` in plain JSON types: None for infinite."""
-        return {"state": self.state, "reached": [r if math.isfinite(r) else None for r in self.reached]}
+        """``state``, ``reached`` and ``hit_rate``, if there is one, in plain JSON types: None for infinite."""
+        row = {"state": self.state, "reached": [r if math.isfinite(r) else None for r in self.reached]}
+        return row if self.hit_rate is None else {**row, "hit_rate": self.hit_rate}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Outcome:
         """The outcome behind :meth:`as_row`."""
-        return cls(row["state"], tuple(math.inf if r is None else r for r in row["reached"]))
+        reached = tuple(math.inf if r is None else r for r in row["reached"])
+        return cls(row["state"], reached, row.get("hit_rate"))
 
 
 def fleet_key(option: Option, replicas: int, rate: float, number: int = 0) -> str:
@@ -96,7 +103,10 @@ class Trials:
 
         def trial() -> Outcome:
             requests, rounds, traffic, routing = self._draw(option, rate, number)
-            fleet = Fleet(option.replica, option.scenario.speculation, option.gpus, option.cap, replicas, self.router)
+            if option.keep is not None and requests.prefixes is not None:
+                within_memory(requests.prefixes, replicas)
+            spec = option.scenario.speculation
+            fleet = Fleet(option.replica, spec, option.gpus, option.cap, replicas, self.router, keep=option.keep)
             return self._outcome(fleet, run_fleet(fleet, requests, rounds, routing), traffic)
 
         key = fleet_key(option, replicas, rate, number)
@@ -136,7 +146,8 @@ class Trials:
 
     def _outcome(self, fleet: Fleet | Pools, run: FleetRun, traffic: Traffic) -> Outcome:
         found = summarise(fleet, run, traffic, self.promises)
-        return Outcome(found.state, tuple(reached.seconds for reached in found.promises))
+        hits = None if found.hits is None else found.hits.hit_rate_gpu
+        return Outcome(found.state, tuple(reached.seconds for reached in found.promises), hits)
 
     def _draw(self, option: Option, rate: float, number: int) -> tuple[Requests, Array, Traffic, np.random.Generator]:
         traffic = replace(self.traffic, rate=rate, duration=self.duration(option, rate))

@@ -132,9 +132,10 @@ def explain(
         meta |= {"batch": running, "context_tokens": context}
         meta["tpot_from_round_ms"] = accounts["decode"].seconds / speculation.acceptance_length / MILLI
     if phase in ("prefill", "both"):
-        passes = math.ceil(w.mean_isl / deployment.engine.chunk_tokens)
-        tokens = w.mean_isl / passes
-        cached = 0.5 * (passes - 1) * tokens
+        found = max(0.0, min(deployment.hit_rate * w.mean_isl, w.mean_isl - 1.0))
+        passes = math.ceil((w.mean_isl - found) / deployment.engine.chunk_tokens)
+        tokens = (w.mean_isl - found) / passes
+        cached = found + 0.5 * (passes - 1) * tokens
         count = 1.0 if prompts is None else prompts
         accounts["prefill"] = explain_prefill(deployment, speculation, parameters, count, tokens, cached)
         meta |= {"prompts": count, "prompt_tokens": tokens, "cached_tokens": cached, "passes_per_prompt": passes}

@@ -131,6 +131,8 @@ def replay(
         sessions if isinstance(sessions, Sessions) else shipped_sessions() if not sessions else read_sessions(sessions)
     )
     totals = played.totals
+    if base.deployment.hit_rate:
+        raise InputError("--hit-rate: a replay finds its own, with --prefix-cache on; expected none")
     base = for_lengths(base, totals.prompt / totals.requests)
     d, k = base.deployment, base.speculation.tokens
     price = cost_basis_price(d, cost_basis)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from simulator import kernels as kn
 from simulator.bounds import small_enough
 from simulator.errors import InputError
+from simulator.prediction.kept_prompts import fitting, kept_prompts, with_hit_rate, within_memory
 from simulator.prediction.latencies import with_odds
 from simulator.prediction.pools import PrefillPool
 from simulator.results.table import Result
@@ -18,6 +20,7 @@ from simulator.serving.delivered import Delivered, summarise
 from simulator.serving.fleet import Fleet, FleetRun, check_fleet, memory_cap, simulate_fleet, traffic_tokens
 from simulator.serving.fleet_cost import Cost, fleet_cost
 from simulator.serving.pools import Pools, bytes_per_second, simulate_pools
+from simulator.serving.prefix_cache import Keeping
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
 from simulator.serving.scope import Verdict, judge_traffic
@@ -71,6 +74,7 @@ def simulate(
     lengths: str | Lengths | None = None,
     replicas: int = 1,
     router: str = "least-outstanding",
+    prefix_cache: str | None = None,
     max_running: int | None = None,
     queue_limit: int | None = None,
     prefill_tp: int | None = None,
@@ -86,14 +90,16 @@ def simulate(
         scenario: what one replica is, and the nominal lengths; None: the default one.
         rate: requests per second of the whole fleet; one of this, ``profile`` and ``trace``.
         profile: CSV file ``start_s,requests_per_s``, the rate over the day, or windows of ServeGen.
-        trace: CSV or JSONL with ``arrival_s``, ``input_tokens`` and ``output_tokens``, or a trace of Mooncake, Azure or
-            BurstGPT; which one is seen by the content.
+        trace: CSV or JSONL with ``arrival_s``, ``input_tokens`` and ``output_tokens``, a trace of Mooncake, Azure or
+            BurstGPT, or sessions, each request of which comes when it was recorded; which one is seen by the content.
         cv: coefficient of variation of the gaps: 1 is Poisson, above it bursty, 0 even.
         duration: such as ``"10min"``, or seconds; None: an hour, a profile's day, a trace's own length.
         lengths: ``fixed``, ``uniform:0.8``, ``lognormal:CV`` or ``empirical:FILE.csv``; None: uniform from the
             scenario's range ratio (0.8), as the published benchmarks draw them.
         replicas: equal replicas behind the router.
-        router: ``round-robin``, ``least-outstanding`` or ``two-choices``.
+        router: ``round-robin``, ``least-outstanding`` or ``two-choices``; with prefix caches ``prefix-aware`` or
+            ``sticky`` (a session stays where it began) too.
+        prefix_cache: ``on`` or ``off``; None: on where the trace says what prompts share.
         max_running: requests that one replica runs at once; None: what fits in memory.
         queue_limit: requests that may wait at a replica; None: any number.
         prefill_tp: TP of a pool that only prefills; the scenario's replicas then only decode.
@@ -123,6 +129,7 @@ def simulate(
         make_traffic(rate, drawn, duration=seconds, cv=cv, profile=profile, trace=trace),
         replicas=replicas,
         router=router.lower(),
+        prefix_cache=None if prefix_cache is None else prefix_cache.lower(),
         max_running=max_running,
         queue_limit=queue_limit,
         prefill=prefill,
@@ -138,6 +145,7 @@ def simulate_traffic(
     *,
     replicas: int = 1,
     router: str = "least-outstanding",
+    prefix_cache: str | None = None,
     max_running: int | None = None,
     queue_limit: int | None = None,
     prefill: PrefillPool | None = None,
@@ -151,7 +159,8 @@ def simulate_traffic(
         scenario: what one replica is; its closed-loop workload plays no part.
         traffic: when requests come and how long they are.
         replicas: equal replicas behind the router.
-        router: a key of :data:`simulator.serving.fleet.ROUTERS`.
+        router: a key of :data:`simulator.serving.fleet.ROUTERS` or of ``PREFIX_ROUTERS``.
+        prefix_cache: ``on``, ``off`` or None, see :func:`simulator.prediction.kept_prompts.kept_prompts`.
         max_running: requests that one replica runs at once; None: as many as fit in memory.
         queue_limit: requests that may wait at a replica beyond those; None: any number.
         prefill: a pool of its own for the prefills; the scenario's replicas then only decode.
@@ -170,7 +179,12 @@ def simulate_traffic(
     replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
     check_against_one_step(replica, traffic, promises)
     cap = fleet_cap(scenario, traffic, max_running)
-    decode = Fleet(replica, scenario.speculation, scenario.deployment.gpus, cap, replicas, router, queue_limit)
+    keep = kept_prompts(scenario, traffic.prefixes, prefix_cache, router, pools=prefill is not None)
+    if keep is not None and traffic.prefixes is not None:
+        block, longest = traffic.prefixes.block_tokens, traffic_tokens(traffic, scenario.deployment.engine)[1]
+        cap = fitting(scenario, keep, cap, block, longest)
+        within_memory(traffic.prefixes, replicas)
+    decode = Fleet(replica, scenario.speculation, scenario.deployment.gpus, cap, replicas, router, queue_limit, keep)
     meta = open_meta(scenario, traffic, decode, seed)
     fleet: Fleet | Pools = decode
     if prefill is None:
@@ -182,7 +196,12 @@ def simulate_traffic(
         run = simulate_pools(fleet, traffic, seed)
         meta |= prefill.meta(fleet, traffic.mean_lengths()[0])
     before = None if prefill is None else prefill.scenario(scenario)
-    delivered = with_odds(summarise(fleet, run, traffic, promises), scenario, fleet, traffic, seed, before)
+    delivered = summarise(fleet, run, traffic, promises)
+    if delivered.hits is not None:
+        scenario = with_hit_rate(scenario, delivered.hits.hit_rate_gpu)
+        replica = build_replica(scenario.deployment, scenario.speculation, scenario.calibration.values())
+        fleet = replace(decode, replica=replica)
+    delivered = with_odds(delivered, scenario, fleet, traffic, seed, before)
     tok_s = delivered.load.total_tok_s_gpu * fleet.total_gpus
     cost = fleet_cost(scenario.deployment.hardware, cost_basis, fleet.total_gpus, tok_s)
     batch = delivered.load.decode_batch
@@ -254,8 +273,10 @@ def one_step(replica: Replica, prompt: float, metric: str) -> tuple[float, str]:
         if c.verify > 1:
             return float(alone / c.verify), "the time of a single round per token even with every draft accepted"
         return float(alone), "the time of a single decode step"
-    chunk = min(prompt, float(c.chunk))
-    prefill = kn.prefill_time(replica.target, replica.draft, c, chunk, 1.0, chunk * chunk / 2, 0.0, 0.0, 0.0)
+    found = max(0.0, min(math.floor(c.hit_rate * prompt), prompt - 1.0))
+    chunk = min(prompt - found, float(c.chunk))
+    pairs = chunk * (found + chunk / 2)
+    prefill = kn.prefill_time(replica.target, replica.draft, c, chunk, 1.0, pairs, found, 0.0, 0.0)
     return float(prefill + c.delay + c.delay_token * prompt), "the front end and a single prefill step"
 
 
@@ -285,7 +306,7 @@ def open_meta(scenario: Scenario, traffic: Traffic, fleet: Fleet, seed: int) -> 
         "spec_tokens": s.tokens,
         "acceptance_length": s.acceptance_length,
         "acceptance_source": s.source.text,
-        "traffic": traffic.describe(),
+        "traffic": traffic.describe(kept=fleet.keep is not None),
         "lengths": "from the trace" if traffic.trace is not None else traffic.lengths.describe(),
         "mean_input_tokens": float(np.round(mean_in, 3)),
         "mean_output_tokens": float(np.round(mean_out, 3)),
@@ -295,4 +316,11 @@ def open_meta(scenario: Scenario, traffic: Traffic, fleet: Fleet, seed: int) -> 
         "router": fleet.router,
         "queue_limit": fleet.queue_limit,
         "seed": seed,
+        **({} if fleet.keep is None else keeping_meta(fleet.keep)),
     }
+
+
+def keeping_meta(keep: Keeping) -> dict[str, Any]:
+    """How a replica keeps prompts, and how much of them."""
+    states = keep.engine.states if keep.engine is not None and keep.stateful else "blocks"
+    return {"prefix_cache": states, "kv_tokens_capacity": keep.kv_tokens, "state_slots": keep.state_slots}

@@ -119,6 +119,12 @@ def acceptances(meta: Mapping[str, Any]) -> list[str]:
     return list(lines)
 
 
+def hit_rates(meta: Mapping[str, Any]) -> list[str]:
+    """What was stated of prefix caches; nothing where that is nothing."""
+    rates = dict.fromkeys(one["hit_rate"] for one in (meta, *meta.get("scenarios", ())) if "hit_rate" in one)
+    return [f"{100 * rate:g} % of each prompt found in a prefix cache" for rate in rates]
+
+
 def calibration(meta: Mapping[str, Any]) -> str:
     """Which calibration was used, and whether it was forced."""
     if meta["calibration"] == "kernel-priors":

@@ -74,12 +74,30 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Hits:
+    """Parts of the input that were found on the GPUs, and that an endless cache for all replicas would hold."""
+
+    hit_rate_ideal: float
+    hit_rate_gpu: float
+
+    @classmethod
+    def of(cls, run: FleetRun, inside: Flags) -> Hits | None:
+        """Those of the served requests among some; None: no prompts were kept."""
+        prefixes, served = run.requests.prefixes, inside & run.served
+        if run.found is None or prefixes is None:
+            return None
+        tokens = max(1.0, float(run.requests.prompt[served].sum()))
+        ideal = prefixes.ideal[: served.size]
+        return cls(float(ideal[served].sum() / tokens), float(run.found[served].sum() / tokens))
+
+
+@dataclass(frozen=True)
 class Delivered:
     """Figures of one run.
 
     ``state``: see :mod:`simulator.serving.saturation`. ``ttft``, ``tpot``, ``e2e``: None if no request has one, or if
     the queue grows, since then there is no steady latency. ``promises`` and ``goodput``: empty and None if nothing was
-    promised.
+    promised. ``hits``: None if no prompts were kept.
     """
 
     state: str
@@ -90,6 +108,7 @@ class Delivered:
     e2e: Latency | None
     goodput: Goodput | None = None
     promises: tuple[Reached, ...] = ()
+    hits: Hits | None = None
 
     def as_row(self) -> dict[str, Any]:
         """One column per figure. ``promises`` is a list of rows; without any, that and the goodput are left out."""
@@ -98,6 +117,8 @@ class Delivered:
             latency: Latency | None = getattr(self, metric)
             for name in Latency.__dataclass_fields__:
                 row[f"{name}_{metric}_ms"] = None if latency is None else getattr(latency, name)
+        if self.hits is not None:
+            row |= asdict(self.hits)
         if self.goodput is not None:
             row |= {"goodput_per_s": self.goodput.per_s, "goodput_share": self.goodput.share}
             row["promises"] = [reached.as_row() for reached in self.promises]
@@ -121,6 +142,7 @@ def summarise(fleet: Fleet | Pools, run: FleetRun, traffic: Traffic, promises: S
         e2e=_latency(run.e2e()[steady]),
         goodput=goodput(run, inside, end - start, promises) if promises else None,
         promises=tuple(reached(run, inside, promises, state)),
+        hits=Hits.of(run, inside),
     )
 
 
@@ -157,11 +179,13 @@ def request_rows(run: FleetRun) -> Iterator[dict[str, Any]]:
     """One row per request, in order of sending."""
     ttft, tpot, e2e = (run.latency(metric) * KILO for metric in METRICS)
     for i in range(run.requests.count):
+        found = {} if run.found is None else {"cached_input_tokens": int(run.found[i])}
         yield {
             "request": i,
             "replica": int(run.where[i]) if run.where[i] >= 0 else None,
             "arrival_s": float(run.requests.send[i]),
             "input_tokens": int(run.requests.prompt[i]),
+            **found,
             "output_tokens": int(run.requests.output[i]),
             "rounds": int(run.rounds[i]),
             "ttft_ms": float(ttft[i]),

@@ -14,6 +14,7 @@ from simulator.errors import unknown_name
 from simulator.facts.deployment import Deployment
 from simulator.facts.engine import Engine
 from simulator.facts.memory import MOST_CONCURRENCY, memory_fit
+from simulator.serving.prefix_cache import Keeping, keeping_rules
 from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
 from simulator.speculation.rounds import draw_rounds
@@ -29,6 +30,9 @@ ROUTERS = {
 }
 """Router policies. Least outstanding and power of two choices count the unfinished requests of each replica."""
 
+PREFIX_ROUTERS = {"prefix-aware": kn.PREFIX_AWARE, "sticky": kn.STICKY}
+"""Those that ask what prompts share: see :func:`simulator.kernels.serve_caching_fleet`."""
+
 MOST_REPLICAS = 10_000
 
 BATCH_QUANTILE = 2.326
@@ -40,6 +44,7 @@ class Fleet:
     """``replicas`` equal replicas of ``gpus`` GPUs each, running at most ``cap`` requests at once.
 
     ``queue_limit``: requests that may wait at a replica beyond ``cap`` (None: any number); the next one is refused.
+    ``keep``: room for prompts in each; None: none are kept.
     """
 
     replica: Replica
@@ -49,6 +54,7 @@ class Fleet:
     replicas: int = 1
     router: str = "least-outstanding"
     queue_limit: int | None = None
+    keep: Keeping | None = None
 
     @property
     def total_gpus(self) -> int:
@@ -66,7 +72,8 @@ class FleetRun:
     """One simulated run: seconds and tokens, one entry per request in order of sending.
 
     A refused request has ``where`` -1 and no times (NaN). ``counters`` has one record per replica, see
-    :class:`simulator.kernels.Counters`.
+    :class:`simulator.kernels.Counters`. ``found``: tokens of each prompt that were on the GPUs; None: no prompts are
+    kept.
     """
 
     requests: Requests
@@ -75,6 +82,7 @@ class FleetRun:
     first: Array
     finish: Array
     counters: kn.Records
+    found: Array | None = None
 
     @property
     def served(self) -> NDArray[np.bool_]:
@@ -114,6 +122,23 @@ def run_fleet(fleet: Fleet, requests: Requests, rounds: Array, rng: np.random.Ge
     counters = kn.zeros(kn.Counters, fleet.replicas)
     replica = fleet.replica
     lengths = requests.prompt.astype(float), requests.output.astype(float)
+    if fleet.keep is not None and requests.prefixes is not None:
+        found = np.zeros(n)
+        kn.serve_caching_fleet(
+            replica.target,
+            replica.draft,
+            replica.constants,
+            keeping_rules(fleet.keep, fleet.cap, requests.prefixes.block_tokens),
+            limit,
+            (ROUTERS | PREFIX_ROUTERS)[fleet.router],
+            choices,
+            kn.Requests(requests.send, *lengths, rounds, first, finish),
+            requests.prefixes.shared,
+            where,
+            found,
+            counters,
+        )
+        return FleetRun(requests, rounds, where, first, finish, counters, found)
     kn.serve_fleet(
         replica.target,
         replica.draft,
@@ -156,8 +181,8 @@ def check_fleet(replicas: int, router: str, queue_limit: int | None, seed: int, 
         InputError: names the option and what was expected.
     """
     whole(option, replicas, 1, MOST_REPLICAS)
-    if router not in ROUTERS:
-        raise unknown_name("router", router, ROUTERS)
+    if router not in ROUTERS | PREFIX_ROUTERS:
+        raise unknown_name("router", router, ROUTERS | PREFIX_ROUTERS)
     if queue_limit is not None:
         whole("--queue-limit", queue_limit, 0)
     check_seed(seed)

@@ -138,3 +138,27 @@ def keeping(deployment: Deployment, spec_tokens: int, on: bool, host: HostTier |
         token / hardware.host_bandwidth,
         state / hardware.host_bandwidth,
     )
+
+
+def keeping_rules(keep: Keeping, slots: int, block_tokens: int) -> kn.Rules:
+    """How a replica that runs at most ``slots`` requests keeps prompts in blocks of so many tokens, as the kernels
+    have it."""
+    rules, cache = kn.zero(kn.Rules), keep.engine
+    rules.slots = slots
+    rules.block, rules.page = block_tokens, keep.page_tokens
+    rules.capacity = keep.kv_tokens // block_tokens
+    rules.states_each = keep.states_each if (keep.state_slots is not None or keep.state_tokens) else 0
+    rules.states = keep.state_slots or 0
+    rules.state_blocks = keep.state_blocks(block_tokens)
+    if cache is None:
+        return rules
+    rules.reuse, rules.stateful = 1.0, float(keep.stateful)
+    rules.ends = float(cache.states != "interval")
+    rules.branches = float(cache.states in ("branches", "interval"))
+    rules.interval = float(cache.state_interval or 0)
+    if keep.host_tokens:
+        rules.host = POLICIES[cache.host_write]
+        rules.host_blocks, rules.host_states = keep.host_tokens // block_tokens, keep.host_states
+        rules.load_token, rules.load_state = keep.seconds_per_token, keep.seconds_per_state
+        rules.hidden = float(cache.host_overlap)
+    return rules

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import kernels as kn
-from simulator.serving.prefix_cache import POLICIES, Keeping
+from simulator.serving.prefix_cache import Keeping, keeping_rules
 from simulator.serving.replica import Replica
 from simulator.speculation.acceptance import Speculation
 from simulator.speculation.rounds import draw_rounds
+from simulator.traffic.session_clock import packed_blocks, started
 from simulator.traffic.sessions import Session, Sessions
 from simulator.units import KILO
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-SERVICE = 5.0
-"""Seconds of the model where a recording has none; they only say where in a session a lane begins."""
 START = 0.25, 0.75
 """Between which parts of its session a lane begins."""
 
@@ -68,7 +67,7 @@ def recorded(sessions: Sessions, think_cap: float) -> kn.Recorded:
     """Sessions as the kernel has them, without rounds; no wait is longer than ``think_cap`` seconds."""
     items = sessions.items
     begins = np.cumsum([0, *(one.count for one in items)])
-    packed = [_packed_blocks(one) for one in items]
+    packed = [packed_blocks(one) for one in items]
     of = [np.array([0])]
     for one, low in zip(items, np.cumsum([0, *(one.run_first.size for one in items)]), strict=False):
         of.append(one.runs_of[1:] + low)
@@ -85,7 +84,7 @@ def recorded(sessions: Sessions, think_cap: float) -> kn.Recorded:
         np.concatenate([one.output for one in items]).astype(float),
         np.zeros(int(begins[-1])),
         np.concatenate([one.stream for one in items]).astype(np.int64),
-        np.concatenate([_started(one, think_cap) for one in items]),
+        np.concatenate([started(one, think_cap) for one in items]),
         waits.astype(np.int64),
         after_of.astype(np.int64),
         later[by_sooner].astype(np.int64),
@@ -98,31 +97,6 @@ def recorded(sessions: Sessions, think_cap: float) -> kn.Recorded:
     )
 
 
-def _packed_blocks(session: Session) -> tuple[Indices, int]:
-    """First ids of all ranges, numbered anew without gaps, and how many ids there are."""
-    if not session.run_first.size:
-        return session.run_first, 1
-    order = np.argsort(session.run_first, kind="stable")
-    first, end = session.run_first[order], (session.run_first + session.run_count)[order]
-    reach = np.maximum.accumulate(end)
-    opens = np.concatenate([[True], first[1:] > reach[:-1]])
-    low = first[opens]
-    high = reach[np.concatenate([np.flatnonzero(opens)[1:] - 1, [first.size - 1]])]
-    base = np.cumsum(np.concatenate([[0], high - low]))
-    part = np.searchsorted(low, session.run_first, side="right") - 1
-    return base[part] + session.run_first - low[part], int(base[-1])
-
-
-def _started(session: Session, think_cap: float) -> Array:
-    """Seconds after the beginning of a session at which each request was sent, with no longer waits than the cap."""
-    sent = np.zeros(session.count)
-    service = np.where(np.isnan(session.service), SERVICE, session.service).tolist()
-    for i in range(session.count):
-        ends = [sent[j] + service[j] + min(wait, think_cap) for j, wait in session.waits(i)]
-        sent[i] = max(ends, default=0.0)
-    return sent
-
-
 def with_rounds(found: kn.Recorded, speculation: Speculation, seed: int) -> kn.Recorded:
     """The same with the decode rounds of every recorded request drawn; one seed gives the same luck everywhere."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 7_001]))
@@ -131,25 +105,8 @@ def with_rounds(found: kn.Recorded, speculation: Speculation, seed: int) -> kn.R
 
 def rules_of(keep: Keeping, loop: Loop, block_tokens: int) -> kn.Rules:
     """How a replica keeps prompts, and the run, as the kernel has them."""
-    rules, cache = kn.zero(kn.Rules), keep.engine
-    rules.lanes, rules.slots, rules.duration = loop.concurrency, loop.slots, loop.duration
-    rules.warm = 1.0
-    rules.block, rules.page = block_tokens, keep.page_tokens
-    rules.capacity = keep.kv_tokens // block_tokens
-    rules.states_each = keep.states_each if (keep.state_slots is not None or keep.state_tokens) else 0
-    rules.states = keep.state_slots or 0
-    rules.state_blocks = keep.state_blocks(block_tokens)
-    if cache is None:
-        return rules
-    rules.reuse, rules.stateful = 1.0, float(keep.stateful)
-    rules.ends = float(cache.states != "interval")
-    rules.branches = float(cache.states in ("branches", "interval"))
-    rules.interval = float(cache.state_interval or 0)
-    if keep.host_tokens:
-        rules.host = POLICIES[cache.host_write]
-        rules.host_blocks, rules.host_states = keep.host_tokens // block_tokens, keep.host_states
-        rules.load_token, rules.load_state = keep.seconds_per_token, keep.seconds_per_state
-        rules.hidden = float(cache.host_overlap)
+    rules = keeping_rules(keep, loop.slots, block_tokens)
+    rules.lanes, rules.duration, rules.warm = loop.concurrency, loop.duration, 1.0
     return rules
 
 

@@ -96,6 +96,7 @@ def build_replica(
         c.draft_launch = parameters["host.launch_us"] * MICRO * tables.draft_launches
     c.stream = parameters["frontend.stream_ms"] * MILLI
     c.lookahead = float(deployment.engine.lookahead)
+    c.hit_rate = deployment.hit_rate
     engine = deployment.engine
     c.poll = engine.poll_steps
     if engine.poll_steps_many is not None and engine.many_clients is not None:

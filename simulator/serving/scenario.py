@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.bounds import whole
+from simulator.bounds import number, whole
 from simulator.cost.calibration import Calibration, default_calibration, load_calibration, mismatches
 from simulator.errors import InputError, brief, unknown_name
 from simulator.facts.deployment import Deployment, check_deployment, default_precision, resolve_checkpoint
@@ -118,6 +118,7 @@ def make_scenario(
     force: bool = False,
     kv_dtype: str | None = None,
     allow_dequant: bool = False,
+    hit_rate: float = 0.0,
     requests_per_client: int = 10,
     range_ratio: float = 0.8,
     recipe: str | None = None,
@@ -156,6 +157,7 @@ def make_scenario(
         force: apply a calibration outside what it was fitted to.
         kv_dtype: KV-cache format; None: the engine's.
         allow_dequant: compute in the next wider format that the hardware has.
+        hit_rate: part of each prompt that the prefix cache holds, 0 to 1: attended to and held, but not computed.
         requests_per_client: requests that each client sends.
         range_ratio: lengths are uniform integers in [range_ratio x L, L].
         recipe: name or path of the recipe that launches the engine, ``none`` for the engine's own settings; None: the
@@ -185,6 +187,7 @@ def make_scenario(
         pp=pp,
         kv_dtype=kv_dtype,
         allow_dequant=allow_dequant,
+        hit_rate=hit_rate,
         mtp=mtp > 0,
         draft=draft,
         recipe=recipe,
@@ -284,6 +287,7 @@ def resolve_deployment(
     pp: int = 1,
     kv_dtype: str | None = None,
     allow_dequant: bool = False,
+    hit_rate: float = 0.0,
     mtp: bool = False,
     draft: str | None = None,
     recipe: str | None = None,
@@ -317,10 +321,22 @@ def resolve_deployment(
         "draft": draft,
         "kv_dtype": kv_dtype.lower() if kv_dtype else None,
         "allow_dequant": allow_dequant,
+        "hit_rate": checked_hit_rate(hit_rate),
     }
     deployment = Deployment(**_positive(fields, ("tp", "ep", "dp", "pp")))
     check_deployment(deployment)
     return launch(deployment, mtp, recipe, recipe_set, date=date, image=image)
+
+
+def checked_hit_rate(value: float) -> float:
+    """A part of each prompt.
+
+    Raises:
+        InputError: not from 0 to 1.
+    """
+    if not 0 <= number("--hit-rate", value, "a part of each prompt, 0 to 1") <= 1:
+        raise InputError(f"--hit-rate: expected a part of each prompt, 0 to 1, found {value:g}")
+    return float(value)
 
 
 def resolve_workload(isl: int, osl: int, range_ratio: float = 0.8, requests_per_client: int = 10) -> Workload:
@@ -427,6 +443,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
         "forced_outside_calibration": list(scenario.forced),
         "hbm_budget_gb": scenario.memory.budget / GIGA,
         **({"pp": d.pp} if d.pp > 1 else {}),
+        **({"hit_rate": d.hit_rate} if d.hit_rate else {}),
         **({"draft": d.draft} if d.draft else {}),
         **({"draft_kind": d.model.draft.kind} if d.model.draft and not d.model.drafts_itself else {}),
     }

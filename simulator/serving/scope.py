@@ -132,6 +132,7 @@ def judge_traffic(
 
 
 STAGES = Reason("pp", "unmeasured", "pipeline stages: no such run is among the measurements", 1.0)
+KEPT = Reason("hit_rate", "unmeasured", "prompts found in a prefix cache: no such run is among the measurements", 0.0)
 POOLS = Reason(
     "pools", "unmeasured", "prefill and decode in pools of their own: no such run is among the measurements", 1.0
 )
@@ -164,6 +165,8 @@ class Asked:
 
 def _judge(scenario: Scenario, isl: int, osl: int, concurrency: int | None) -> Verdict:
     verdict = _of_one_stage(scenario, isl, osl, concurrency)
+    if scenario.deployment.hit_rate:
+        verdict = verdict.also(KEPT)
     return verdict.also(STAGES) if scenario.deployment.pp > 1 else verdict
 
 

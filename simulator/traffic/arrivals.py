@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from simulator.bounds import number
 from simulator.errors import InputError
 from simulator.files.limits import within
+from simulator.files.paths import user_path
 from simulator.traffic.lengths import Lengths
-from simulator.traffic.prefixes import told_prefixes
+from simulator.traffic.prefixes import Prefixes, prefixes_of, told_prefixes
+from simulator.traffic.session_clock import trace_of_sessions
+from simulator.traffic.session_files import holds_sessions, read_sessions, sessions_in
 from simulator.traffic.trace import Gaps, Rates, Trace
-from simulator.traffic.traces import read_profile, read_traffic
+from simulator.traffic.traces import opened, read_profile, traffic_in
+from simulator.traffic.walk import places, walked
 from simulator.units import LONGEST_DURATION, SECONDS_PER_HOUR, duration_text
 
 Array = NDArray[np.float64]
@@ -29,11 +33,15 @@ BYTES_OF_REQUEST = 250
 
 @dataclass(frozen=True)
 class Requests:
-    """Drawn requests in order of sending: times (s), input and output tokens, each of shape (n,)."""
+    """Drawn requests in order of sending: times (s), input and output tokens, each of shape (n,).
+
+    ``prefixes``: what their prompts share, of these and of as many later requests as there may be; None: unknown.
+    """
 
     send: Array
     prompt: Tokens
     output: Tokens
+    prefixes: Prefixes | None = None
 
     @property
     def count(self) -> int:
@@ -48,6 +56,8 @@ class Traffic:
     ``cv``: coefficient of variation of the gaps at constant rate; 1 is Poisson, 0 even, above 1 bursty (gamma gaps).
     ``profile``: start times (s) and the rates (requests/s) from there on, until ``duration`` (s). ``gaps``: how they
     vary in each of its windows, instead of ``cv``. ``trace``: requests as they are; everything else is then left aside.
+    ``computed``: what of the source is said where no prompts are kept. ``walk``: requests whose lengths and prefixes
+    are taken in their order, from a drawn one on, instead of ``lengths``.
     """
 
     rate: float
@@ -58,6 +68,8 @@ class Traffic:
     trace: Requests | None = None
     source: str = ""
     gaps: tuple[Gaps, ...] | None = None
+    computed: str = ""
+    walk: Requests | None = None
 
     @property
     def stationary(self) -> bool:
@@ -78,6 +90,8 @@ class Traffic:
             raise InputError(
                 f"--rate {self.rate:g}: no request arrives within {duration_text(self.duration)}; a longer run has some"
             )
+        if self.walk is not None:
+            return _walk(self.walk, send, int(rng.integers(self.walk.count)))
         prompt, output = self.lengths.draw(rng, send.size)
         return Requests(send, prompt, output)
 
@@ -95,12 +109,23 @@ class Traffic:
         mean_in, _in_sd, mean_out, _out_sd = self.moments
         return mean_in, mean_out
 
-    def describe(self) -> str:
-        """A few words."""
+    @property
+    def prefixes(self) -> Prefixes | None:
+        """What prompts share, where the trace says it."""
+        return None if self.trace is None else self.trace.prefixes
+
+    def describe(self, *, kept: bool = False) -> str:
+        """A few words; ``kept``: prompts are."""
         if self.source:
-            return self.source
+            return f"{self.source}, {self.computed}" if self.computed and not kept else self.source
         kind = {1.0: "Poisson", 0.0: "even"}.get(self.cv, f"gamma gaps, cv {self.cv:g}")
         return f"{self.rate:g} req/s, {kind}, for {duration_text(self.duration)}"
+
+
+def _walk(trace: Requests, send: Array, start: int) -> Requests:
+    which, turn = places(trace.count, start, send.size)
+    prefixes = None if trace.prefixes is None else walked(trace.prefixes, which, turn)
+    return Requests(send, trace.prompt[which], trace.output[which], prefixes)
 
 
 def draw_arrivals(
@@ -191,28 +216,61 @@ def make_traffic(
         raise InputError(f"--cv: expected a coefficient of variation from 0 to 20, found {cv:g}")
     if duration is not None and not 0 < number("--duration", duration, "seconds above 0") <= LONGEST_DURATION:
         raise InputError(f"--duration: expected up to {duration_text(LONGEST_DURATION)}, found {duration:g} s")
-    if trace is not None or profile is not None:
-        path = trace if trace is not None else profile or ""
-        traffic = read_traffic(path) if trace is not None else read_profile(path)
-        if isinstance(traffic, Rates):
-            return _of_rates(traffic, path, lengths, duration, cv)
-        return _of_trace(traffic, path, lengths, duration, cv)
+    if profile is not None:
+        return _of_rates(read_profile(profile), profile, lengths, duration, cv)
+    if trace is not None:
+        requests, prefixes, notes = read_requests(trace)
+        if isinstance(requests, Rates):
+            return _of_rates(requests, trace, lengths, duration, cv)
+        return _of_trace(requests, prefixes, notes, trace, lengths, duration, cv)
     assert rate is not None
     if number("--rate", rate, "more than 0 requests per second") <= 0:
         raise InputError(f"--rate: expected more than 0 requests per second, found {rate:g}")
     return Traffic(rate, duration or SECONDS_PER_HOUR, lengths, cv)
 
 
-def _of_trace(found: Trace, path: str, lengths: Lengths, duration: float | None, cv: float) -> Traffic:
+def read_requests(path: str) -> tuple[Trace | Rates, Prefixes | None, list[str]]:
+    """What a traffic file or a folder of sessions holds, what its prompts share, and notes on it.
+
+    Sessions are taken as requests that come by themselves, each when it was recorded.
+
+    Raises:
+        InputError: no known format, or the first faulty lines by number.
+    """
+    head = None if user_path("trace", path).is_dir() else opened(path)
+    if head is None or holds_sessions(head):
+        sessions = read_sessions(path) if head is None else sessions_in(head)
+        return *trace_of_sessions(sessions), list(sessions.notes)
+    found = traffic_in(head)
+    if isinstance(found, Rates):
+        return found, None, []
+    return found, prefixes_of(found), found.notes()
+
+
+def _of_trace(
+    found: Trace,
+    prefixes: Prefixes | None,
+    notes: list[str],
+    path: str,
+    lengths: Lengths,
+    duration: float | None,
+    cv: float,
+) -> Traffic:
     n = found.count if duration is None else int(np.searchsorted(found.send, duration))
     if n == 0:
         raise InputError(f"--duration: no request of {path} arrives within {duration_text(duration or 0.0)}")
-    requests = Requests(found.send[:n], found.prompt[:n], found.output[:n])
+    requests = Requests(found.send[:n], found.prompt[:n], found.output[:n], prefixes)
     length = float(requests.send[-1])
     mean = requests.count / max(length, 1e-9)
     source = f"trace {path}: {requests.count} requests in {duration_text(max(length, 1e-9))}"
     return Traffic(
-        mean, length, lengths, cv, trace=requests, source=", ".join([source, *found.notes(), *told_prefixes(found)])
+        mean,
+        length,
+        lengths,
+        cv,
+        trace=requests,
+        source=", ".join([source, *notes]),
+        computed=told_prefixes(found.prompt, prefixes),
     )
 
 

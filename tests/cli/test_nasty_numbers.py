@@ -29,7 +29,7 @@ TEXTS = (
     "inf..nan",
     "2:inf",
 )
-WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "-o"})
+WRITTEN = frozenset({"--output", "--results", "--resume", "--plot", "--requests", "--sessions", "-o"})
 PLACES = ("\x00", DIGITS, "~nouser/x.csv", "/no/folder/x.csv")
 """What options that name a file to write are given: any other text is the name of one."""
 QUICK = {

@@ -54,12 +54,14 @@ def test_looks_every_fourth_step(lookahead: float, known: float) -> None:
 
 def test_admits_who_is_known_while_there_are_slots() -> None:
     s, lines = replica(known=2.0, running=1)
+    c, sizes = made_up(hit_rate=0.5).constants, requests([1.0, 9.0, 5.0, 4.0], [9.0] * 4, [3.0] * 4)
     for i, key in enumerate([1.5, 3.0, 0.5, 2.0]):
         push(lines.arrive_key, lines.arrive_id, i, key, i)
     s.arriving = 4
-    admit(s, lines, 3)
+    admit(s, c, lines, sizes, 3)
     assert (s.arriving, s.queued, lines.queue[:2].tolist()) == (2, 2, [2, 0])
-    admit(s, lines, 9)
+    assert lines.done_prompt[:2].tolist() == [2.0, 0.0]  # half of five, and of one, of which something is computed
+    admit(s, c, lines, sizes, 9)
     assert (s.arriving, s.queued, lines.queue[:3].tolist()) == (1, 3, [2, 0, 3])
 
 

@@ -377,3 +377,17 @@ def test_ranges() -> None:
     assert not has_twice([(5, 3), (0, 5), (8, 1)])
     empty = SessionBuilder().session("none")
     assert (empty.count, empty.subagents, empty.waits_of.tolist()) == (0, 0, [0])
+
+
+def test_sessions_of_any_form_are_written_as_ours_and_read_back_equal(tmp_path: Path) -> None:
+    written_to = tmp_path / "ours.jsonl"
+    for name in ("weka_tree.json", "weka.json"):
+        assert run(["describe-trace", str(DATA / name), "--sessions", str(written_to), "--format", "json"]) == 0
+        one, other = read_sessions(str(DATA / name)), read_sessions(written_to)
+        assert one.block_tokens == other.block_tokens
+        for before, after in zip(one.items, other.items, strict=True):
+            assert before.name == after.name
+            for field in before.__dataclass_fields__.keys() - {"name"}:
+                assert np.array_equal(getattr(before, field), getattr(after, field), equal_nan=True), field
+    mooncake = str(DATA / "mooncake.jsonl")
+    assert run(["describe-trace", mooncake, "--sessions", str(written_to)]) == 2

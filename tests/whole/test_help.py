@@ -74,10 +74,13 @@ def own_files(folder: Path) -> None:
         for name in ("config.json", "hf_quant_config.json"):
             shutil.copy(configurations / f"nvidia--Qwen3.5-397B-A17B-NVFP4.{name}", place / name)
     shutil.copy(folder / "vllm.json", folder / "result.json")
+    (folder / "recorded").mkdir()
+    shutil.copy(folder / "sessions.jsonl", folder / "recorded" / "one.jsonl")
     (folder / "runs").mkdir()
     shutil.copy(folder / "vllm.json", folder / "runs" / "one.json")
     requests = [{"timestamp": 400 * i, "input_length": 800 + i, "output_length": 90 + i} for i in range(200)]
-    text = "".join(json.dumps(row) + "\n" for row in requests)
+    alike = [{**row, "hash_ids": [i % 7, 100 + i]} for i, row in enumerate(requests)]
+    text = "".join(json.dumps(row) + "\n" for row in alike)
     (folder / "conversation.jsonl").write_text(text, encoding="utf-8")
 
 

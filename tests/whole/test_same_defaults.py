@@ -59,7 +59,7 @@ SCENARIO = frozenset(Inputs.__dataclass_fields__)
 """Options that make a scenario: their defaults are those of :func:`make_scenario`, but for TP and depth."""
 
 BACKEND = frozenset(inspect.signature(Backend).parameters) - {"name"} | {"backend"}
-OUTPUT = frozenset({"form", "output", "plot", "requests", "measured", "set_file"})
+OUTPUT = frozenset({"form", "output", "plot", "requests", "sessions", "measured", "set_file"})
 RENAMED = {
     "concurrency": ("concurrency", "concurrencies"),
     "expression": ("select",),

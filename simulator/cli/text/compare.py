@@ -44,7 +44,13 @@ def comparison_text(matched: Matched, piped: bool = False) -> str:
         parts += [body, ""]
     parts += [page.paragraph(sentence(text), "  ") for text in (*matched.comparison.sentences, *matched.ties)]
     parts += [page.paragraph(note + ".", "  ") for note in meta["left_out"]]
-    notes = [*words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
+    notes = [
+        *words.acceptances(meta),
+        *words.hit_rates(meta),
+        words.calibration(meta),
+        words.cost(meta),
+        words.method(meta),
+    ]
     notes += [words.scope(rows)] if rows else []
     if meta.get("intervals"):
         notes.append(f"±: {meta['intervals']} interval")

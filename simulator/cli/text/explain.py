@@ -43,7 +43,12 @@ def account_text(explanation: Explanation, piped: bool = False) -> str:
         parts.append("")
     parts += [page.paragraph(f"Memory. {explanation.memory.arithmetic(explanation.concurrency)}"), ""]
     parts += [page.paragraph(line) for line in ASSUMPTIONS]
-    notes = [*words.acceptances(meta), words.calibration(meta), f"scope: {explanation.verdict.text}"]
+    notes = [
+        *words.acceptances(meta),
+        *words.hit_rates(meta),
+        words.calibration(meta),
+        f"scope: {explanation.verdict.text}",
+    ]
     parts.append(page.paragraph("; ".join(notes) + "."))
     return "\n".join(parts)
 

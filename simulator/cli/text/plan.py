@@ -70,8 +70,12 @@ def _fleet(fleet: SizedFleet, rated: bool) -> str:
     return (
         f"{fleet.gpus} GPUs{found}: {fleet.replicas}{_spare(fleet.spare_replicas)} replicas of {_name(fleet.kind)}, at "
         f"most {fleet.kind.max_running} requests running in each; knee at {number(fleet.knee_per_s)} req/s by the "
-        f"closed form, {headroom(100 * fleet.headroom_to_knee)}. Scope: {fleet.kind.verdict.text}."
+        f"closed form, {headroom(100 * fleet.headroom_to_knee)}. {_hits(fleet.kind)}Scope: {fleet.kind.verdict.text}."
     )
+
+
+def _hits(kind: ReplicaKind) -> str:
+    return f"Prefix caches hold {100 * kind.hit_rate:.0f} % of the input. " if kind.hit_rate else ""
 
 
 def headroom(percent: float) -> str:
@@ -189,7 +193,7 @@ def _impossible(answer: Answer) -> list[str]:
 
 def _notes(answer: Answer) -> list[str]:
     meta = answer.meta
-    notes = [words.calibration(meta)]
+    notes = [*words.hit_rates(meta), words.calibration(meta)]
     if meta["outside_calibration"]:
         notes.append("outside of what it was fitted to (*): " + ", ".join(meta["outside_calibration"]))
     found = [*answer.runners_up] if answer.winner is None else [answer.winner, *answer.runners_up]

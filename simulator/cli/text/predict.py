@@ -46,7 +46,14 @@ def prediction_text(table: ResultTable, piped: bool = False) -> str:
         ]
     )
     off = [] if any(words.values(meta, "spec_tokens")) else ["MTP off"]
-    notes = [*off, *words.acceptances(meta), words.calibration(meta), words.cost(meta), words.method(meta)]
+    notes = [
+        *off,
+        *words.acceptances(meta),
+        *words.hit_rates(meta),
+        words.calibration(meta),
+        words.cost(meta),
+        words.method(meta),
+    ]
     notes.append(words.scope(rows))
     if fallen := [f"{row['concurrency']}" for row in rows if row["method"] not in (EVENTS, CLOSED_FORM)]:
         notes.append(f"by discrete events, since the closed form is not valid there: {', '.join(fallen)} clients")

@@ -37,9 +37,20 @@ def simulation_text(result: Simulation, piped: bool = False) -> str:
         parts += [page.paragraph(warning + "."), ""]
     if found.ttft is not None:
         parts += [_latencies(page, found), ""]
-    lines = [*_load(found.load, meta), *_promises(found), cost_line(result.fleet.total_gpus, result.cost)]
+    lines = [
+        *_load(found.load, meta),
+        *_hits(found, meta),
+        *_promises(found),
+        cost_line(result.fleet.total_gpus, result.cost),
+    ]
     parts += [page.paragraph(line, "  ") for line in lines]
-    notes = [*words.acceptances(meta), words.calibration(meta), f"scope: {result.verdict.text}", f"seed {meta['seed']}"]
+    notes = [
+        *words.acceptances(meta),
+        *words.hit_rates(meta),
+        words.calibration(meta),
+        f"scope: {result.verdict.text}",
+        f"seed {meta['seed']}",
+    ]
     return "\n".join([*parts, "", page.paragraph("; ".join(notes) + ".")])
 
 
@@ -69,6 +80,17 @@ def _load(load: Load, meta: Mapping[str, Any]) -> list[str]:
         f"Utilisation {100 * load.utilisation:.0f} % ({100 * load.utilisation_lo:.0f} to "
         f"{100 * load.utilisation_hi:.0f} % per replica), {100 * load.prefill_share:.0f} % of it prefill; mean batch "
         f"{number(load.decode_batch)}; {number(load.total_tok_s_gpu, 4)} tok/s/GPU.",
+    ]
+
+
+def _hits(found: Delivered, meta: Mapping[str, Any]) -> list[str]:
+    """What the prefix caches found."""
+    if found.hits is None:
+        return []
+    return [
+        f"Prefix caches: {100 * found.hits.hit_rate_gpu:.1f} % of the input found, "
+        f"{100 * found.hits.hit_rate_ideal:.1f} % with an endless one for all; each replica has room for "
+        f"{meta['kv_tokens_capacity']:,} tokens."
     ]
 
 
