@@ -25,18 +25,16 @@ class Played:
     concurrency: tuple[int, ...]
     prefix_cache: str
     host_cache_ratio: float
-    cost_basis: str
 
     def scenario_arguments(self) -> dict[str, Any]:
         """The arguments of :func:`simulator.make_scenario`, without fixed lengths."""
         return {"tp": self.tp, **self.series.arguments()}
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of :func:`simulator.replay`, without those at their default."""
+        """The arguments of :func:`simulator.replay` on the cost basis ``hyperscaler``, without those at their default."""
         found: dict[str, Any] = {"concurrency": list(self.concurrency), "duration": DURATION}
         found |= {"prefix_cache": self.prefix_cache} if self.prefix_cache != "on" else {}
-        found |= {"host_cache_ratio": self.host_cache_ratio} if self.host_cache_ratio else {}
-        return found | ({"cost_basis": self.cost_basis} if self.cost_basis != "hyperscaler" else {})
+        return found | ({"host_cache_ratio": self.host_cache_ratio} if self.host_cache_ratio else {})
 
 
 Replays = Callable[[Played, bool], ResultTable]
@@ -69,7 +67,6 @@ def played_of(state: State) -> list[Played]:
             tuple(sorted(state.agentic_concurrency)),
             state.agentic_prefix_cache,
             state.agentic_host_cache_ratio,
-            state.cost_basis,
         )
         for series in series_of(state.model_copy(update=lengths))
     ]

@@ -4,7 +4,7 @@
 import { el, fill } from "./dom.js";
 import { cellWords, columnWords, plain } from "./words.js";
 
-const FIRST_COLUMNS = ["tp", "concurrency", SPEED, THROUGHPUT, "output_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "mean_tpot_ms", "mean_ttft_ms", "bound_by", "scope", "method"];
+const FIRST_COLUMNS = ["tp", "concurrency", "interactivity_tok_s_user", "total_tok_s_gpu", "p90_interactivity_tok_s_user", "output_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "mean_tpot_ms", "mean_ttft_ms", "bound_by", "scope", "method"];
 const LAST_COLUMNS = ["scope_reasons", "calibration", "recipe", "checkpoint", "hardware", "model", "engine", "notes"];
 
 /** A card that is hidden until it shows a row.

@@ -247,7 +247,8 @@ function start(data) {
   function titleOf(state) {
     const labels = state.hardware.map((name) => data.choices.hardware.find((one) => one.name === name)?.label ?? name);
     const drafts = state.mtp.map(depthWords).join(" and ");
-    const kept = [data.choices.models.find((one) => one.name === state.model)?.label ?? state.model, `on ${labels.join(", ")}`, state.engine, state.precision.toUpperCase(), `${state.isl}/${state.osl}`, drafts];
+    const lengths = state.tab === agenticTab.name ? "recorded sessions" : `${state.isl}/${state.osl}`;
+    const kept = [data.choices.models.find((one) => one.name === state.model)?.label ?? state.model, `on ${labels.join(", ")}`, state.engine, state.precision.toUpperCase(), lengths, drafts];
     return kept.filter(Boolean).join(" · ").replace(" · on ", " on ");
   }
 }

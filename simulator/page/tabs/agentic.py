@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.page.equivalent import call, command, options
+from simulator.page.priced import priced
 from simulator.page.provenance import provenance
 from simulator.page.sessions import Played, played_of
 from simulator.page.state import State
@@ -26,7 +27,7 @@ def answer(state: State, work: Work = PLAIN) -> dict[str, Any]:
 
     Returns:
         ``tp``, ``duration``, ``series`` (as those of the curve, with the columns of :func:`simulator.replay`),
-        ``sentences``, ``memory`` (what each series can keep), ``left_out``, ``notes``, ``equivalent``, ``provenance``.
+        ``sentences``, ``memory`` (what each series can keep, and its acceptance), ``left_out``, ``notes``, ``equivalent``, ``provenance``.
 
     Raises:
         InputError: a name that is not known, too many series, or none that the profiles can do.
@@ -41,7 +42,7 @@ def answer(state: State, work: Work = PLAIN) -> dict[str, Any]:
     for i, one in enumerate(every):
         work.tell(f"sessions on {label(one.series)}", i / len(every))
         try:
-            found.append((one, work.replays(one, work.intervals)))
+            found.append((one, priced(work.replays(one, work.intervals), state.cost_basis)))
         except InputError as fault:
             left_out.append(f"{label(one.series)}: {fault}")
     if not found:
@@ -57,7 +58,7 @@ def answer(state: State, work: Work = PLAIN) -> dict[str, Any]:
             "memory": [f"{label(one.series)}: {_memory(table.meta)}" for one, table in found],
             "left_out": left_out,
             "notes": list(dict.fromkeys(note for _, table in found for note in _notes(table))),
-            "equivalent": _equivalent([one for one, _ in found]),
+            "equivalent": _equivalent([one for one, _ in found], state.cost_basis),
             "provenance": provenance([table.meta for _, table in found]),
         }
     )
@@ -84,7 +85,7 @@ def _cliff(played: Played, table: ResultTable) -> str:
         )
     first = rows[over]
     if not over:
-        return f"{name}: {_sessions(first)} are already more than the cache holds: it finds {_percent(hits(first))}"
+        return f"{name}: at {_sessions(first)} the cache is already too small: it finds {_percent(hits(first))}"
     before = rows[over - 1]
     return (
         f"{name}: the cache holds {_sessions(before)} and not {first['concurrency']}: the hit rate falls from "
@@ -122,7 +123,8 @@ def _memory(meta: Mapping[str, Any]) -> str:
     parts = [f"{meta['kv_tokens_capacity'] / MEGA:.2f} M tokens on the GPUs"]
     parts += [f"{meta['state_slots']:,} recurrent states"] if meta["state_slots"] is not None else []
     parts += [f"{meta['host_tokens'] / MEGA:.2f} M tokens on the hosts"] if meta["host_tokens"] else []
-    return ", ".join(parts)
+    accepted = f"{meta['acceptance_length']:.2f} tokens per round ({meta['acceptance_source']})"
+    return ", ".join(parts) + (f"; {accepted}" if meta["spec_tokens"] else "")
 
 
 def _notes(table: ResultTable) -> list[str]:
@@ -136,19 +138,24 @@ def _notes(table: ResultTable) -> list[str]:
     return [traffic, *said, *meta["notes"]]
 
 
-def _equivalent(every: Sequence[Played]) -> dict[str, str]:
-    calls = [f"    replay({call('make_scenario', one.scenario_arguments())}, {_inner(one)})," for one in every]
+def _equivalent(every: Sequence[Played], basis: str) -> dict[str, str]:
+    more = {} if basis == "hyperscaler" else {"cost_basis": basis}
+    calls = [
+        f"    replay({call('make_scenario', one.scenario_arguments())}, {_inner({**one.arguments(), **more})}),"
+        for one in every
+    ]
     lines = ["from simulator import make_scenario, replay", "", "found = [", *calls, "]"]
-    return {"command": "\n".join(_command(one) for one in every), "python": "\n".join(lines)}
+    commands = [_command(one.scenario_arguments(), {**one.arguments(), **more}) for one in every]
+    return {"command": "\n".join(commands), "python": "\n".join(lines)}
 
 
-def _inner(played: Played) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in played.arguments().items())
+def _inner(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
-def _command(played: Played) -> str:
+def _command(scenario: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     ends = []
-    for name, value in played.arguments().items():
-        text = ",".join(map(str, value)) if name == "concurrency" else f"{value:g}" if name.endswith("ratio") else value
+    for name, value in arguments.items():
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         ends += [f"--{name.replace('_', '-')}", text]
-    return command(["mtpsim", "replay", *options(played.scenario_arguments()), *ends])
+    return command(["mtpsim", "replay", *options(scenario), *ends])

@@ -20,11 +20,14 @@ export const agenticTab = { name: "agentic", label: "Agentic", kind: "agentic", 
 
 function mountAgentic(root, page) {
   const form = formOf(page);
-  const titles = ["Throughput, cached input counted (tok/s/GPU)", "P90 interactivity (tok/s/user)", "Hit rates of input tokens"];
-  const panels = titles.map((title) => chartOf(title));
+  const titles = ["Throughput (tok/s/GPU)", "P90 interactivity (tok/s/user)", "Hit rates of input tokens"];
+  const card = hoverCard();
+  const charts = el("div", { class: "split three" });
+  const panels = titles.map((title) => chartOf(title, card, charts));
+  fill(charts, ...panels.map((one) => one.root), card.root);
   const said = el("div", { class: "sentence columns" });
   const rows = el("div", { class: "card scroll readings", tabindex: 0, role: "region", "aria-label": "Live sessions as a table" });
-  fill(root, form.root, el("div", { class: "split three" }, ...panels.map((one) => one.root)), said, rows);
+  fill(root, form.root, charts, said, rows);
   let last = null;
 
   function draw(answer, state) {
@@ -84,17 +87,16 @@ function formOf(page) {
     options(hosts, "agentic_host_cache_ratio", [...new Set([...RATIOS, ratio])].sort((a, b) => a - b), (value) => (value ? `${value} x` : "none"));
     hosts.value = String(ratio);
     hosts.disabled = state.agentic_prefix_cache === "off";
-    window.textContent = answer ? `requests sent for ${answer.duration}; recorded sessions that ship` : "";
+    window.textContent = answer ? `The recorded sessions that ship, sent for ${answer.duration}; throughput counts cached input, and the tokens in and out at the left play no part.` : "";
   }
   return { root: which.root, show };
 }
 
-/** A chart over live sessions, with the card of all columns. */
-function chartOf(title) {
+/** A chart over live sessions; the card of all columns has room beside all charts. */
+function chartOf(title, card, charts) {
   const chart = el("div", {});
   const legend = el("div", {});
-  const card = hoverCard();
-  const root = el("div", { class: "card frame" }, el("h2", {}, title), legend, el("div", { class: "chart" }, chart), card.root);
+  const root = el("div", { class: "card frame" }, el("h2", {}, title), legend, el("div", { class: "chart" }, chart));
   let shownRows = [];
   function draw(series, traces, marks, axis) {
     shownRows = traces.map((trace) => trace.records ?? null);
@@ -112,7 +114,7 @@ function chartOf(title) {
   }
   function hovered(point) {
     const found = shownRows[point.curveNumber]?.[point.pointNumber];
-    if (found) card.show(found, point, root, chart);
+    if (found) card.show(found, point, charts, chart);
   }
   return { root, chart, draw };
 }
