@@ -300,7 +300,7 @@ class Builder:
         for mtp, tp, (cache, ratio), basis in itertools.product(depths, sizes, CACHES, BASES):
             lengths = [f"length:{1 + part * max(mtp):.10g}" for part in PARTS] if any(mtp) and self.cell.steps else []
             for acceptance in dict.fromkeys((state.acceptance, *lengths)):
-                changes = {"mtp": mtp, "why_tp": tp, "acceptance": acceptance, "cost_basis": basis}
+                changes: dict[str, Any] = {"mtp": mtp, "why_tp": tp, "acceptance": acceptance, "cost_basis": basis}
                 changes |= {"agentic_prefix_cache": cache, "agentic_host_cache_ratio": ratio}
                 plain = (cache, ratio, acceptance) == (*CACHES[0], state.acceptance)
                 self._sessions(state.model_copy(update=changes), tp == sizes[0], intervals=plain)

@@ -37,9 +37,8 @@ def test_it_draws_what_the_api_answers(quick: Any, server: str) -> None:
     assert quick.inner_text("#scope-word") == "not measured"
     assert any(trace["name"] == "Off" and trace["mode"] == "lines+markers" for trace in chart(quick, "agentic"))
     rows = list(csv.DictReader(io.StringIO(saved(quick, "CSV").decode())))
-    assert [float(row["hit_rate_gpu"]) for row in rows] == sum(
-        (column(one, "hit_rate_gpu") for one in answer["series"]), []
-    )
+    wanted = [rate for one in answer["series"] for rate in column(one, "hit_rate_gpu")]
+    assert [float(row["hit_rate_gpu"]) for row in rows] == wanted
 
 
 def test_controls_stand_in_the_address_and_change_the_answer(quick: Any, server: str) -> None:

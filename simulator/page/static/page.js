@@ -240,7 +240,7 @@ function start(data) {
   }
 
   function sizes() {
-    const held = data.live ? data.choices.tps : Object.values(data.series ?? {}).flatMap((one) => one.rows.map((row) => row[one.columns.indexOf("tp")]));
+    const held = data.live ? data.choices.tps : Object.values(data.series ?? {}).filter((one) => one.columns.includes("tp")).flatMap((one) => one.rows.map((row) => row[one.columns.indexOf("tp")]));
     return [...new Set([...held, ...defaults.sweep.map(tpOf)])];
   }
 

@@ -27,7 +27,8 @@ def answer(state: State, work: Work = PLAIN) -> dict[str, Any]:
 
     Returns:
         ``tp``, ``duration``, ``series`` (as those of the curve, with the columns of :func:`simulator.replay`),
-        ``sentences``, ``memory`` (what each series can keep, and its acceptance), ``left_out``, ``notes``, ``equivalent``, ``provenance``.
+        ``sentences``, ``memory`` (what each series can keep, and its acceptance), ``left_out``, ``notes``,
+        ``equivalent``, ``provenance``.
 
     Raises:
         InputError: a name that is not known, too many series, or none that the profiles can do.
