@@ -31,7 +31,7 @@ class Played:
         return {"tp": self.tp, **self.series.arguments()}
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of :func:`simulator.replay` that are not the default; the cost basis is the page's own matter."""
+        """The arguments of :func:`simulator.replay` that are not the default, beside the cost basis."""
         found: dict[str, Any] = {"concurrency": list(self.concurrency), "duration": DURATION}
         found |= {"prefix_cache": self.prefix_cache} if self.prefix_cache != "on" else {}
         return found | ({"host_cache_ratio": self.host_cache_ratio} if self.host_cache_ratio else {})
