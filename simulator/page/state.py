@@ -65,7 +65,7 @@ class State(BaseModel):
         "tpot-p95=25ms",
     )
     rate: Annotated[float, Field(gt=0, le=10_000)] = 10.0
-    agentic_concurrency: Annotated[tuple[Live, ...], Field(min_length=1, max_length=8)] = (1, 4, 8, 16, 32, 64)
+    agentic_concurrency: Annotated[tuple[Live, ...], Field(min_length=1, max_length=8)] = (1, 4, 8, 16, 32, 64, 96)
     agentic_prefix_cache: Literal["on", "off"] = "on"
     agentic_host_cache_ratio: Annotated[float, Field(ge=0, le=100)] = 0.0
 
