@@ -44,6 +44,7 @@ UNITS_OF_PLAIN_NUMBERS = {
     "groups": "groups",
     "top_groups": "groups",
     "vocabulary": "tokens",
+    "context_length": "tokens",
     "head_dim": "channels",
     "key_dim": "channels",
     "value_dim": "channels",

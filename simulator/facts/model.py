@@ -24,6 +24,9 @@ class Model(Spec):
     source: str
     hidden: Annotated[Whole, Plausible(64, 131_072)] = Field(gt=0)
     vocabulary: Annotated[Whole, Plausible(100, 10_000_000)] = Field(gt=0)
+    context_length: Annotated[Whole | None, Plausible(1_024, 100_000_000)] = Field(
+        default=None, gt=0, description="input and output tokens of a request, at most; absent: unknown"
+    )
     tied_embedding: bool = Field(default=False, description="embedding and lm_head are one matrix")
     mixers: dict[str, Mixer] = Field(default_factory=dict)
     feed_forwards: dict[str, FeedForward] = Field(default_factory=dict)

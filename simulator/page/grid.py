@@ -20,6 +20,7 @@ from simulator.page.choices import PRESETS, names
 from simulator.page.kept import Kept
 from simulator.page.metrics import NAMES
 from simulator.page.series import Series, computed
+from simulator.page.sessions import Played, replayed
 from simulator.page.state import State
 from simulator.page.tabs import TABS
 from simulator.page.work import Work
@@ -31,6 +32,13 @@ DIGITS = 6
 STEP = 0.1
 """Of the acceptance length on the slider, tokens per round."""
 WHY_CLIENTS = (4, 16, 32, 64, 128)
+KINDS = ("curve", "break-even", "why", "agentic")
+"""Tabs whose answers a file holds."""
+BASES = ("hyperscaler", "neocloud", "rental")
+CACHES = (("on", 0.0), ("on", 1.5), ("on", 3.0), ("off", 0.0))
+"""Prefix cache, and host memory over that of the GPUs, of replayed sessions."""
+PARTS = (0.4, 0.6, 0.8)
+"""Acceptance lengths of replayed sessions, as parts of the way from 1 to the greatest, beside the fitted one."""
 LEAN = ("concurrency", "tp", "spec", "spec_tokens", "acceptance_length", "hbm_used_gb", "bound_by", "scope", "method")
 """Columns that a point at a step of the slider has beside the metrics."""
 
@@ -46,7 +54,7 @@ class Ask:
         lengths: input and output lengths, tokens.
         depths: draft depths; none: those of the state.
         steps: with the steps of the acceptance slider.
-        tabs: with Break-even and Why.
+        tabs: with Break-even, Why and Agentic, which is held for the first engine and precision of an accelerator.
     """
 
     start: State
@@ -62,7 +70,7 @@ class Ask:
 class Cell:
     """One accelerator, engine, precision and pair of lengths: the state, and what else of it means the same.
 
-    ``precision``: names of it; the first is what the state has.
+    ``precision``: names of it; the first is what the state has. ``sessions``: with those of agents.
     """
 
     state: State
@@ -70,6 +78,7 @@ class Cell:
     depths: tuple[int, ...]
     steps: bool
     tabs: bool
+    sessions: bool
 
 
 @dataclass
@@ -93,7 +102,9 @@ def cells(ask: Ask) -> list[Cell]:
             changes["precision"] = "" if precision == best else precision
             aliases = ("", precision) if precision == best else (precision,)
             depths = tuple(sorted({*ask.depths} or {*start.mtp}))
-            found.append(Cell(start.model_copy(update=changes), aliases, depths, ask.steps, ask.tabs))
+            first = (engine, precision, (isl, osl)) == (engines[0], precisions[0], ask.lengths[0])
+            state = start.model_copy(update=changes)
+            found.append(Cell(state, aliases, depths, ask.steps, ask.tabs, ask.tabs and first))
     return found
 
 
@@ -138,7 +149,7 @@ def held(ask: Ask, tell: Any = None, jobs: int = -1) -> Held:
         parts[i] = part
         if tell is not None:
             tell(len(parts), len(every))
-    out = Held({"curve": [], "break-even": [], "why": []}, {}, [])
+    out = Held({kind: [] for kind in KINDS}, {}, [])
     for i in range(len(every)):
         for kind, answers in parts[i].answers.items():
             out.answers[kind] += answers
@@ -160,6 +171,8 @@ def computed_cell(cell: Cell) -> Held:
         builder.curves()
         if cell.tabs:
             builder.others()
+        if cell.sessions:
+            builder.sessions()
     except InputError as fault:
         builder.held.left_out.append(f"{cell.state.hardware[0]} {cell.state.engine} {cell.precision[-1]}: {fault}")
     return builder.held
@@ -171,8 +184,9 @@ class Builder:
     def __init__(self, cell: Cell) -> None:
         """For a cell."""
         self.cell = cell
-        self.held = Held({"curve": [], "break-even": [], "why": []}, {}, [])
+        self.held = Held({kind: [] for kind in KINDS}, {}, [])
         self._points: Kept[ResultTable] = Kept(10**9, lambda table: len(table.rows))
+        self._replays: Kept[ResultTable] = Kept(10**9, lambda table: len(table.rows))
 
     def points(self, series: Series, intervals: bool) -> ResultTable:
         """Those runs of a series that the state has switched on, of all that were computed."""
@@ -196,7 +210,7 @@ class Builder:
             banded = set(mtp) <= {0, deepest}
             for sweep in _subsets(state.sweep):
                 self._curve(state.model_copy(update={"mtp": mtp, "sweep": sweep}), intervals=banded)
-            for basis in ("hyperscaler", "neocloud", "rental"):
+            for basis in BASES:
                 if basis != state.cost_basis:
                     self._curve(state.model_copy(update={"mtp": mtp, "cost_basis": basis}), intervals=banded)
         if self.cell.steps and deepest:
@@ -272,6 +286,51 @@ class Builder:
             self.held.left_out.append(str(fault))
             return
         self.held.answers[kind].append(rounded({"where": where, **payload}))
+
+    def replays(self, played: Played, intervals: bool) -> ResultTable:
+        """Points of replayed sessions, each once."""
+        return self._replays.get((played, intervals), lambda: replayed(played, intervals))
+
+    def sessions(self) -> None:
+        """Answers of Agentic: depths alone and beside Off, every replica size, cache, host memory and cost basis; with
+        intervals where nothing but the replica size is chosen."""
+        state = self.cell.state
+        known, sizes = self.cell.depths, sorted(_sizes(state))
+        depths = [(k,) for k in known] + [(0, k) for k in known if k and 0 in known]
+        for mtp, tp, (cache, ratio), basis in itertools.product(depths, sizes, CACHES, BASES):
+            lengths = [f"length:{1 + part * max(mtp):.10g}" for part in PARTS] if any(mtp) and self.cell.steps else []
+            for acceptance in dict.fromkeys((state.acceptance, *lengths)):
+                changes: dict[str, Any] = {"mtp": mtp, "why_tp": tp, "acceptance": acceptance, "cost_basis": basis}
+                changes |= {"agentic_prefix_cache": cache, "agentic_host_cache_ratio": ratio}
+                plain = (cache, ratio, acceptance) == (*CACHES[0], state.acceptance)
+                self._sessions(state.model_copy(update=changes), tp == sizes[0], intervals=plain)
+
+    def _sessions(self, state: State, smallest: bool, intervals: bool) -> None:
+        where = self._where(state) | {
+            "hardware": list(state.hardware),
+            "mtp": list(state.mtp),
+            "why_tp": {"any": [0, state.why_tp] if smallest else [state.why_tp]},
+            "cost_basis": state.cost_basis,
+            "agentic_concurrency": list(state.agentic_concurrency),
+            "agentic_prefix_cache": state.agentic_prefix_cache,
+            "agentic_host_cache_ratio": state.agentic_host_cache_ratio,
+        }
+        del where["isl"], where["osl"]
+        if any(state.mtp):
+            where["acceptance"] = state.acceptance
+        try:
+            payload = TABS["agentic"].answer(state, Work(replays=self.replays, intervals=intervals))
+        except InputError as fault:
+            self.held.left_out.append(str(fault))
+            return
+        where["calibration"] = {"any": list(dict.fromkeys((state.calibration, payload["provenance"]["calibration"])))}
+        settings = f"{state.why_tp}/{state.agentic_prefix_cache}/{state.agentic_host_cache_ratio:g}/{state.cost_basis}"
+        ids = []
+        for one in payload["series"]:
+            accepted = state.acceptance if one["mtp"] else ""
+            ids.append(f"sessions/{state.engine}/{state.precision}/{one['id']}/{accepted}/{settings}")
+            self.held.series.setdefault(ids[-1], rounded(one))
+        self.held.answers["agentic"].append(rounded({"where": where, **payload, "series": ids}))
 
     def _where(self, state: State) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from simulator.errors import InputError, brief
 
-Tab = Literal["curve", "break-even", "why", "plan", "check"]
+Tab = Literal["curve", "break-even", "why", "plan", "agentic", "check"]
 Name = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 MaybeName = Annotated[str, Field(max_length=80, pattern=r"^([a-z0-9][a-z0-9.\-]*)?$")]
 """A name of a profile, never a path; empty: by the usual rule."""
@@ -24,6 +24,10 @@ MOST_CLIENTS = 1024
 """Most clients of one run: what a page asks for is answered in seconds."""
 MOST_RUNS = 32
 """Most concurrencies of one replica size."""
+MOST_SESSIONS = 256
+"""Most live session trees of a replay."""
+Live = Annotated[int, Field(ge=1, le=MOST_SESSIONS)]
+"""Live session trees."""
 
 
 class State(BaseModel):
@@ -61,8 +65,11 @@ class State(BaseModel):
         "tpot-p95=25ms",
     )
     rate: Annotated[float, Field(gt=0, le=10_000)] = 10.0
+    agentic_concurrency: Annotated[tuple[Live, ...], Field(min_length=1, max_length=8)] = (1, 4, 8, 16, 32, 64, 96)
+    agentic_prefix_cache: Literal["on", "off"] = "on"
+    agentic_host_cache_ratio: Annotated[float, Field(ge=0, le=100)] = 0.0
 
-    @field_validator("hardware", "mtp", "at", "sweep")
+    @field_validator("hardware", "mtp", "at", "sweep", "agentic_concurrency")
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(value)) != len(value):

@@ -201,17 +201,20 @@ def _slots(scenario: Scenario, keep: Keeping, concurrency: int) -> int:
 
 
 def _that_fit(scenario: Scenario, sessions: Sessions, keep: Keeping) -> tuple[Sessions, list[str]]:
-    """The sessions as far as memory holds their requests, and a note on the others.
+    """The sessions as far as memory and the model's context hold their requests, and a note on the others.
 
     Raises:
         InputError: not one request fits.
     """
-    longest = keep.longest(sessions.block_tokens)
+    room, most = keep.longest(sessions.block_tokens), scenario.deployment.model.context_length
+    longest = room if most is None else min(room, most)
     before = sessions.totals.requests
     left = tuple(parts(sessions.items, longest)) if longest > 0 else ()
     if not left:
-        scenario.check_memory(1)
         d = scenario.deployment
+        if longest == most:
+            raise InputError(f"no request of {sessions.kind} fits in the context of {d.model.name}: {most:,} tokens")
+        scenario.check_memory(1)
         raise InputError(
             f"no request of {sessions.kind} fits on {d.gpus} x {d.hardware.name} with {d.checkpoint}: "
             f"there is room for {longest:,} tokens"
@@ -219,9 +222,15 @@ def _that_fit(scenario: Scenario, sessions: Sessions, keep: Keeping) -> tuple[Se
     fitting = replace(sessions, items=left)
     gone = before - fitting.totals.requests
     notes = (
-        [f"{gone} requests left out: longer than the {longest:,} tokens that fit, or after such a one"] if gone else []
+        [f"{gone} requests left out: longer than the {longest:,} tokens {_of(longest == most)}, or after such a one"]
+        if gone
+        else []
     )
     return fitting, [*sessions.notes, *notes]
+
+
+def _of(context: bool) -> str:
+    return "of the model's context" if context else "that fit"
 
 
 def _row(

@@ -12,7 +12,7 @@ from tests.browser.looking import SMALL, at, settled
 from tests.browser.test_check import drop, rows_of
 
 GRAVE = ("serious", "critical")
-TABS = ("curve", "break-even", "why", "plan", "check")
+TABS = ("curve", "break-even", "why", "plan", "agentic", "check")
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

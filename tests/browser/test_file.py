@@ -150,6 +150,20 @@ def test_break_even_and_why_are_there(full: Any) -> None:
         assert chart(full, tab)[0]["type"] == kind
 
 
+def test_replayed_sessions_are_there_and_snap_to_what_the_file_holds(full: Any) -> None:
+    at(full, "#tab=agentic")
+    lines = [trace for trace in chart(full, "agentic") if trace["mode"] == "lines+markers"]
+    assert [trace["x"] for trace in lines] == [list(State().agentic_concurrency)] * 2
+    full.select_option("#agentic-hosts", "1.5")
+    settled(full)
+    assert "on the hosts" in full.inner_text("#panel-agentic .sentence")
+    full.select_option("#control-acceptance", "length")
+    settled(full)
+    assert any(f"acceptance=length:{length}" in state_of(full) for length in (1.4, 1.6, 1.8))
+    assert full.inner_text("#panel-agentic .fault") == ""
+    assert "undefined" not in full.inner_text("#controls")
+
+
 def test_rows_of_the_user_came_with_the_file(full: Any) -> None:
     full.click("#tab-check")
     settled(full)

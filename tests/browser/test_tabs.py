@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.looking import SMALL, SWEEP, api, at, chart, settled, state_of
 
-TABS = ("curve", "break-even", "why", "plan", "check")
+TABS = ("curve", "break-even", "why", "plan", "agentic", "check")
 
 
 def test_break_even_draws_the_map_and_the_line_of_the_api(quick: Any, server: str) -> None:

@@ -104,6 +104,21 @@ def test_of_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{found['winner']['gpus']} GPUs" in payload["sentence"]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"acceptance": "rate:0.7", "agentic_host_cache_ratio": 1.5},
+        {"agentic_prefix_cache": "off", "cost_basis": "neocloud", "isl": 8192},
+    ],
+)
+def test_of_replayed_sessions(more: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    state = {"sweep": ["2:4", "4:4"], "mtp": [0, 2], "why_tp": 4, "agentic_concurrency": [2, 1], **more}
+    payload = TABS["agentic"].answer(read_state(state))
+    shown = [[dict(zip(one["columns"], row, strict=True)) for row in one["rows"]] for one in payload["series"]]
+    assert [answered(line, capsys)["rows"] for line in payload["equivalent"]["command"].split("\n")] == shown
+    assert [clean(list(one.rows)) for one in python(payload["equivalent"]["python"])["found"]] == shown
+
+
 def test_of_a_check(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from simulator import shipped_measurements
 

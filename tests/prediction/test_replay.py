@@ -53,8 +53,8 @@ def test_littles_law_over_sessions(found: Any) -> None:
 
 
 def test_a_host_tier_finds_what_the_gpus_dropped(found: Any) -> None:
-    with_host = replay(SMALL, concurrency=[8], host_cache_ratio=4.0, **SHORT).rows[0]
-    without = found.rows[1]
+    with_host = replay(SMALL, concurrency=[16], host_cache_ratio=4.0, **SHORT).rows[0]
+    without = found.rows[2]
     assert with_host["hit_rate_host"] > 0
     assert with_host["hit_rate_gpu"] + with_host["hit_rate_host"] <= with_host["hit_rate_ideal"]
     assert with_host["hit_rate_gpu"] + with_host["hit_rate_host"] >= without["hit_rate_gpu"]
@@ -135,3 +135,13 @@ def test_requests_that_do_not_fit_are_left_out_and_told() -> None:
     tight = make_scenario(tp=2, kv_dtype="bf16", recipe_set=["memory_fraction=0.385"])
     row = replay(tight, concurrency=[1], duration="1min", intervals=False)
     assert any("requests left out: longer than the" in note for note in row.meta["notes"])
+
+
+def test_no_request_is_longer_than_the_context_of_the_model() -> None:
+    """As the public benchmark cuts sessions; 262,144 tokens are what the configuration of the model says."""
+    found = replay(make_scenario(tp=4), concurrency=[2], duration="2min", intervals=False)
+    cut = shipped_sessions(longest=262_144)
+    assert found.meta["recorded_requests"] == cut.totals.requests < shipped_sessions().totals.requests
+    same = replay(make_scenario(tp=4), cut, concurrency=[2], duration="2min", intervals=False)
+    assert found.rows == same.rows
+    assert any("262,144 tokens of the model's context" in note for note in found.meta["notes"])

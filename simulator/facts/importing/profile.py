@@ -59,9 +59,11 @@ def profile_of(files: Files, architecture: str | None = None, ignored: Collectio
     name, made, differing = checkpoint(files, mixed, fed, count, single)
     flags = text.flag("tie_word_embeddings"), outer.flag("tie_word_embeddings"), known.implies("tied")
     tied = next((flag for flag in flags if flag is not None), None)
+    context = text.whole("max_position_embeddings")
     tree: Block = {
         "hidden": text.needed("hidden_size"),
         "vocabulary": text.needed("vocab_size"),
+        **({"context_length": context} if context is not None else {}),
         **({"tied_embedding": tied} if tied is not None and tied.value else {}),
         "mixers": mixed.used(),
         "feed_forwards": fed.used(),

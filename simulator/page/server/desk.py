@@ -16,6 +16,7 @@ from simulator.errors import InputError
 from simulator.files.paths import shipped_files_only
 from simulator.page.kept import Kept
 from simulator.page.series import Series, computed, series_of
+from simulator.page.sessions import Played, replayed
 from simulator.page.state import State
 from simulator.page.tabs import Tab
 from simulator.page.work import CancelledError, Work
@@ -23,7 +24,7 @@ from simulator.prediction.several import BYTES_OF_POINT
 from simulator.results.table import ResultTable
 
 KEPT_BYTES = 64_000_000
-"""Of answers, and as much again of points."""
+"""Of answers, and as much again of points and of replays."""
 MOST_JOBS = 128
 """Most different answers that are being made or wait; a further one is refused."""
 THREADS = {"points": 2, "bands": 1, "long": 1}
@@ -72,6 +73,7 @@ class Desk:
         """With nothing kept."""
         self.answers: Kept[bytes] = Kept(KEPT_BYTES, len)
         self.points: Kept[ResultTable] = Kept(KEPT_BYTES, lambda table: BYTES_OF_POINT * len(table.rows))
+        self.replays: Kept[ResultTable] = Kept(KEPT_BYTES, lambda table: BYTES_OF_POINT * len(table.rows))
         self._closed = threading.Event()
         self._jobs: dict[Hashable, Job] = {}
         self._pools = {name: ThreadPoolExecutor(count, f"page-{name}") for name, count in THREADS.items()}
@@ -157,10 +159,15 @@ class Desk:
                 raise CancelledError
             return self.series(series, intervals)
 
+        def replays(played: Played, intervals: bool) -> ResultTable:
+            if job.stop.is_set():
+                raise CancelledError
+            return self.replays.get((played, intervals), lambda: replayed(played, intervals))
+
         def run() -> bytes:
             if job.stop.is_set():
                 raise CancelledError
-            own = Work(points=points, tell=tell, measured=work.measured, intervals=work.intervals)
+            own = Work(points=points, replays=replays, tell=tell, measured=work.measured, intervals=work.intervals)
             with shipped_files_only():
                 return json.dumps(answer(own), allow_nan=False, separators=(",", ":")).encode()
 

@@ -189,7 +189,7 @@ function acceptance(page) {
   }
   /** Of a file the value nearest to the wanted one. */
   function within(text) {
-    const held = page.source.values("curve", page.state, "acceptance");
+    const held = page.source.values(page.kind(), page.state, "acceptance");
     if (!held) return text;
     const { kind, value: wanted } = acceptanceOf(text);
     const able = held.filter((one) => acceptanceOf(one).kind === kind);
@@ -206,7 +206,7 @@ function acceptance(page) {
     const { kind, value: text } = acceptanceOf(state.acceptance);
     fitted = answer?.acceptance?.[depth] ?? fitted;
     for (const option of select.options) {
-      const held = page.source.values("curve", state, "acceptance");
+      const held = page.source.values(page.kind(), state, "acceptance");
       option.disabled = held !== null && !held.some((one) => acceptanceOf(one).kind === option.value);
     }
     select.value = kind;
@@ -219,7 +219,7 @@ function acceptance(page) {
     Object.assign(range, rate ? { min: 0, max: 1, step: 0.01 } : { min: 1, max: Math.max(2, depth + 1), step: STEP });
     const now = kind === "fitted" || kind === "profile" ? series?.acceptance_length ?? fitted.length : Number(text);
     if (now !== null && now !== undefined && document.activeElement !== range) range.value = String(now);
-    const steps = page.source.values("curve", state, "acceptance");
+    const steps = page.source.values(page.kind(), state, "acceptance");
     range.disabled = !depth || (steps !== null && !steps.some((one) => acceptanceOf(one).kind === (rate ? "rate" : "length")));
     value.textContent = !depth ? "no drafts" : now === null || now === undefined ? "" : rate ? `${Number(now).toFixed(2)} accepted` : `${Number(now).toFixed(2)} tokens per round`;
     range.setAttribute("aria-valuetext", value.textContent);

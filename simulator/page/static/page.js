@@ -12,10 +12,11 @@ import { curveTab } from "./tabs/curve.js";
 import { breakEvenTab } from "./tabs/break_even.js";
 import { whyTab } from "./tabs/why.js";
 import { planTab } from "./tabs/plan.js";
+import { agenticTab } from "./tabs/agentic.js";
 import { checkTab } from "./tabs/check.js";
 import { depthWords, shown } from "./words.js";
 
-const TABS = [curveTab, breakEvenTab, whyTab, planTab, checkTab];
+const TABS = [curveTab, breakEvenTab, whyTab, planTab, agenticTab, checkTab];
 const ANNOUNCE_AFTER = 700;
 const VIEW = ["tab", "x", "y", "logx", "logy", "pins"];
 /** Fields of the state that change what is shown of an answer, but not the answer. */
@@ -25,7 +26,7 @@ function start(data) {
   const defaults = { ...data.choices.default, ...data.state };
   const page = {
     choices: data.choices, data, defaults, source: sourceOf(data), state: decoded(location.hash, defaults), selected: null, check: data.check ?? null, answers: new Map(),
-    set, sizes, titleOf, pinOf: (state) => encoded({ ...defaults, ...state }, defaults), unpinned: (pin) => decoded(pin, defaults), show, around,
+    kind: () => (page.state.tab === agenticTab.name ? agenticTab.kind : curveTab.kind), set, sizes, titleOf, pinOf: (state) => encoded({ ...defaults, ...state }, defaults), unpinned: (pin) => decoded(pin, defaults), show, around,
   };
   let curve = null;
   let running = null;
@@ -54,7 +55,7 @@ function start(data) {
 
   /** Change the state: a step of the history, or while a slider is dragged none. */
   function set(change, { drag = false } = {}) {
-    const asked = page.source.snapped("curve", page.state, repaired(page, change));
+    const asked = page.source.snapped(page.kind(), page.state, repaired(page, change));
     const before = page.state;
     page.state = { ...before, ...asked };
     if (same(before, page.state)) return showControls(page.state, curve);
@@ -118,14 +119,15 @@ function start(data) {
       return behind(state, signal);
     }
     fill(panel.fault);
-    const answer = await ask(tab.kind, state, { signal, ...(tab === curveTab ? { intervals: false } : { progress: (line) => fill(panel.fault, el("p", { class: "note" }, `${line.progress} …`)) }) });
+    const progress = (line) => fill(panel.fault, el("p", { class: "note" }, `${line.progress} …`));
+    const answer = await ask(tab.kind, state, { signal, ...(tab.banded ? { intervals: false } : {}), ...(tab === curveTab ? {} : { progress }) });
     const extra = tab === curveTab ? await pinAnswers(state, signal) : [];
     if (signal.aborted) return;
     shownBy(panel, answer, state, extra);
     following = true;
-    if (tab !== curveTab) return behind(state, signal);
-    if (!page.source.live || waiting) return;
-    const banded = await ask("curve", state, { signal, intervals: true });
+    if (tab !== curveTab) await behind(state, signal);
+    if (!tab.banded || !page.source.live || waiting || signal.aborted) return;
+    const banded = await ask(tab.kind, state, { signal, intervals: true });
     if (!signal.aborted) shownBy(panel, banded, state, extra);
   }
 
@@ -238,14 +240,15 @@ function start(data) {
   }
 
   function sizes() {
-    const held = data.live ? data.choices.tps : Object.values(data.series ?? {}).flatMap((one) => one.rows.map((row) => row[one.columns.indexOf("tp")]));
+    const held = data.live ? data.choices.tps : Object.values(data.series ?? {}).filter((one) => one.columns.includes("tp")).flatMap((one) => one.rows.map((row) => row[one.columns.indexOf("tp")]));
     return [...new Set([...held, ...defaults.sweep.map(tpOf)])];
   }
 
   function titleOf(state) {
     const labels = state.hardware.map((name) => data.choices.hardware.find((one) => one.name === name)?.label ?? name);
     const drafts = state.mtp.map(depthWords).join(" and ");
-    const kept = [data.choices.models.find((one) => one.name === state.model)?.label ?? state.model, `on ${labels.join(", ")}`, state.engine, state.precision.toUpperCase(), `${state.isl}/${state.osl}`, drafts];
+    const lengths = state.tab === agenticTab.name ? "recorded sessions" : `${state.isl}/${state.osl}`;
+    const kept = [data.choices.models.find((one) => one.name === state.model)?.label ?? state.model, `on ${labels.join(", ")}`, state.engine, state.precision.toUpperCase(), lengths, drafts];
     return kept.filter(Boolean).join(" · ").replace(" · on ", " on ");
   }
 }

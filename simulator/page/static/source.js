@@ -9,6 +9,8 @@ export class NoAnswer extends Error {}
 export const NEEDS_SERVE = "needs mtpsim serve";
 const NOT_HERE = "This file does not hold that combination; mtpsim serve computes it.";
 const PER_SERIES = ["hardware", "mtp"];
+/** Kinds of answers that are put together of those for each series. */
+const OF_SERIES = ["curve", "agentic"];
 
 /** @param {any} data what the page carries: `live`, `choices`, `answers`, and `series` by id */
 export function sourceOf(data) {
@@ -21,10 +23,10 @@ function embedded(data) {
   const known = new Map(Object.keys(data.answers ?? {}).map((kind) => [kind, valuesOf(entries(kind))]));
 
   function answer(kind, state) {
-    const asked = kind === "curve" ? state : resolved(state);
+    const asked = askedOf(kind, state);
     const found = entries(kind).find((entry) => agrees(entry.where, asked));
-    if (found) return kind === "curve" ? opened(found) : found;
-    const parts = kind === "curve" ? merged(entries(kind), state) : null;
+    if (found) return OF_SERIES.includes(kind) ? opened(found) : found;
+    const parts = OF_SERIES.includes(kind) ? merged(entries(kind), asked) : null;
     if (!parts) throw new NoAnswer(NOT_HERE);
     return joined(parts.map(opened), state);
   }
@@ -40,7 +42,8 @@ function embedded(data) {
     /** The state with this change, and whatever else must change for the file to have an answer. */
     snapped(kind, state, change) {
       const wanted = { ...state, ...change };
-      if (entries(kind).some((entry) => agrees(entry.where, wanted)) || (kind === "curve" && merged(entries(kind), wanted))) return wanted;
+      const asked = askedOf(kind, wanted);
+      if (entries(kind).some((entry) => agrees(entry.where, asked)) || (OF_SERIES.includes(kind) && merged(entries(kind), asked))) return wanted;
       const [name] = Object.keys(change).filter((key) => !same(change[key], state[key]));
       const able = entries(kind).filter((entry) => name in entry.where && fits(entry.where[name], wanted[name], true));
       const best = nearest(able, wanted);
@@ -49,7 +52,7 @@ function embedded(data) {
     /** Values of a field that some answer has, for the rest of the state as it is. */
     values(kind, state, name) {
       const others = ({ [name]: own, ...rest }) => rest;
-      const able = entries(kind).filter((entry) => name in entry.where && agrees(others(entry.where), state, true));
+      const able = entries(kind).filter((entry) => name in entry.where && agrees(others(entry.where), askedOf(kind, state), true));
       return [...new Set(able.flatMap((entry) => options(entry.where[name])))];
     },
   };
@@ -70,6 +73,11 @@ function valuesOf(entries) {
     }
   }
   return found;
+}
+
+/** A state as the answers of a kind are looked up by it. */
+function askedOf(kind, state) {
+  return kind === "curve" ? state : resolved(state);
 }
 
 /** What a state leaves open about the replica that a tab explains, as simulator/page/one.py fills it in. */
@@ -160,7 +168,7 @@ function joined(parts, state) {
   const once = (items) => [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
   const series = [...new Map(all("series").map((one) => [one.id, one])).values()];
   const ordered = series.sort((a, b) => state.hardware.indexOf(a.hardware) - state.hardware.indexOf(b.hardware) || a.mtp - b.mtp);
-  const lists = ["readings", "sentences", "measured", "left_out", "notes"];
+  const lists = ["readings", "sentences", "measured", "left_out", "notes", "memory"];
   return { ...parts[0], ...Object.fromEntries(lists.map((name) => [name, once(all(name))])), series: ordered };
 }
 

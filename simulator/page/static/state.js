@@ -3,9 +3,9 @@
 
 /** @typedef {Record<string, any>} State */
 
-const LISTS = { hardware: ",", mtp: ",", at: ",", sweep: ";", pins: ",", promises: "," };
+const LISTS = { hardware: ",", mtp: ",", at: ",", sweep: ";", pins: ",", promises: ",", agentic_concurrency: "," };
 /** Most values of a list, as simulator/page/state.py has them. */
-export const MOST = { hardware: 4, mtp: 8, at: 8, sweep: 6, pins: 6, promises: 6 };
+export const MOST = { hardware: 4, mtp: 8, at: 8, sweep: 6, pins: 6, promises: 6, agentic_concurrency: 8 };
 
 /** What the address says, over the defaults; what cannot be read is left at its default.
  * @param {string} hash with or without #
@@ -45,7 +45,7 @@ export function same(one, other) {
  */
 export function pinned(state) {
   const { tab, x, y, logx, logy, at, pins, promises, rate, ...rest } = state;
-  return Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("why_")));
+  return Object.fromEntries(Object.entries(rest).filter(([name]) => !/^(why|agentic)_/.test(name)));
 }
 
 /** The TP of an entry of a sweep such as `2:4..256`.

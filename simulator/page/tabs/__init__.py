@@ -44,6 +44,7 @@ TABS = {
         Tab("break-even", "Break-even", streams=True),
         Tab("why", "Why"),
         Tab("plan", "Plan", live=True, streams=True),
+        Tab("agentic", "Agentic", streams=True),
         Tab("check", "Check", streams=True),
     )
 }

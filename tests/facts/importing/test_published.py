@@ -170,7 +170,7 @@ MADE_FROM = {
     "qwen3.5-35b-a3b": "Qwen/Qwen3.5-35B-A3B",
     "qwen3.5-397b-a17b": "Qwen/Qwen3.5-397B-A17B",
 }
-SHAPE = {"hidden", "vocabulary", "tied_embedding", "mixers", "feed_forwards", "draft"}
+SHAPE = {"hidden", "vocabulary", "context_length", "tied_embedding", "mixers", "feed_forwards", "draft"}
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -1,6 +1,7 @@
 // @ts-check
 // The tab Curve: fronts with their 90 % bands, measured points over them, and readings at an interactivity.
 
+import { hoverCard } from "../card.js";
 import { el, fill, keys, table } from "../dom.js";
 import { frontOf, splined, steps } from "../front.js";
 import { looksOf, symbolOf } from "../looks.js";
@@ -11,17 +12,15 @@ import { axisWords, betterWords, cellWords, columnWords, percent, plain, shown }
 const SPEED = "interactivity_tok_s_user";
 const THROUGHPUT = "total_tok_s_gpu";
 const READ = [THROUGHPUT, "cost_usd_per_mtok", "tok_s_per_mw", "concurrency"];
-const FIRST_COLUMNS = ["tp", "concurrency", SPEED, THROUGHPUT, "output_tok_s_gpu", "cost_usd_per_mtok", "tok_s_per_mw", "mean_tpot_ms", "mean_ttft_ms", "bound_by", "scope", "method"];
-const LAST_COLUMNS = ["scope_reasons", "calibration", "recipe", "checkpoint", "hardware", "model", "engine", "notes"];
 
-export const curveTab = { name: "curve", label: "Curve", kind: "curve", live: false, mount: mountCurve };
+export const curveTab = { name: "curve", label: "Curve", kind: "curve", live: false, banded: true, mount: mountCurve };
 
 function mountCurve(root, page) {
   const chart = el("div", {});
   const better = el("p", { class: "better" });
-  const card = el("div", { class: "hovercard", hidden: true, "aria-hidden": "true" });
+  const card = hoverCard();
   const legend = el("div", { class: "legend" });
-  const frame = el("div", { class: "card frame" }, el("div", { class: "beside" }, legend, better), el("div", { class: "chart" }, chart), card);
+  const frame = el("div", { class: "card frame" }, el("div", { class: "beside" }, legend, better), el("div", { class: "chart" }, chart), card.root);
   const said = el("div", { class: "sentence said", tabindex: 0, role: "region", "aria-label": "What the fronts say" });
   const pins = el("div", { class: "pins" });
   const readBox = el("div", { class: "card scroll readings", tabindex: 0, role: "region", "aria-label": "Readings" });
@@ -70,24 +69,16 @@ function mountCurve(root, page) {
     if (chart.dataset.listens) return;
     chart.dataset.listens = "true";
     chart.on("plotly_hover", (event) => hovered(event.points[0]));
-    chart.on("plotly_unhover", () => (card.hidden = true));
+    chart.on("plotly_unhover", card.hide);
     chart.on("plotly_click", (event) => clicked(event.points[0]));
-    frame.addEventListener("mouseleave", () => (card.hidden = true));
+    frame.addEventListener("mouseleave", card.hide);
   }
   function rowAt(point) {
     return points[point.curveNumber]?.[point.pointNumber] ?? null;
   }
   function hovered(point) {
     const found = rowAt(point);
-    if (!found) return;
-    fill(card, ...cardOf(found));
-    card.hidden = false;
-    const box = frame.getBoundingClientRect();
-    const own = chart.getBoundingClientRect();
-    const at = own.left - box.left + point.xaxis._offset + point.xaxis.d2p(point.x);
-    const left = at + card.offsetWidth + 18 < box.width ? at + 18 : Math.max(4, at - card.offsetWidth - 18);
-    card.style.left = `${left}px`;
-    card.style.top = `${Math.max(4, Math.min(box.height - card.offsetHeight - 4, 30))}px`;
+    if (found) card.show(found, point, frame, chart);
   }
   function clicked(point) {
     const speed = rowAt(point)?.values[SPEED];
@@ -238,20 +229,6 @@ function pinButtons(page, state) {
   const now = page.pinOf(pinned(state));
   const held = state.pins.includes(now) || state.pins.length >= MOST.pins;
   return [...list, el("button", { type: "button", class: "small", disabled: held, onclick: () => page.set({ pins: [...state.pins, now] }) }, "Pin these series")];
-}
-
-function cardOf({ title, values, series }) {
-  const names = Object.keys(values).filter((name) => values[name] !== null && values[name] !== undefined && !/_(lo|hi)$/.test(name));
-  const order = [...FIRST_COLUMNS.filter((name) => names.includes(name)), ...names.filter((name) => !FIRST_COLUMNS.includes(name) && !LAST_COLUMNS.includes(name))];
-  const entry = (name) => [el("dt", {}, columnWords(name)), el("dd", {}, withEnds(values, name))];
-  const behind = [series.calibration && `calibration ${series.calibration}`, series.recipe && `recipe ${series.recipe}`, series.checkpoint && `checkpoint ${series.checkpoint}`, series.source, values.scope_reasons?.length ? cellWords(values.scope_reasons) : null].filter(Boolean);
-  return [el("h3", {}, title), el("dl", {}, ...order.flatMap(entry)), behind.length ? el("p", {}, behind.join("; ")) : null];
-}
-
-function withEnds(values, name) {
-  const [low, high] = [values[`${name}_lo`], values[`${name}_hi`]];
-  const own = cellWords(values[name]);
-  return Number.isFinite(low) && Number.isFinite(high) ? `${own} (${plain(low)} to ${plain(high)})` : own;
 }
 
 function sentences(answer) {
