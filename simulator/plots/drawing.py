@@ -13,7 +13,7 @@ from simulator.plots.saving import save
 from simulator.plots.scope import tell_scope
 from simulator.results import words
 from simulator.results.table import Result, ResultTable
-from simulator.units import MEGA
+from simulator.units import MEGA, duration_text
 
 if TYPE_CHECKING:
     from simulator.fitting.against import Against
@@ -260,6 +260,8 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
     tables, meta = found.tables, found.meta
     if found.kind == "workload":
         return workload_figure(tables["points"], title or f"{_models(meta)}: where MTP pays")
+    if found.kind == "cache":
+        return _cache(found, title)
     own = title or words.title(meta)
     if found.kind == "acceptance":
         what = title or f"{own}, MTP {meta['spec_tokens']}"
@@ -268,6 +270,18 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
         return depth_figure(tables["points"], tables["best"], int(meta["best_fixed_depth"]), own)
     of_gain = [[row for row in tables[name] if row["answer"] == "gain"] for name in ("tornado", "indices")]
     return sensitivity_figure(of_gain[0], of_gain[1], title or f"{own}, {meta['concurrency']} clients")
+
+
+def _cache(found: Study, title: str) -> Figure:
+    """Hit rate and throughput by memory for prompts."""
+    from simulator.plots.cache import cache_figure
+    from simulator.what_if.cache_words import name_of
+
+    rows, meta = found.tables["points"], found.meta
+    sizes = " and ".join(f"TP{tp}" for tp in words.values(meta, "tp"))
+    own = f"{_models(meta)} on {words.values(meta, 'hardware')[0]}, {sizes}: what memory for prompts is worth"
+    below = f"recorded sessions, sent for {duration_text(meta['duration_s'])}; speed and price stay"
+    return cache_figure(rows, [name_of(row, rows) for row in rows], title or own, below)
 
 
 def _trace(found: TraceSummary, title: str) -> Figure:
