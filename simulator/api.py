@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulator.planning.answer import Answer
     from simulator.planning.plan import plan
     from simulator.plots.drawing import draw
+    from simulator.prediction.agentic import AgenticComparison, compare_agentic
     from simulator.prediction.compare import Matched, compare, compare_tables
     from simulator.prediction.explain import Explanation, explain
     from simulator.prediction.parts import Parts
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Acceptance",
     "Against",
+    "AgenticComparison",
     "Answer",
     "Backend",
     "Calibration",
@@ -92,6 +94,7 @@ __all__ = [
     "calibrate",
     "compare",
     "compare_against",
+    "compare_agentic",
     "compare_tables",
     "convert",
     "describe_trace",
@@ -151,6 +154,7 @@ HOMES = {
     "simulator.planning.answer": ("Answer",),
     "simulator.planning.plan": ("plan",),
     "simulator.plots.drawing": ("draw",),
+    "simulator.prediction.agentic": ("AgenticComparison", "compare_agentic"),
     "simulator.prediction.compare": ("Matched", "compare", "compare_tables"),
     "simulator.prediction.explain": ("Explanation", "explain"),
     "simulator.prediction.parts": ("Parts",),

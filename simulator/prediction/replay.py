@@ -190,7 +190,7 @@ def replayed(
     d, k = base.deployment, base.speculation.tokens
     price = cost_basis_price(d, cost_basis)
     keep = keeping(d, k, on, host, pools)
-    played, notes = _that_fit(base, played, keep)
+    played, notes = that_fit(base, played, keep)
     found = recorded(played, cap)
     loops = [Loop(c, _slots(base, keep, c), window, seed) for c in asked]
     tasks = [(base.speculation, base.calibration.values(), loop) for loop in loops]
@@ -254,7 +254,7 @@ def _slots(scenario: Scenario, keep: Keeping, concurrency: int) -> int:
     return whole("--concurrency", keep.slots(min(most, RUNNING * concurrency)))
 
 
-def _that_fit(scenario: Scenario, sessions: Sessions, keep: Keeping) -> tuple[Sessions, list[str]]:
+def that_fit(scenario: Scenario, sessions: Sessions, keep: Keeping) -> tuple[Sessions, list[str]]:
     """The sessions as far as memory holds their requests, and a note on the others.
 
     Raises:
