@@ -84,7 +84,9 @@ def cache(
 
     start_kernels()
     formats: list[str | None] = [*names_in("--across-kv-dtype", across_kv_dtype)] or [inputs.kv_dtype]
-    changes = [(f"state_dtype={one}",) for one in names_in("--across-state-dtype", across_state_dtype)] or [()]
+    changes: list[tuple[str, ...]] = [
+        (f"state_dtype={one}",) for one in names_in("--across-state-dtype", across_state_dtype)
+    ] or [()]
     scenarios = [
         replace(inputs, kv_dtype=one, recipe_set=(*inputs.recipe_set, *change)).scenario(tp=tp)
         for tp, one, change in itertools.product(inputs.tp, formats, changes)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.planning.answer import Answer
     from simulator.plots.interactive import PlotlyFigure
     from simulator.plots.traffic import TrafficPicture
+    from simulator.prediction.agentic import AgenticComparison
     from simulator.prediction.compare import Matched
     from simulator.prediction.explain import Explanation
     from simulator.prediction.parts import Parts
@@ -62,8 +63,8 @@ def draw(
     """The picture of a result, written to ``path`` (PNG, SVG or PDF by its suffix) if there is one.
 
     Args:
-        result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``explain``, ``evaluate``,
-            ``validate``, ``plan``, ``simulate``, ``replay`` or a what-if study.
+        result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``compare_agentic``, ``explain``,
+            ``evaluate``, ``validate``, ``plan``, ``simulate``, ``replay`` or a what-if study.
         path: file to write; it is whole or not there.
         measured: points to mark on the map of acceptance, with ``concurrency``, ``acceptance_length``, ``lo``, ``hi``.
         title: instead of the picture's own.
@@ -244,6 +245,16 @@ def _replay(result: Replay, title: str) -> Figure:
     return replay_figure(result.rows, title or own, room)
 
 
+def _agentic(found: AgenticComparison, title: str) -> Figure:
+    """What drafts, prefix cache and hosts are worth over live sessions, and the cliff."""
+    from simulator.plots.agentic import agentic_figure
+    from simulator.prediction.agentic import arm_names
+
+    meta = found.meta
+    own = f"{meta['model']} on TP{meta['tp']} {meta['hardware']}: recorded sessions"
+    return agentic_figure(found.rows, found.fronts, found.cliff, arm_names(meta), title or own)
+
+
 def _models(meta: Mapping[str, Any]) -> str:
     """The models of all scenarios, each named once."""
     return " and ".join(f"{model}" for model in words.values(meta, "model"))
@@ -338,6 +349,7 @@ PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "Answer": _plan,
     "Simulation": _simulation,
     "Replay": _replay,
+    "AgenticComparison": _agentic,
     "Study": _study,
     "TraceSummary": _trace,
     "SessionsSummary": _sessions,

@@ -25,7 +25,7 @@ from simulator.traffic.sessions import Sessions
 Arm = Literal["base", "off", "no_cache", "host"]
 Rows = tuple[Mapping[str, Any], ...]
 
-CONCURRENCIES = (4, 8, 16, 32, 64)
+CONCURRENCIES = (4, 8, 16, 24, 32, 48, 64)
 WINDOW = 1200.0
 """Seconds in which requests are sent: a third of the benchmark's, so that all arms together take no longer."""
 RATIO = 1.5
@@ -104,7 +104,7 @@ def compare_agentic(
         scenario: the replica, as of :func:`~simulator.replay`; None: the default one with MTP 3. Without drafts there
             is no arm ``off``.
         sessions: paths of files or folders, or sessions already read; None: those that ship.
-        concurrency: live session trees; None: 4, 8, 16, 32 and 64.
+        concurrency: live session trees; None: 4, 8, 16, 24, 32, 48 and 64.
         at: P90 interactivities in tok/s/user; none: round ones inside the band where both curves exist.
         host_cache_ratio: of the arm with a host tier. Where none is known for the engine or accelerator, there is no
             such arm.
@@ -127,7 +127,9 @@ def compare_agentic(
     asked = sorted(check_counts(CONCURRENCIES if concurrency is None else concurrency))
     check_at(at)
     if not host_cache_ratio > 0:
-        raise InputError(f"--host-cache-ratio: expected a number above 0 to compare with none, found {host_cache_ratio}")
+        raise InputError(
+            f"--host-cache-ratio: expected a number above 0 to compare with none, found {host_cache_ratio}"
+        )
     played = sessions_of(sessions)
     common: dict[str, Any] = {
         "concurrency": asked,
@@ -213,18 +215,20 @@ def front_of(rows: Sequence[Mapping[str, Any]]) -> Frontier | None:
     return Frontier.from_points(columns | {name: [row.get(name) for row in some] for name in names})
 
 
-def _matched(
-    name: str, found: Comparison, one: Replay, other: Replay, intervals: bool
-) -> list[dict[str, Any]]:
+def _matched(name: str, found: Comparison, one: Replay, other: Replay, intervals: bool) -> list[dict[str, Any]]:
     """Both sides at every place, with the gain of the first."""
     out = []
     shared = intervals and one.meta["calibration_hash"] == other.meta["calibration_hash"]
     for mine, theirs in zip(found.points[::2], found.points[1::2], strict=True):
         gain = mine.total_tok_s_gpu / theirs.total_tok_s_gpu - 1.0
         sd = _log_sd(one, other, mine.interactivity_tok_s_user) if shared and math.isfinite(gain) else None
-        ends = {} if sd is None else {
-            f"gain{end}": (1.0 + gain) * math.exp(sign * Z90 * sd) - 1.0 for end, sign in (("_lo", -1), ("_hi", 1))
-        }
+        ends = (
+            {}
+            if sd is None
+            else {
+                f"gain{end}": (1.0 + gain) * math.exp(sign * Z90 * sd) - 1.0 for end, sign in (("_lo", -1), ("_hi", 1))
+            }
+        )
         for side, run, point in ((PAIRS[name][0], one, mine), (PAIRS[name][1], other, theirs)):
             row = {"compared": name, "arm": side, **_reading(point, run)}
             if point is mine:
@@ -259,4 +263,3 @@ def _drawn(run: Replay) -> list[list[dict[str, Any]]]:
     counts = [row["concurrency"] for row in run.rows]
     each = zip(*run.draws, strict=True)
     return [[{"concurrency": c, **found} for c, found in zip(counts, rows, strict=True)] for rows in each]
-

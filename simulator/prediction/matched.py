@@ -54,9 +54,7 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-def read_fronts(
-    mtp: Frontier, off: Frontier, at: Sequence[float], names: Mapping[Spec, str] = LABELS
-) -> Comparison:
+def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float], names: Mapping[Spec, str] = LABELS) -> Comparison:
     """Read both curves at the same interactivities; where one does not exist, say so rather than extrapolate.
 
     A gain in throughput is ``higher / lower - 1``; a saving in cost is ``1 - cheaper / dearer``, so it stays below
@@ -130,9 +128,7 @@ def _read(spec: Spec, frontier: Frontier, interactivity: float) -> MatchedPoint:
     )
 
 
-def _sentence(
-    mtp: MatchedPoint, off: MatchedPoint, mtp_band: Band, off_band: Band, names: Mapping[Spec, str]
-) -> str:
+def _sentence(mtp: MatchedPoint, off: MatchedPoint, mtp_band: Band, off_band: Band, names: Mapping[Spec, str]) -> str:
     where = f"at {mtp.interactivity_tok_s_user:.10g} tok/s/user"
     absent = [
         f"the {names[point.spec]} curve exists only {_span(band)}"

@@ -1,4 +1,4 @@
-"""What memory for prompts is worth under recorded sessions: more of it on the GPUs, on their hosts, or used otherwise."""
+"""What memory for prompts is worth under recorded sessions: more on the GPUs, on their hosts, or used otherwise."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from simulator.bounds import number

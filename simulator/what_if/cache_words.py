@@ -92,7 +92,8 @@ def _worth(rows: Sequence[Row]) -> tuple[str, bool]:
     less = f"less than {100 * WORTH:.0f} % to the throughput"
     if not bought:
         kinds = " nor ".join([*(["a larger pool"] if pools else []), *(["a host tier"] if hosts else [])])
-        return f"{'neither ' if pools and hosts else ''}{kinds} adds more than {100 * WORTH:.0f} %", False
+        more = "adds more" if pools and hosts else "adds no more"
+        return f"{'neither ' if pools and hosts else ''}{kinds} {more} than {100 * WORTH:.0f} %", False
     parts = [_bought(base, one, first=i == 0) for i, one in enumerate(bought)]
     if pool is not None and host is not None:
         parts.append(_verdict(base, pool, host))

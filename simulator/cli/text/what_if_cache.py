@@ -29,9 +29,7 @@ def cache_study_table(study: Study) -> list[Column]:
         Column("on GPUs", "tokens", [amount(row["kv_tokens_capacity"]) for row in rows], 3),
         Column("host", "ratio", [f"{row['host_cache_ratio']:g}" for row in rows]),
         Column("throughput", "tok/s/GPU", [number(row["total_tok_s_gpu"], 4) for row in rows]),
-        Column(
-            "p90 interactivity", "tok/s/user", [number(row["p90_interactivity_tok_s_user"], 3) for row in rows], 1
-        ),
+        Column("p90 interactivity", "tok/s/user", [number(row["p90_interactivity_tok_s_user"], 3) for row in rows], 1),
         share("hits", "hit_rate_gpu"),
         share("host hits", "hit_rate_host"),
         share("ideal", "hit_rate_ideal", 2),
