@@ -104,7 +104,8 @@ def compare_agentic(
         scenario: the replica, as of :func:`~simulator.replay`; None: the default one with MTP 3. Without drafts there
             is no arm ``off``.
         sessions: paths of files or folders, or sessions already read; None: those that ship.
-        concurrency: live session trees; None: 4, 8, 16, 24, 32, 48 and 64.
+        concurrency: live session trees; None: 4, 8, 16, 24, 32, 48 and 64. A spline between two points hangs on those
+            beside them, so a per cent between fronts says nothing.
         at: P90 interactivities in tok/s/user; none: round ones inside the band where both curves exist.
         host_cache_ratio: of the arm with a host tier. Where none is known for the engine or accelerator, there is no
             such arm.
@@ -206,13 +207,16 @@ def _most(one: Frontier, other: Frontier, names: Mapping[Spec, str]) -> str:
 
 
 def front_of(rows: Sequence[Mapping[str, Any]]) -> Frontier | None:
-    """The front of throughput over P90 interactivity; None: no row has both."""
+    """The front of throughput over P90 interactivity; None: no row has both.
+
+    Cost and tok/s/MW follow from the splined throughput, as on the pages of the benchmark.
+    """
     some = [row for row in rows if row.get(P90) and row.get(THROUGHPUT)]
     if not some:
         return None
     columns = {INTERACTIVITY: [row[P90] for row in some]}
     names = (THROUGHPUT, "cost_usd_per_mtok", "tok_s_per_mw", "concurrency")
-    return Frontier.from_points(columns | {name: [row.get(name) for row in some] for name in names})
+    return Frontier.from_points(columns | {name: [row.get(name) for row in some] for name in names}, "derived")
 
 
 def _matched(name: str, found: Comparison, one: Replay, other: Replay, intervals: bool) -> list[dict[str, Any]]:
@@ -221,7 +225,7 @@ def _matched(name: str, found: Comparison, one: Replay, other: Replay, intervals
     shared = intervals and one.meta["calibration_hash"] == other.meta["calibration_hash"]
     for mine, theirs in zip(found.points[::2], found.points[1::2], strict=True):
         gain = mine.total_tok_s_gpu / theirs.total_tok_s_gpu - 1.0
-        sd = _log_sd(one, other, mine.interactivity_tok_s_user) if shared and math.isfinite(gain) else None
+        sd = log_sd(one, other, mine.interactivity_tok_s_user) if shared and math.isfinite(gain) else None
         ends = (
             {}
             if sd is None
@@ -246,7 +250,7 @@ def _reading(point: MatchedPoint, run: Replay) -> dict[str, Any]:
     return {P90: at, **read, **scope_near(point.interactivity_tok_s_user, [rows[i] for i in front])}
 
 
-def _log_sd(one: Replay, other: Replay, at: float) -> float | None:
+def log_sd(one: Replay, other: Replay, at: float) -> float | None:
     """Standard deviation of the log of the gain over the draws that both sides share; None: too few reach there."""
     logs = []
     for mine, theirs in zip(_drawn(one), _drawn(other), strict=True):
