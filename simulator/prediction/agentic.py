@@ -69,7 +69,7 @@ class AgenticComparison(Result):
 
     def document(self) -> Mapping[str, Any]:
         """``meta``, ``rows``, ``matched``, ``bands``, ``cliff``, ``sentences``."""
-        bands = {name: {"with": c.mtp_band, "without": c.off_band} for name, c in self.comparisons.items()}
+        bands = {arm: front.band for arm, front in self.fronts.items()}
         return {
             "meta": self.meta,
             "rows": self.rows,
