@@ -69,8 +69,8 @@ def _matched(found: AgenticComparison) -> list[Column]:
     return [
         Column("p90 interactivity", "tok/s/user", [f"{one['p90_interactivity_tok_s_user']:g}" for one, _ in pairs]),
         Column("", "", [f"{name['mtp']} / {name['off']}" for name in names], left=True),
-        Column("with", "tok/s/GPU", [number(one["total_tok_s_gpu"], 4) for one, _ in pairs]),
-        Column("without", "tok/s/GPU", [number(other["total_tok_s_gpu"], 4) for _, other in pairs]),
+        Column("with", "tok/s/GPU", [number(one["total_tok_s_gpu"], 4) for one, _ in pairs], 1),
+        Column("without", "tok/s/GPU", [number(other["total_tok_s_gpu"], 4) for _, other in pairs], 2),
         Column("gain", "%", [_gain(one.get("gain"), one.get("gain_lo"), one.get("gain_hi")) for one, _ in pairs]),
     ]
 
