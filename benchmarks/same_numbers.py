@@ -174,6 +174,8 @@ COMMANDS = """
 8 simulate PLATFORM TRAFFIC FORM --rate {1..5} --duration 1min --prefill-tp 4 --max-running {16|64}
 6 simulate {--trace trace.{csv|jsonl}|--profile day.csv} --tp {2|4} {|--replicas 2} {|--mtp 2} --format json
 4 replay PLATFORM {|DRAFTS} --concurrency {2|4,8} --duration 1min {|--prefix-cache off} --format json
+2 what-if cache PLATFORM {|DRAFTS} --concurrency 2,8 --duration 1min --pool-scale 0.1,1 --format json
+2 compare --workload agentic --mtp {1|3} --concurrency 2,8 --duration 1min --format json
 4 describe-trace {trace.{csv|jsonl}|day.csv|sessions.jsonl} --format {json|csv|table}
 3 convert SGLANG {|--explain} --format {json|csv|table}
 1 page -o out/page.html --sweep 2:4 --mtp 0 --isl 8192 --osl 1024 --engine sglang --precision fp4 --no-steps --jobs 1

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulator.planning.answer import Answer
     from simulator.planning.plan import plan
     from simulator.plots.drawing import draw
+    from simulator.prediction.agentic import AgenticComparison, compare_agentic
     from simulator.prediction.compare import Matched, compare, compare_tables
     from simulator.prediction.explain import Explanation, explain
     from simulator.prediction.parts import Parts
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         WideSweep,
         infer_acceptance,
         what_if_acceptance,
+        what_if_cache,
         what_if_depth,
         what_if_sensitivity,
         what_if_sweep,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Acceptance",
     "Against",
+    "AgenticComparison",
     "Answer",
     "Backend",
     "Calibration",
@@ -91,6 +94,7 @@ __all__ = [
     "calibrate",
     "compare",
     "compare_against",
+    "compare_agentic",
     "compare_tables",
     "convert",
     "describe_trace",
@@ -124,6 +128,7 @@ __all__ = [
     "suggest",
     "validate",
     "what_if_acceptance",
+    "what_if_cache",
     "what_if_depth",
     "what_if_sensitivity",
     "what_if_sweep",
@@ -149,6 +154,7 @@ HOMES = {
     "simulator.planning.answer": ("Answer",),
     "simulator.planning.plan": ("plan",),
     "simulator.plots.drawing": ("draw",),
+    "simulator.prediction.agentic": ("AgenticComparison", "compare_agentic"),
     "simulator.prediction.compare": ("Matched", "compare", "compare_tables"),
     "simulator.prediction.explain": ("Explanation", "explain"),
     "simulator.prediction.parts": ("Parts",),
@@ -174,6 +180,7 @@ HOMES = {
         "WideSweep",
         "infer_acceptance",
         "what_if_acceptance",
+        "what_if_cache",
         "what_if_depth",
         "what_if_sensitivity",
         "what_if_sweep",

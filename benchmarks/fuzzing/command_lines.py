@@ -23,6 +23,7 @@ CHEAP: dict[Words, tuple[str, ...]] = {
     ("what-if", "workload"): (*CLOSED, "--across-isl", "64,128"),
     ("what-if", "sensitivity"): ("--samples", "16", "--concurrency", "4"),
     ("what-if", "sweep"): SWEEP[2:-2],
+    ("what-if", "cache"): ("--concurrency", "2", "--duration", "5s"),
     ("infer-acceptance",): ("m.csv", "n.csv", "--method", "closed-form"),
     ("simulate",): (*SMALL, "--rate", "2", "--duration", "5s"),
     ("replay",): ("--concurrency", "2", "--duration", "5s"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from simulator.cli.compare_agentic import agentic_options, compare_sessions, no_sessions
 from simulator.cli.concurrency import clients_of, concurrency_option, fitting
 from simulator.cli.known import known_options, no_known
 from simulator.cli.options import (
@@ -32,6 +33,7 @@ OF_THE_ROWS = (
 
 
 @click.command()
+@agentic_options
 @scenario_options(tp="2,4", mtp="3")
 @concurrency_option("4..256")
 @sweep_option
@@ -57,6 +59,11 @@ def compare(
     at: list[float] | None,
     against: str | None,
     known: Any,
+    workload: str,
+    sessions: tuple[str, ...],
+    host_cache_ratio: float | None,
+    duration: float | None,
+    think_cap: float | None,
     form: str,
     output: str | None,
     plot: str | None,
@@ -67,13 +74,24 @@ def compare(
     MTP and Off are swept over concurrency and TP; of each the upper-left Pareto front of throughput over interactivity
     is splined and read at the same interactivities. Nothing is extrapolated.
 
+    With --workload agentic recorded sessions are replayed (TRACE as of mtpsim replay; without, those that ship), with
+    and without drafts, prefix cache and host memory, and matched at P90 interactivity.
+
     \b
     mtpsim compare --against inferencex-mi355x-fp4-1k1k
     mtpsim compare --at 44,64,84 --sweep 2:4..256 --sweep 4:4,8,16
     mtpsim compare --mtp 1,2,3 --at 60
     mtpsim compare --tp 4 --isl 8192 --mtp 3 --acceptance-length 2.8 --format json
+    mtpsim compare --workload agentic --tp 2 --concurrency 4,8,16,32,64
     """
     check_outputs(output, plot)
+    if workload == "agentic":
+        beside = {"duration": duration, "think_cap": think_cap, "host_cache_ratio": host_cache_ratio}
+        stated = {name: value for name, value in beside.items() if value is not None}
+        kept = {name: options[name] for name in ("seed", "cost_basis")}
+        compare_sessions(inputs, sessions, concurrency, at, form, output, plot, **stated, **kept)
+        return
+    no_sessions(sessions)
     inputs = inputs.swept(sweep)
     if against is None:
         no_known(known)

@@ -1,4 +1,4 @@
-"""``mtpsim what-if acceptance | depth | workload | sensitivity | sweep``."""
+"""``mtpsim what-if acceptance | depth | workload | sensitivity | sweep | cache``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from simulator.cli.concurrency import concurrency_option, fitting
 from simulator.cli.numbers import INT
 from simulator.cli.options import Inputs, ints, output_options, run_options, scenario_options
 from simulator.cli.output import check_outputs, emit
-from simulator.cli.what_if_options import backend_of, backend_options, progress_bar, refuse_lengths, values_or_range
+from simulator.cli.what_if_cache import cache
+from simulator.cli.what_if_options import (
+    backend_of,
+    backend_options,
+    emit_study,
+    names_in,
+    progress_bar,
+    refuse_lengths,
+    values_or_range,
+)
 from simulator.errors import InputError
 from simulator.traffic.sweeps import Counts, parse_counts
 
@@ -30,7 +39,11 @@ def what_if() -> None:
     mtpsim what-if depth --isl 8192 --mtp 8
     mtpsim what-if workload --across-isl 1024,8192 --across-osl 128,1024 --tp 2,4
     mtpsim what-if sensitivity --isl 8192 --concurrency 32
+    mtpsim what-if cache --tp 2 --concurrency 16,64
     """
+
+
+what_if.add_command(cache)
 
 
 @what_if.command()
@@ -82,7 +95,7 @@ def acceptance(
         study = what_if_acceptance(
             scenario, clients, rates=at, lengths=long, method=method, backend=backend, progress=progress, **options
         )
-    _emit(_noted(study, left_out), form, output, plot, scenario, measured)
+    emit_study(_noted(study, left_out), form, output, plot, scenario, measured)
 
 
 @what_if.command()
@@ -118,7 +131,7 @@ def depth(
     clients, left_out = _clients(concurrency, [scenario])
     with progress_bar("depth") as progress:
         study = what_if_depth(scenario, clients, method=method, backend=backend, progress=progress, **options)
-    _emit(_noted(study, left_out), form, output, plot)
+    emit_study(_noted(study, left_out), form, output, plot)
 
 
 @what_if.command()
@@ -156,8 +169,8 @@ def workload(
     backend = backend_of(options)
     isls = across_isl or ([inputs.isl] if _given("isl") else [1024, 8192])
     osls = across_osl or ([inputs.osl] if _given("osl") else [128, 1024])
-    hardware = _names("--across-hardware", across_hardware) or [inputs.hardware]
-    precisions: list[str | None] = [*_names("--across-precision", across_precision)] or [inputs.precision]
+    hardware = names_in("--across-hardware", across_hardware) or [inputs.hardware]
+    precisions: list[str | None] = [*names_in("--across-precision", across_precision)] or [inputs.precision]
     scenarios = [
         replace(inputs, hardware=h, precision=p, isl=isl, osl=osl).scenario(tp=tp)
         for h, p, tp, isl, osl in itertools.product(hardware, precisions, inputs.tp, isls, osls)
@@ -165,7 +178,7 @@ def workload(
     _clients(concurrency, scenarios)
     with progress_bar("workload") as progress:
         study = what_if_workload(scenarios, concurrency, method=method, backend=backend, progress=progress, **options)
-    _emit(study, form, output, plot)
+    emit_study(study, form, output, plot)
 
 
 @what_if.command()
@@ -187,7 +200,7 @@ def sensitivity(
 
     with progress_bar("sensitivity") as progress:
         study = what_if_sensitivity(inputs.scenario(), concurrency, samples=samples, seed=seed, progress=progress)
-    _emit(study, form, output, plot)
+    emit_study(study, form, output, plot)
 
 
 @what_if.command()
@@ -250,33 +263,3 @@ def _noted(study: Study, notes: list[str]) -> Study:
 def _given(name: str) -> bool:
     source = click.get_current_context().get_parameter_source(name)
     return source is not click.core.ParameterSource.DEFAULT
-
-
-def _names(option: str, text: str | None) -> list[str]:
-    if text is None:
-        return []
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise InputError(f"{option}: expected names separated by commas, found {text!r}")
-    return names
-
-
-def _emit(
-    study: Study,
-    form: str,
-    output: str | None,
-    plot: str | None,
-    scenario: Scenario | None = None,
-    measured: str | None = None,
-) -> None:
-    if plot is not None:
-        from simulator.plots.drawing import draw
-        from simulator.what_if.measured import measured_points
-
-        draw(study, plot, measured=measured_points(measured, scenario) if measured and scenario else ())
-    if form == "table":
-        from simulator.cli.text.what_if import study_text
-
-        emit(study_text(study, piped=output is not None), output)
-    else:
-        emit(study.to_json() if form == "json" else study.to_csv(), output)

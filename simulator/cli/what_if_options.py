@@ -12,11 +12,14 @@ import click
 from simulator.bounds import MOST_WHOLE, parse_whole
 from simulator.cli.lists import parse_floats
 from simulator.cli.numbers import INT
+from simulator.cli.output import emit
 from simulator.errors import InputError, brief
 from simulator.files.limits import within
 
 if TYPE_CHECKING:
+    from simulator.serving.scenario import Scenario
     from simulator.what_if.backends import Backend
+    from simulator.what_if.study import Study
 
 Command = Callable[..., None]
 
@@ -102,3 +105,39 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def names_in(option: str, text: str | None) -> list[str]:
+    """Names separated by commas; none of None.
+
+    Raises:
+        InputError: an empty one.
+    """
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f"{option}: expected names separated by commas, found {text!r}")
+    return names
+
+
+def emit_study(
+    study: Study,
+    form: str,
+    output: str | None,
+    plot: str | None,
+    scenario: Scenario | None = None,
+    measured: str | None = None,
+) -> None:
+    """Draw and print a study; ``measured`` is a file of points to mark, of the ``scenario``."""
+    if plot is not None:
+        from simulator.plots.drawing import draw
+        from simulator.what_if.measured import measured_points
+
+        draw(study, plot, measured=measured_points(measured, scenario) if measured and scenario else ())
+    if form == "table":
+        from simulator.cli.text.what_if import study_text
+
+        emit(study_text(study, piped=output is not None), output)
+    else:
+        emit(study.to_json() if form == "json" else study.to_csv(), output)

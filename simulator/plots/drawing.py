@@ -13,7 +13,7 @@ from simulator.plots.saving import save
 from simulator.plots.scope import tell_scope
 from simulator.results import words
 from simulator.results.table import Result, ResultTable
-from simulator.units import MEGA
+from simulator.units import MEGA, duration_text
 
 if TYPE_CHECKING:
     from simulator.fitting.against import Against
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.planning.answer import Answer
     from simulator.plots.interactive import PlotlyFigure
     from simulator.plots.traffic import TrafficPicture
+    from simulator.prediction.agentic import AgenticComparison
     from simulator.prediction.compare import Matched
     from simulator.prediction.explain import Explanation
     from simulator.prediction.parts import Parts
@@ -62,8 +63,8 @@ def draw(
     """The picture of a result, written to ``path`` (PNG, SVG or PDF by its suffix) if there is one.
 
     Args:
-        result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``explain``, ``evaluate``,
-            ``validate``, ``plan``, ``simulate``, ``replay`` or a what-if study.
+        result: of :func:`~simulator.predict`, ``compare``, ``compare_against``, ``compare_agentic``, ``explain``,
+            ``evaluate``, ``validate``, ``plan``, ``simulate``, ``replay`` or a what-if study.
         path: file to write; it is whole or not there.
         measured: points to mark on the map of acceptance, with ``concurrency``, ``acceptance_length``, ``lo``, ``hi``.
         title: instead of the picture's own.
@@ -244,6 +245,16 @@ def _replay(result: Replay, title: str) -> Figure:
     return replay_figure(result.rows, title or own, room)
 
 
+def _agentic(found: AgenticComparison, title: str) -> Figure:
+    """What drafts, prefix cache and hosts are worth over live sessions, and the cliff."""
+    from simulator.plots.agentic import agentic_figure
+    from simulator.prediction.agentic import arm_names
+
+    meta = found.meta
+    own = f"{meta['model']} on TP{meta['tp']} {meta['hardware']}: recorded sessions"
+    return agentic_figure(found.rows, found.fronts, found.cliff, arm_names(meta), title or own)
+
+
 def _models(meta: Mapping[str, Any]) -> str:
     """The models of all scenarios, each named once."""
     return " and ".join(f"{model}" for model in words.values(meta, "model"))
@@ -260,6 +271,8 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
     tables, meta = found.tables, found.meta
     if found.kind == "workload":
         return workload_figure(tables["points"], title or f"{_models(meta)}: where MTP pays")
+    if found.kind == "cache":
+        return _cache(found, title)
     own = title or words.title(meta)
     if found.kind == "acceptance":
         what = title or f"{own}, MTP {meta['spec_tokens']}"
@@ -268,6 +281,18 @@ def _study(study: Any, title: str, measured: Points = ()) -> Figure:
         return depth_figure(tables["points"], tables["best"], int(meta["best_fixed_depth"]), own)
     of_gain = [[row for row in tables[name] if row["answer"] == "gain"] for name in ("tornado", "indices")]
     return sensitivity_figure(of_gain[0], of_gain[1], title or f"{own}, {meta['concurrency']} clients")
+
+
+def _cache(found: Study, title: str) -> Figure:
+    """Hit rate and throughput by memory for prompts."""
+    from simulator.plots.cache import cache_figure
+    from simulator.what_if.cache_words import name_of
+
+    rows, meta = found.tables["points"], found.meta
+    sizes = " and ".join(f"TP{tp}" for tp in words.values(meta, "tp"))
+    own = f"{_models(meta)} on {words.values(meta, 'hardware')[0]}, {sizes}: what memory for prompts is worth"
+    below = f"recorded sessions, sent for {duration_text(meta['duration_s'])}; speed and price stay"
+    return cache_figure(rows, [name_of(row, rows) for row in rows], title or own, below)
 
 
 def _trace(found: TraceSummary, title: str) -> Figure:
@@ -324,6 +349,7 @@ PICTURES: dict[str, Callable[[Any, str], Figure]] = {
     "Answer": _plan,
     "Simulation": _simulation,
     "Replay": _replay,
+    "AgenticComparison": _agentic,
     "Study": _study,
     "TraceSummary": _trace,
     "SessionsSummary": _sessions,

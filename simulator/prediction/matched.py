@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
@@ -54,7 +54,7 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison:
+def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float], names: Mapping[Spec, str] = LABELS) -> Comparison:
     """Read both curves at the same interactivities; where one does not exist, say so rather than extrapolate.
 
     A gain in throughput is ``higher / lower - 1``; a saving in cost is ``1 - cheaper / dearer``, so it stays below
@@ -64,6 +64,7 @@ def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison
         mtp: front of the runs with multi-token prediction.
         off: front of the runs without.
         at: interactivities in tok/s/user, finite and positive.
+        names: of both sides in the sentences, where they differ in something else than drafts.
 
     Raises:
         InputError: an interactivity is not finite and positive.
@@ -82,13 +83,13 @@ def read_fronts(mtp: Frontier, off: Frontier, at: Sequence[float]) -> Comparison
     low, high = max(mtp.band[0], off.band[0]), min(mtp.band[1], off.band[1])
     band = (low, high) if low <= high else None
     pairs = [(_read("mtp", mtp, value), _read("off", off, value)) for value in at]
-    sentences = [_sentence(a, b, mtp.band, off.band) for a, b in pairs]
+    sentences = [_sentence(a, b, mtp.band, off.band, names) for a, b in pairs]
     return Comparison(
         points=tuple(point for pair in pairs for point in pair),
         mtp_band=mtp.band,
         off_band=off.band,
         band=band,
-        sentences=(*sentences, _band_sentence(mtp.band, off.band, band)),
+        sentences=(*sentences, _band_sentence(mtp.band, off.band, band, names)),
     )
 
 
@@ -127,10 +128,10 @@ def _read(spec: Spec, frontier: Frontier, interactivity: float) -> MatchedPoint:
     )
 
 
-def _sentence(mtp: MatchedPoint, off: MatchedPoint, mtp_band: Band, off_band: Band) -> str:
+def _sentence(mtp: MatchedPoint, off: MatchedPoint, mtp_band: Band, off_band: Band, names: Mapping[Spec, str]) -> str:
     where = f"at {mtp.interactivity_tok_s_user:.10g} tok/s/user"
     absent = [
-        f"the {LABELS[point.spec]} curve exists only {_span(band)}"
+        f"the {names[point.spec]} curve exists only {_span(band)}"
         for point, band in ((mtp, mtp_band), (off, off_band))
         if math.isnan(point.total_tok_s_gpu)
     ]
@@ -139,12 +140,13 @@ def _sentence(mtp: MatchedPoint, off: MatchedPoint, mtp_band: Band, off_band: Ba
     more, less = (mtp, off) if mtp.total_tok_s_gpu >= off.total_tok_s_gpu else (off, mtp)
     gain = more.total_tok_s_gpu / less.total_tok_s_gpu - 1.0
     if gain <= SAME:
-        return f"{where} MTP and Off deliver the same tok/s/GPU{_cost_clause(mtp, off, None)}"
-    delivers = f"{LABELS[more.spec]} delivers {100.0 * gain:.0f} % more tok/s/GPU"
-    return f"{where} {delivers}{_cost_clause(mtp, off, more.spec)}"
+        both = f"{names['mtp']} and {names['off']}"
+        return f"{where} {both} deliver the same tok/s/GPU{_cost_clause(mtp, off, None, names)}"
+    delivers = f"{names[more.spec]} delivers {100.0 * gain:.0f} % more tok/s/GPU"
+    return f"{where} {delivers}{_cost_clause(mtp, off, more.spec, names)}"
 
 
-def _cost_clause(mtp: MatchedPoint, off: MatchedPoint, faster: Spec | None) -> str:
+def _cost_clause(mtp: MatchedPoint, off: MatchedPoint, faster: Spec | None, names: Mapping[Spec, str]) -> str:
     """The second half of the sentence; empty when a price is not known."""
     if math.isnan(mtp.cost_usd_per_mtok) or math.isnan(off.cost_usd_per_mtok):
         return ""
@@ -155,14 +157,14 @@ def _cost_clause(mtp: MatchedPoint, off: MatchedPoint, faster: Spec | None) -> s
     percent = f"{100.0 * saving:.0f}" if saving < 0.995 else "over 99"
     if cheap.spec == faster:
         return f" and each token costs {percent} % less"
-    return f" but each token costs {percent} % less with {LABELS[cheap.spec]}"
+    return f" but each token costs {percent} % less with {names[cheap.spec]}"
 
 
-def _band_sentence(mtp_band: Band, off_band: Band, band: Band | None) -> str:
+def _band_sentence(mtp_band: Band, off_band: Band, band: Band | None, names: Mapping[Spec, str]) -> str:
     if band is not None:
         return f"both curves exist {_span(band)}"
     return (
-        f"the two curves do not overlap: MTP exists {_span(mtp_band)}, Off {_span(off_band)}; "
+        f"the two curves do not overlap: {names['mtp']} exists {_span(mtp_band)}, {names['off']} {_span(off_band)}; "
         "no comparison at matched interactivity is possible"
     )
 

@@ -20,7 +20,7 @@ from simulator.prediction.posterior import moved, shifts, used_parameters
 from simulator.prediction.predict import check_concurrencies, derived, versions
 from simulator.results.table import Result
 from simulator.serving.batch import cores
-from simulator.serving.prefix_cache import HostTier, Keeping, keeping
+from simulator.serving.prefix_cache import AS_IS, HostTier, Keeping, Pools, keeping
 from simulator.serving.replay import Loop, Replayed, delivered, parts, play, recorded, with_rounds
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario, cost_basis_price, describe, for_lengths, make_scenario
@@ -65,11 +65,12 @@ UNMEASURED = Reason("prefix_cache", "unmeasured", "recorded sessions: no such ru
 
 @dataclass(frozen=True)
 class Replay(Result):
-    """One row per concurrency, and the requests behind each."""
+    """One row per concurrency, the requests behind each, and its metrics under every draw of an interval."""
 
     meta: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
     runs: tuple[Replayed, ...]
+    draws: tuple[tuple[Mapping[str, float], ...], ...] = ()
 
     def records(self) -> Sequence[Mapping[str, Any]]:
         """The rows."""
@@ -117,9 +118,65 @@ def replay(
         >>> found.rows[0]["hit_rate_gpu"] <= found.rows[0]["hit_rate_ideal"]
         True
     """
-    base = scenario or make_scenario()
-    asked = list(CONCURRENCIES if concurrency is None else concurrency)
+    return replayed(
+        scenario or make_scenario(),
+        sessions,
+        AS_IS,
+        concurrency=concurrency,
+        prefix_cache=prefix_cache,
+        host_cache_ratio=host_cache_ratio,
+        host_cache_gb=host_cache_gb,
+        duration=duration,
+        think_cap=think_cap,
+        seed=seed,
+        cost_basis=cost_basis,
+        intervals=intervals,
+    )
+
+
+def check_counts(concurrency: Sequence[int]) -> list[int]:
+    """Live session trees as a list.
+
+    Raises:
+        InputError: none, or what is no concurrency.
+    """
+    asked = list(concurrency)
     check_concurrencies(asked)
+    return asked
+
+
+def sessions_of(sessions: Sessions | str | os.PathLike[str] | Sequence[str] | None) -> Sessions:
+    """Sessions of paths, or those already read; None: those that ship.
+
+    Raises:
+        InputError: files that cannot be read.
+    """
+    if isinstance(sessions, Sessions):
+        return sessions
+    return read_sessions(sessions) if sessions else shipped_sessions()
+
+
+def replayed(
+    base: Scenario,
+    sessions: Sessions | str | os.PathLike[str] | Sequence[str] | None,
+    pools: Pools,
+    *,
+    concurrency: Sequence[int] | None = None,
+    prefix_cache: str = "on",
+    host_cache_ratio: float | None = None,
+    host_cache_gb: float | None = None,
+    duration: str | float | None = None,
+    think_cap: str | float = 10.0,
+    seed: int = 0,
+    cost_basis: str = "hyperscaler",
+    intervals: bool = True,
+) -> Replay:
+    """:func:`replay` of a replica that would keep other ``pools``; with one seed, all draws are the same for all.
+
+    Raises:
+        InputError: as of :func:`replay`.
+    """
+    asked = check_counts(CONCURRENCIES if concurrency is None else concurrency)
     check_seed(seed)
     host = _host(host_cache_ratio, host_cache_gb)
     on = _is_on(prefix_cache, host)
@@ -127,17 +184,15 @@ def replay(
     cap = _seconds("--think-cap", think_cap, 0.0)
     cost_basis = cost_basis.lower()
     within("requests", max(asked) * window, "--concurrency times --duration", bytes_each=BYTES_OF_REQUEST)
-    played = (
-        sessions if isinstance(sessions, Sessions) else shipped_sessions() if not sessions else read_sessions(sessions)
-    )
+    played = sessions_of(sessions)
     totals = played.totals
     if base.deployment.hit_rate:
         raise InputError("--hit-rate: a replay finds its own, with --prefix-cache on; expected none")
     base = for_lengths(base, totals.prompt / totals.requests)
     d, k = base.deployment, base.speculation.tokens
     price = cost_basis_price(d, cost_basis)
-    keep = keeping(d, k, on, host)
-    played, notes = _that_fit(base, played, keep)
+    keep = keeping(d, k, on, host, pools)
+    played, notes = that_fit(base, played, keep)
     found = recorded(played, cap)
     loops = [Loop(c, _slots(base, keep, c), window, seed) for c in asked]
     tasks = [(base.speculation, base.calibration.values(), loop) for loop in loops]
@@ -161,12 +216,13 @@ def replay(
         runs = list(pool.map(run, jobs))
     own, others = runs[: len(asked)], runs[len(asked) :]
     kernels = RoundKernels.of(d, base.speculation, base.calibration.values(), ideal=False)
-    rows = []
-    for i, (loop, one) in enumerate(zip(loops, own, strict=True)):
-        each = others[i * DRAWS : (i + 1) * DRAWS] if intervals else []
-        rows.append(_row(base, loop, one, each, keep, price, kernels))
+    each = [delivered(one, d.gpus) for one in others]
+    draws = tuple(tuple(each[i * DRAWS : (i + 1) * DRAWS]) for i in range(len(asked)))
+    rows = [
+        _row(base, loop, one, some, keep, price, kernels) for loop, one, some in zip(loops, own, draws, strict=True)
+    ]
     meta = _meta(base, played, keep, window, cap, seed, cost_basis, price, host, notes, intervals)
-    return Replay(meta, tuple(rows), tuple(own))
+    return Replay(meta, tuple(rows), tuple(own), draws)
 
 
 def _host(ratio: float | None, gb: float | None) -> HostTier | None:
@@ -200,7 +256,7 @@ def _slots(scenario: Scenario, keep: Keeping, concurrency: int) -> int:
     return whole("--concurrency", keep.slots(min(most, RUNNING * concurrency)))
 
 
-def _that_fit(scenario: Scenario, sessions: Sessions, keep: Keeping) -> tuple[Sessions, list[str]]:
+def that_fit(scenario: Scenario, sessions: Sessions, keep: Keeping) -> tuple[Sessions, list[str]]:
     """The sessions as far as memory and the model's context hold their requests, and a note on the others.
 
     Raises:
@@ -237,7 +293,7 @@ def _row(
     scenario: Scenario,
     loop: Loop,
     run: Replayed,
-    draws: Sequence[Replayed],
+    draws: Sequence[Mapping[str, float]],
     keep: Keeping,
     price: float | None,
     kernels: RoundKernels,
@@ -250,7 +306,7 @@ def _row(
     if not keep.host_tokens:
         m["hit_rate_host"] = None
     verdict = _verdict(scenario, found)
-    m |= _bounds(scenario, found, [delivered(one, d.gpus) for one in draws], verdict)
+    m |= _bounds(scenario, found, draws, verdict)
     if "total_tok_s_gpu" in found:
         m |= {
             n: v for n, v in derived(m, m, price, d.hardware.all_in_power).items() if not n.startswith("interactivity")
@@ -323,6 +379,8 @@ def _meta(
         "state_slots": keep.state_slots,
         "states_of_a_request": keep.states_each,
         "host_tokens": keep.host_tokens or None,
+        "pool_gb": keep.pool_gb,
+        "host_gb": keep.host_gb or None,
         "host_write": keep.engine.host_write if keep.engine is not None and host is not None else None,
         "seed": seed,
         "cost_basis": cost_basis,

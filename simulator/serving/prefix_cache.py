@@ -9,7 +9,7 @@ from simulator import kernels as kn
 from simulator.errors import InputError
 from simulator.facts.deployment import Deployment
 from simulator.facts.memory import memory_fit, state_bytes_per_gpu
-from simulator.facts.prefix_cache import PrefixCache
+from simulator.facts.prefix_cache import PrefixCache, Strategy
 from simulator.units import GIGA
 
 POLICIES = {
@@ -29,6 +29,22 @@ class HostTier:
 
 
 @dataclass(frozen=True)
+class Pools:
+    """What a replica would keep if it were another one.
+
+    Attributes:
+        scale: tokens and states that its GPUs keep over what they do; that of hosts stays.
+        states: where recurrent states are stored; None: where the engine stores them.
+    """
+
+    scale: float = 1.0
+    states: Strategy | None = None
+
+
+AS_IS = Pools()
+
+
+@dataclass(frozen=True)
 class Keeping:
     """Room for prompts of one replica.
 
@@ -44,6 +60,8 @@ class Keeping:
         host_states: states that they hold.
         seconds_per_token: of a transfer from the host.
         seconds_per_state: likewise.
+        pool_gb: GB of caches and states on each GPU.
+        host_gb: GB of the host for each GPU.
     """
 
     kv_tokens: int
@@ -57,6 +75,8 @@ class Keeping:
     host_states: int = 0
     seconds_per_token: float = 0.0
     seconds_per_state: float = 0.0
+    pool_gb: float = 0.0
+    host_gb: float = 0.0
 
     def longest(self, block_tokens: int) -> int:
         """Input and output tokens of the longest request that fits alone."""
@@ -76,7 +96,9 @@ class Keeping:
         return min(most, self.state_slots // self.states_each)
 
 
-def keeping(deployment: Deployment, spec_tokens: int, on: bool, host: HostTier | None = None) -> Keeping:
+def keeping(
+    deployment: Deployment, spec_tokens: int, on: bool, host: HostTier | None = None, pools: Pools = AS_IS
+) -> Keeping:
     """Room for prompts of a replica that drafts ``spec_tokens`` tokens.
 
     Every rank of data-parallel attention has its own part; they are taken as one, as if a router always found it.
@@ -86,6 +108,7 @@ def keeping(deployment: Deployment, spec_tokens: int, on: bool, host: HostTier |
         spec_tokens: draft depth.
         on: whether prompts are kept after their request.
         host: memory of the hosts; None: none.
+        pools: what the GPUs would keep instead.
 
     Raises:
         InputError: the engine's prefix cache or host tier is unknown, or no link to the host is in the profile.
@@ -101,13 +124,18 @@ def keeping(deployment: Deployment, spec_tokens: int, on: bool, host: HostTier |
     token, state = fit.kv_per_request, state_bytes_per_gpu(deployment)
     each = engine.speculation.slots(spec_tokens) + (cache.running_states - 1 if cache else 0)
     pool = engine.state_pool if state > 0.0 else 0.0
-    kv_tokens = int(fit.dp * fit.free * (1.0 - (pool or 0.0)) / token) if token else 0
-    slots = int(fit.dp * fit.free * pool / state) if pool and state else None
+    own_tokens = int(fit.dp * fit.free * (1.0 - (pool or 0.0)) / token) if token else 0
+    own_slots = int(fit.dp * fit.free * pool / state) if pool and state else None
+    kv_tokens = int(own_tokens * pools.scale)
+    slots = None if own_slots is None else int(own_slots * pools.scale)
     shared = state / token if state and not pool and token else 0.0
     page = cache.page_tokens if cache else 1
+    if cache is not None and pools.states is not None:
+        cache = cache.model_copy(update={"states": pools.states})
     if cache is not None and cache.states == "steps" and state and token:
         page *= max(1, math.ceil(state / token / page))
-    found = Keeping(kv_tokens, slots, each, shared, state > 0.0 and on, cache, page)
+    pool_gb = max(0.0, fit.free) * pools.scale / GIGA
+    found = Keeping(kv_tokens, slots, each, shared, state > 0.0 and on, cache, page, pool_gb=pool_gb)
     if host is None or (host.ratio is None and host.gb is None):
         return found
     if cache is None or cache.host_write is None:
@@ -120,8 +148,10 @@ def keeping(deployment: Deployment, spec_tokens: int, on: bool, host: HostTier |
             "in a profile of your own"
         )
     if host.ratio is not None:
-        tokens, states = host.ratio * kv_tokens, host.ratio * (slots or 0)
+        tokens, states = host.ratio * own_tokens, host.ratio * (own_slots or 0)
+        host_gb = host.ratio * max(0.0, fit.free) / GIGA
     else:
+        host_gb = (host.gb or 0.0) / deployment.gpus
         bytes_each = (host.gb or 0.0) * GIGA / deployment.gpus * fit.dp
         tokens = bytes_each * (1.0 - (pool or 0.0)) / token if token else 0.0
         states = bytes_each * (pool or 0.0) / state if state else 0.0
@@ -137,6 +167,8 @@ def keeping(deployment: Deployment, spec_tokens: int, on: bool, host: HostTier |
         int(states) if slots is not None else kn.ENDLESS,
         token / hardware.host_bandwidth,
         state / hardware.host_bandwidth,
+        pool_gb,
+        host_gb,
     )
 
 

@@ -2,6 +2,7 @@
 
 from simulator.what_if.acceptance import what_if_acceptance
 from simulator.what_if.backends import Backend
+from simulator.what_if.cache import what_if_cache
 from simulator.what_if.combinations import WideSweep, what_if_sweep
 from simulator.what_if.depth import what_if_depth
 from simulator.what_if.infer import Inference, infer_acceptance
@@ -16,6 +17,7 @@ __all__ = [
     "WideSweep",
     "infer_acceptance",
     "what_if_acceptance",
+    "what_if_cache",
     "what_if_depth",
     "what_if_sensitivity",
     "what_if_sweep",

@@ -16,7 +16,7 @@ class Study(Result):
     """Tables of one study.
 
     Attributes:
-        kind: ``acceptance``, ``depth``, ``workload`` or ``sensitivity``.
+        kind: ``acceptance``, ``depth``, ``workload``, ``sensitivity`` or ``cache``.
         meta: every input.
         tables: name -> rows; the first is the main one. Units are those of :data:`simulator.results.columns.UNITS`;
             acceptance rates, gains and indices are fractions, lengths tokens per round.

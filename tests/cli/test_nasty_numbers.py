@@ -45,6 +45,7 @@ QUICK = {
     "what-if workload": "--concurrency 1 --method closed-form --tp 2 --across-isl 64 --across-osl 8",
     "what-if sensitivity": "--samples 16 --concurrency 1",
     "what-if sweep": "--concurrency 1 --method closed-form --tp 2 --mtp 1 --rates 1",
+    "what-if cache": "--concurrency 1 --duration 1s --pool-scale 1 --host-cache-ratio 0",
     "infer-acceptance": "nothing.csv",
     "simulate": "--rate 0.1 --duration 10s --isl 64 --osl 8",
     "replay": "--concurrency 1 --duration 1s",

@@ -27,6 +27,8 @@ ASKED = [
     "plan --gpus 8 --ttft-p99 2s --tpot-p95 25ms --e2e-p90 60s --tp 4 --mtp 0,3",
     "simulate --rate 2 --duration 2min --ttft-p99 2s",
     "replay --concurrency 1,4 --duration 1min",
+    "compare --workload agentic --concurrency 1,4 --duration 1min",
+    "what-if cache --concurrency 4 --duration 1min --pool-scale 0.1,1",
     "describe-trace trace.jsonl",
     "describe-trace sessions.jsonl",
     f"validate runs.csv {FAST}",

@@ -37,6 +37,7 @@ CASES: dict[str, Callable[[], Result]] = {
     "predict closed form": lambda: sim.predict(MTP, [4], method=FAST),
     "compare": lambda: sim.compare(MTP, [4, 16, 64], at=[40], method=FAST),
     "compare against": lambda: sim.compare_against(FRONTIER, method=FAST),
+    "compare agentic": lambda: sim.compare_agentic(MTP, SESSIONS, concurrency=[1, 2], duration="2min"),
     "explain": lambda: sim.explain(MTP, 16, phase="both"),
     "several depths": lambda: sim.Parts.of(
         [sim.compare(MTP, [4, 16, 64], at=[40], method=FAST)], [{"compared_spec_tokens": 3}]
@@ -62,6 +63,7 @@ CASES: dict[str, Callable[[], Result]] = {
     "plan rate": lambda: sim.plan(MTP, gpus=4, promises=["ttft-p99=2s"], tp=(2,), mtp=(0,)),
     "plan impossible": lambda: sim.plan(MTP, rate=2.0, promises=["ttft-p99=170ms"], tp=(2,), mtp=(0,)),
     "what-if acceptance": lambda: sim.what_if_acceptance(MTP, [8], rates=[0, 1], method=FAST),
+    "what-if cache": lambda: sim.what_if_cache(MTP, SESSIONS, concurrency=[1], duration="2min"),
     "what-if depth": lambda: sim.what_if_depth(MTP, [8], method=FAST),
     "what-if workload": lambda: sim.what_if_workload([MTP], [8], method=FAST),
     "what-if sensitivity": lambda: sim.what_if_sensitivity(MTP, 8, samples=16),

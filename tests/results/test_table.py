@@ -19,6 +19,7 @@ from simulator import (
     calibrate,
     compare,
     compare_against,
+    compare_agentic,
     convert,
     describe_trace,
     evaluate,
@@ -36,6 +37,7 @@ from simulator import (
     suggest,
     validate,
     what_if_acceptance,
+    what_if_cache,
     what_if_depth,
     what_if_sensitivity,
     what_if_sweep,
@@ -126,6 +128,10 @@ KINDS: dict[str, Kind] = {
     "profiles": (lambda: profiles("hardware"), rows_of),
     "compare": (lambda: compare(MTP, [4, 8, 16, 32], **FAST), rows_of),
     "compare_against": (lambda: compare_against("inferencex-mi355x-fp4-1k1k"), rows_of),
+    "compare_agentic": (
+        lambda: compare_agentic(MTP, SESSIONS, concurrency=[1, 2], duration="2min", intervals=False),
+        rows_of,
+    ),
     "explain": (lambda: explain(MTP, phase="both"), rows_of),
     "several explained": (
         lambda: Parts.of([explain(MTP, c) for c in (4, 8)], [{"concurrency": c} for c in (4, 8)]),
@@ -157,6 +163,10 @@ KINDS: dict[str, Kind] = {
         lambda d: [d["winner"], *d["runners_up"]],
     ),
     "what_if_acceptance": (lambda: what_if_acceptance(MTP, [4, 8], rates=[0, 1], **FAST), lambda d: d["points"]),
+    "what_if_cache": (
+        lambda: what_if_cache(MTP, SESSIONS, concurrency=[1], duration="2min"),
+        lambda d: d["points"],
+    ),
     "what_if_depth": (lambda: what_if_depth(MTP, [4, 8], method="closed-form"), lambda d: d["best"]),
     "what_if_workload": (lambda: what_if_workload([MTP], [4, 8], **FAST), lambda d: d["points"]),
     "what_if_sensitivity": (lambda: what_if_sensitivity(MTP, samples=16), lambda d: d["indices"]),

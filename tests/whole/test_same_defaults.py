@@ -71,6 +71,7 @@ MEANT = {
     ("compare", "at"): (None, ()),
     ("compare", "sweep"): (None, ()),
     ("predict", "sweep"): (None, ()),
+    ("what-if cache", "states"): (None, ()),
     ("what-if sweep", "rates"): ("0..1:11", tuple(0.1 * i for i in range(11))),
     ("explain", "concurrency"): ([32], 32),
     ("plan", "ep_choices"): ("1", (1,)),
@@ -81,13 +82,14 @@ MEANT = {
 
 ONLY_THERE = {
     "predict": {"queue_over_memory", "compare_recipes"},
-    "compare": {"against", "known"},
+    "compare": {"against", "known", "workload", "host_cache_ratio", "duration", "think_cap"},
     "convert": {"explain"},
     "explain": {"queue_over_memory", "sweep"},
     "calibrate": {"shipped", "check"},
     "fit-kernels": {"shipped", "check"},
     "validate": {"allow_unchecked"},
     "what-if workload": {"across_isl", "across_osl", "across_hardware", "across_precision"},
+    "what-if cache": {"across_kv_dtype", "across_state_dtype"},
 }
 """Options that say in other words what a function takes as an argument or a scenario."""
 
@@ -144,6 +146,7 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "what-if workload": (FORMULA, {"method": "closed-form"}),
     "what-if sensitivity": (("--samples", "16"), {"samples": 16}),
     "what-if sweep": ((), {}),
+    "what-if cache": (("--concurrency", "2", "--duration", "1min"), {"concurrency": (2,), "duration": "1min"}),
     "simulate": (("--rate", "2", "--duration", "1min"), {"rate": 2.0, "duration": "1min"}),
     "describe-trace": ((TRACE,), {"path": TRACE}),
     "replay": (("--concurrency", "1,2", "--duration", "1min"), {"concurrency": (1, 2), "duration": "1min"}),

@@ -64,7 +64,7 @@ def replay_text(result: Replay, piped: bool = False) -> str:
     more = f" {not_shown(dropped)}." if dropped else ""
     parts = [
         page.paragraph(open_title(meta)),
-        page.paragraph(f"{_sessions(meta)} {_memory(meta)}"),
+        page.paragraph(f"{sessions_line(meta)} {memory_line(meta)}"),
         page.paragraph(words.recipes(meta)),
         "",
         body,
@@ -75,7 +75,8 @@ def replay_text(result: Replay, piped: bool = False) -> str:
     return "\n".join(parts)
 
 
-def _sessions(meta: Mapping[str, Any]) -> str:
+def sessions_line(meta: Mapping[str, Any]) -> str:
+    """Which sessions are played, and for how long."""
     return (
         f"{meta['recorded_sessions']} recorded sessions of {meta['recorded_requests']} requests, "
         f"{number(meta['mean_input_tokens'], 4)}/{number(meta['mean_output_tokens'])} tokens in/out in the mean; "
@@ -83,7 +84,8 @@ def _sessions(meta: Mapping[str, Any]) -> str:
     )
 
 
-def _memory(meta: Mapping[str, Any]) -> str:
+def memory_line(meta: Mapping[str, Any]) -> str:
+    """What the replica keeps of prompts."""
     if meta["prefix_cache"] is None:
         return f"Prefix cache off; room for {meta['kv_tokens_capacity'] / MEGA:.2f} M tokens."
     states = "" if meta["state_slots"] is None else f" and {meta['state_slots']:,} states"

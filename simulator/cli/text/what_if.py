@@ -8,21 +8,31 @@ from typing import Any
 from simulator.cli.text.compare import sentence
 from simulator.cli.text.page import Column, Page, not_shown, number
 from simulator.cli.text.scope import scope_column
+from simulator.cli.text.what_if_cache import cache_study_table, cache_title
 from simulator.results import words
 from simulator.what_if import Inference, Study, WideSweep
 
 Rows = Sequence[Mapping[str, Any]]
+CACHE_NOTE = (
+    "pool: tokens and states kept over those that the GPUs have room for; ratio: of the hosts' over the same; "
+    "only memory changes, no speed and no price; throughput counts cached input"
+)
 
 
 def study_text(study: Study, piped: bool = False) -> str:
     """The main table of a study, its sentences, and the inputs that matter."""
     page = Page.of(piped)
     body, dropped = page.table(TABLES[study.kind](study))
-    parts = [] if study.kind == "workload" else [page.paragraph(words.header(study.meta)), ""]
+    titles = {"workload": None, "cache": cache_title}
+    title = titles.get(study.kind, words.header)
+    parts = [] if title is None else [page.paragraph(title(study.meta)), ""]
     parts += [body, "", *[page.paragraph(sentence(s), "  ") for s in study.sentences]]
     notes = []
-    if study.kind != "workload":
+    if study.kind not in titles:
         notes += [words.calibration(study.meta), words.method(study.meta)]
+    if study.kind == "cache":
+        fits = " and ".join(words.values(study.meta, "calibration"))
+        notes += [*words.acceptances(study.meta), f"calibration {fits}", f"seed {study.meta['seed']}", CACHE_NOTE]
     if study.kind == "acceptance":
         notes.append("break-even: 90 % interval in brackets; slope: of log(throughput), per token accepted, there")
     if study.kind == "depth":
@@ -159,6 +169,7 @@ TABLES: dict[str, Callable[[Study], list[Column]]] = {
     "depth": _depth,
     "workload": _workload,
     "sensitivity": _sensitivity,
+    "cache": cache_study_table,
 }
 
 
