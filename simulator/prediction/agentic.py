@@ -159,13 +159,20 @@ def compare_agentic(
             continue
         places = tuple(at) or round_interactivities(fronts[one].band, fronts[other].band)
         comparisons[name] = found = read_fronts(fronts[one], fronts[other], places, names)
-        matched += _matched(name, found, runs[one], runs[other], intervals)
-        said += [*together(found.sentences[:-1]), _band(found, names), _most(fronts[one], fronts[other], names)]
+        own = _matched(name, found, runs[one], runs[other], intervals)
+        matched += own
+        gains = [_ends(row, names["mtp"]) for row in own if "gain" in row]
+        each = [f"{text}{ends}" for text, ends in zip(found.sentences[:-1], gains, strict=True)]
+        said += [*together(each), _band(found, names), _most(fronts[one], fronts[other], names)]
     cliff = cliff_of(
         runs["base"].rows, runs["host"].rows if "host" in runs else (), mean_working_set(played), host_cache_ratio
     )
-    own = runs["base"].meta
-    meta = {**own, "host_cache_ratio": host_cache_ratio if "host" in runs else None, "notes": [*own["notes"], *notes]}
+    asked_for = runs["base"].meta
+    meta = {
+        **asked_for,
+        "host_cache_ratio": host_cache_ratio if "host" in runs else None,
+        "notes": [*asked_for["notes"], *notes],
+    }
     sentences = (*said, *notes, cliff.sentence)
     return AgenticComparison(meta, rows, tuple(matched), fronts, comparisons, cliff, sentences)
 
@@ -239,6 +246,14 @@ def _matched(name: str, found: Comparison, one: Replay, other: Replay, intervals
                 row |= {"gain": gain if math.isfinite(gain) else None, **ends}
             out.append(row)
     return out
+
+
+def _ends(row: Mapping[str, Any], side: str) -> str:
+    """The interval of the gain of a side, in words; nothing where there is none."""
+    if row.get("gain_lo") is None:
+        return ""
+    low, high = (100 * row[name] for name in ("gain_lo", "gain_hi"))
+    return f" (gain of {side} in tok/s/GPU, 90 % interval: {low:+.0f} to {high:+.0f} %)"
 
 
 def _reading(point: MatchedPoint, run: Replay) -> dict[str, Any]:

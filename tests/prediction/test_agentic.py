@@ -83,6 +83,14 @@ def test_the_interval_of_a_gain_is_the_spread_of_its_draws() -> None:
     assert log_sd(side(np.exp(a[:3])), side(np.ones(3)), 30.0) is None
 
 
+def test_a_sentence_on_a_gain_has_its_interval(found: AgenticComparison) -> None:
+    gains = [row for row in found.matched if row.get("gain_lo") is not None]
+    assert gains
+    for row in gains:
+        ends = f"interval: {100 * row['gain_lo']:+.0f} to {100 * row['gain_hi']:+.0f} %)"
+        assert any(ends in text for text in found.sentences), ends
+
+
 def test_a_front_of_two_points_is_read_between_them_and_not_beyond() -> None:
     """Two points with a straight line between them; the third has less of both."""
     rows = [
