@@ -25,7 +25,7 @@ from simulator.traffic.sessions import Sessions
 Arm = Literal["base", "off", "no_cache", "host"]
 Rows = tuple[Mapping[str, Any], ...]
 
-CONCURRENCIES = (4, 8, 16, 24, 32, 48, 64)
+CONCURRENCIES = (4, 8, 16, 24, 32, 48, 64, 96)
 WINDOW = 1200.0
 """Seconds in which requests are sent: a third of the benchmark's, so that all arms together take no longer."""
 RATIO = 1.5
@@ -104,8 +104,8 @@ def compare_agentic(
         scenario: the replica, as of :func:`~simulator.replay`; None: the default one with MTP 3. Without drafts there
             is no arm ``off``.
         sessions: paths of files or folders, or sessions already read; None: those that ship.
-        concurrency: live session trees; None: 4, 8, 16, 24, 32, 48 and 64. A spline between two points hangs on those
-            beside them, so a per cent between fronts says nothing.
+        concurrency: live session trees; None: 4, 8, 16, 24, 32, 48, 64 and 96. A spline between two points hangs on
+            those beside them, so a per cent between fronts says nothing.
         at: P90 interactivities in tok/s/user; none: round ones inside the band where both curves exist.
         host_cache_ratio: of the arm with a host tier. Where none is known for the engine or accelerator, there is no
             such arm.
@@ -252,8 +252,8 @@ def _ends(row: Mapping[str, Any], side: str) -> str:
     """The interval of the gain of a side, in words; nothing where there is none."""
     if row.get("gain_lo") is None:
         return ""
-    low, high = (100 * row[name] for name in ("gain_lo", "gain_hi"))
-    return f" (gain of {side} in tok/s/GPU, 90 % interval: {low:+.0f} to {high:+.0f} %)"
+    low, high = (round(100 * row[name]) for name in ("gain_lo", "gain_hi"))
+    return f" (gain of {side} in tok/s/GPU, 90 % interval: {low:+d} to {high:+d} %)"
 
 
 def _reading(point: MatchedPoint, run: Replay) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_a_sentence_on_a_gain_has_its_interval(found: AgenticComparison) -> None
     gains = [row for row in found.matched if row.get("gain_lo") is not None]
     assert gains
     for row in gains:
-        ends = f"interval: {100 * row['gain_lo']:+.0f} to {100 * row['gain_hi']:+.0f} %)"
+        ends = f"interval: {round(100 * row['gain_lo']):+d} to {round(100 * row['gain_hi']):+d} %)"
         assert any(ends in text for text in found.sentences), ends
 
 
