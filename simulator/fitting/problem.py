@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from simulator.cost.calibration import ACCEPTANCE, length_of_coordinate
 from simulator.errors import InputError
 from simulator.fitting.frontiers import Sweep
-from simulator.fitting.kept_tables import KeptTables
 from simulator.fitting.prior import Prior
 from simulator.measurements.cells import Cell
 from simulator.measurements.configuration import DEFAULT_DEPTH, Configuration
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics, expected_metrics
+from simulator.serving.kept_tables import KeptTables
 from simulator.serving.replica import Replica, build_replica
 from simulator.speculation.acceptance import OFF, Speculation, at_depth, from_length
 

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost.calibration import ACCEPTANCE, length_coordinate, length_of_coordinate
-from simulator.prediction.posterior import Recorder, drawn_logs, fitted_acceptance
+from simulator.prediction.posterior import drawn_logs, fitted_acceptance
 from simulator.serving.closed_loop import closed_form_loads, closed_form_metrics
 from simulator.serving.kept_replicas import replicas_under
+from simulator.serving.recorder import Recorder
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.scope import judge

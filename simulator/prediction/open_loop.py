@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.prediction.intervals import Z90, noise_class
-from simulator.prediction.posterior import Recorder, moved, shifts
+from simulator.prediction.posterior import moved, shifts
 from simulator.serving.fleet import Fleet, memory_cap, run_fleet, traffic_tokens
+from simulator.serving.recorder import Recorder
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.scope import judge

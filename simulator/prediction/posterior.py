@@ -8,7 +8,7 @@ is not a matter of luck.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from simulator.cost.calibration import ACCEPTANCE, Calibration, length_coordinat
 from simulator.serving.batch import Case, expected_batch
 from simulator.serving.closed_loop import closed_form_load, closed_form_metrics
 from simulator.serving.kept_replicas import replicas_under
+from simulator.serving.recorder import Recorder
 from simulator.serving.replica import Replica, build_replica
 from simulator.serving.scenario import Scenario
 from simulator.serving.trusted import CLOSED_FORM
@@ -30,27 +31,6 @@ REQUESTS_PER_DRAW = 320
 """Requests simulated per draw at least: all draws see the same ones, so few show how a metric moves."""
 MOST_REQUESTS = 50_000
 """Runs of more requests than this are moved as the closed form moves: so many clients mostly wait."""
-
-
-class Recorder(Mapping[str, float]):
-    """Values that remember which of them were asked for."""
-
-    def __init__(self, values: Mapping[str, float]) -> None:
-        """Around these values, none of them asked for yet."""
-        self.values_of, self.seen = values, set[str]()
-
-    def __getitem__(self, name: str) -> float:
-        """The value, from now on asked for."""
-        self.seen.add(name)
-        return self.values_of[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """The names."""
-        return iter(self.values_of)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.values_of)
 
 
 def shifts(calibration: Calibration, seed: int, count: int = DRAWS) -> tuple[list[str], Array]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulator.facts.deployment import Deployment
+from simulator.serving.kept_tables import KeptTables
 from simulator.serving.replica import Replica, build_replica
 from simulator.speculation.acceptance import Speculation
 
@@ -42,4 +43,8 @@ def replicas_under(
 
 @functools.lru_cache(maxsize=KEPT)
 def _built(call: _Call) -> tuple[Replica, ...]:
-    return tuple(build_replica(call.deployment, call.speculation, one) for one in call.sets)
+    deployment, speculation, tables = call.deployment, call.speculation, KeptTables(len(call.sets))
+    return tuple(
+        build_replica(deployment, speculation, one, tables.of(call.digest, deployment, speculation.tokens, one))
+        for one in call.sets
+    )

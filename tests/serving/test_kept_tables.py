@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simulator import make_scenario
-from simulator.fitting import kept_tables
-from simulator.fitting.kept_tables import KEPT, KeptTables
+from simulator.serving import kept_tables
+from simulator.serving.kept_tables import KEPT, KeptTables
 from simulator.serving.replica import build_tables
 
 SCENARIO = make_scenario(tp=4, mtp=3)

@@ -1,11 +1,11 @@
-"""Operator tables kept while a fit moves one parameter after the other: most tables do not ask for most of them."""
+"""Operator tables kept while one parameter moves after the other: most tables do not ask for most of them."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
 from simulator.facts.deployment import Deployment
-from simulator.prediction.posterior import Recorder
+from simulator.serving.recorder import Recorder
 from simulator.serving.replica import Tables, build_tables
 
 KEPT = 16
@@ -15,8 +15,9 @@ KEPT = 16
 class KeptTables:
     """Tables by deployment and by the values of all parameters that its tables have ever asked for."""
 
-    def __init__(self) -> None:
-        """None yet."""
+    def __init__(self, most: int = KEPT) -> None:
+        """None yet; later no more than so many per deployment."""
+        self._most = most
         self._asked: dict[Hashable, tuple[str, ...]] = {}
         self._found: dict[Hashable, dict[tuple[float, ...], Tables]] = {}
 
@@ -33,7 +34,7 @@ class KeptTables:
             asked = self._asked[key] = tuple(sorted(recorder.seen.union(asked)))
             values = tuple(parameters[name] for name in asked)
             found.clear()
-        if len(found) == KEPT:
+        if len(found) == self._most:
             del found[next(iter(found))]
         found[values] = tables
         return tables
