@@ -24,7 +24,7 @@ from simulator.kernels.replica import empty_lines, lines_of, seen_at
 LEAST_FOUND = 0.3
 """Part of a prompt that must be found for a prefix-aware router to care, and below how many requests more, and times as
 many, the busiest replica may have outstanding: the defaults of SGLang's router (cache-threshold, balance-abs-threshold
-and balance-rel-threshold of sglang_router)."""
+and balance-rel-threshold of sglang_router), uncertain since they differ between its versions."""
 MOST_MORE = 64
 MOST_TIMES = 1.5
 
